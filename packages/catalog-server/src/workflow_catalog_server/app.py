@@ -1,0 +1,46 @@
+"""Puts the application together from parts that are given to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from workflow_catalog_server import definition_routes, health_routes, run_routes, secret_routes
+from workflow_catalog_server.bodies import MAX_BODY
+from workflow_catalog_server.catalog_routes import catalog_routes
+from workflow_catalog_server.problems import problem_middleware
+from workflow_catalog_server.routing import PublicRoute, Route, add_routes
+from workflow_catalog_server.services import SERVICES, Services
+from workflow_core.discovery import Registry
+
+
+def create_app(services: Services) -> web.Application:
+    """The application.
+
+    It starts and stops what listens and waits in the services; the database and the Temporal client stay their owner's.
+    """
+    app = web.Application(middlewares=[problem_middleware], client_max_size=MAX_BODY)
+    app[SERVICES] = services
+    add_routes(app, all_routes(services.registry), services.authenticator)
+    app.cleanup_ctx.append(_listening)
+    return app
+
+
+def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
+    """Every route of the server."""
+    return (
+        *health_routes.ROUTES,
+        *catalog_routes(registry),
+        *definition_routes.ROUTES,
+        *run_routes.ROUTES,
+        *secret_routes.ROUTES,
+    )
+
+
+async def _listening(app: web.Application) -> AsyncIterator[None]:
+    services = app[SERVICES]
+    await services.availability.start()
+    yield
+    await services.availability.close()
+    await services.health.close()

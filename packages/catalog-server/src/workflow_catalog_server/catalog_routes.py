@@ -1,0 +1,88 @@
+"""What the designer can offer: modules, actions with their contracts, icons."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from workflow_catalog_server.auth import Permission, Principal
+from workflow_catalog_server.bodies import query_choice
+from workflow_catalog_server.prepared import PreparedAnswer
+from workflow_catalog_server.routing import PublicHandler, PublicRoute, Route
+from workflow_catalog_server.services import SERVICES
+from workflow_core.discovery import Registry
+from workflow_core.errors import NotFoundError
+
+_INCLUDE: Final = {"unavailable": True}
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+_ICON_HEADERS: Final = {
+    hdrs.CACHE_CONTROL: "public, no-cache",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def _include_unavailable(request: web.Request) -> bool:
+    # Reading request.query costs more than the rest of the handler.
+    return bool(request.query_string) and query_choice(request, "include", _INCLUDE, default=False)
+
+
+async def designer_catalog(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """The designer's palette: an array of modules with their actions."""
+    services = request.app[SERVICES]
+    availability = await services.availability.get(principal.tenant)
+    answer = services.catalog.modules(availability, include_unavailable=_include_unavailable(request))
+    return answer.respond(request)
+
+
+async def list_actions(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """All actions of the tenant's modules, with JSON Schemas."""
+    services = request.app[SERVICES]
+    availability = await services.availability.get(principal.tenant)
+    answer = services.catalog.actions(availability, include_unavailable=_include_unavailable(request))
+    return answer.respond(request)
+
+
+async def read_action(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """One action, with JSON Schemas."""
+    services = request.app[SERVICES]
+    action_id, version = request.match_info["id"], request.match_info["version"]
+    availability = await services.availability.get(principal.tenant)
+    answer = None
+    if _VERSION.fullmatch(version):
+        answer = services.catalog.action(
+            action_id, int(version), availability, include_unavailable=_include_unavailable(request)
+        )
+    if answer is None:
+        raise NotFoundError("The tenant has no such action in this version.")
+    return answer.respond(request)
+
+
+def _icon_handler(registry: Registry) -> PublicHandler:
+    icons: Mapping[str, PreparedAnswer] = {
+        module.icon.token: PreparedAnswer(module.icon.svg.encode(), "image/svg+xml; charset=utf-8", _ICON_HEADERS)
+        for module in registry.modules.values()
+        if module.icon is not None
+    }
+
+    async def read_icon(request: web.Request) -> web.StreamResponse:
+        answer = icons.get(request.match_info["token"])
+        if answer is None:
+            raise NotFoundError("No installed module has this icon.")
+        return answer.respond(request)
+
+    return read_icon
+
+
+def catalog_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
+    """The routes of this module."""
+    prefix = "/api/workflow/registry"
+    return (
+        Route("GET", f"{prefix}/designer-catalog", Permission.READ, designer_catalog),
+        Route("GET", f"{prefix}/actions", Permission.READ, list_actions),
+        Route("GET", f"{prefix}/actions/{{id}}/{{version}}", Permission.READ, read_action),
+        PublicRoute("GET", f"{prefix}/icons/{{token}}.svg", _icon_handler(registry)),
+    )

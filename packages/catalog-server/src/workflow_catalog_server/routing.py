@@ -1,0 +1,79 @@
+"""How a route is declared: method, path, the permission that it needs, and its handler."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal
+from uuid import UUID
+
+import attrs
+from aiohttp import hdrs, web
+
+from workflow_catalog_server.auth import Authenticator, Permission, Principal
+from workflow_core.errors import NotFoundError
+
+Handler = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
+PublicHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+#: Where a request keeps its tenant, for the log line.
+TENANT: Final = "tenant"
+
+_UUID_LENGTH: Final = 36
+
+
+@attrs.frozen
+class Route:
+    """A route for those whose token carries the permission."""
+
+    method: Literal["GET", "POST", "PUT", "DELETE"]
+    path: str
+    permission: Permission
+    handler: Handler
+
+
+@attrs.frozen
+class PublicRoute:
+    """A route for everybody."""
+
+    method: Literal["GET"]
+    path: str
+    handler: PublicHandler
+
+
+def add_routes(
+    app: web.Application, routes: tuple[Route | PublicRoute, ...], authenticator: Authenticator
+) -> None:
+    """Registers the routes; a GET route answers HEAD too."""
+    for route in routes:
+        handler = route.handler if isinstance(route, PublicRoute) else _protected(route, authenticator)
+        if route.method == hdrs.METH_GET:
+            app.router.add_get(route.path, handler)
+        else:
+            app.router.add_route(route.method, route.path, handler)
+
+
+def _protected(route: Route, authenticator: Authenticator) -> PublicHandler:
+    handler, permission = route.handler, route.permission
+
+    async def authenticated(request: web.Request) -> web.StreamResponse:
+        principal = authenticator.authenticate(request.headers.get(hdrs.AUTHORIZATION))
+        request[TENANT] = principal.tenant
+        principal.require(permission)
+        return await handler(request, principal)
+
+    return authenticated
+
+
+def path_uuid(request: web.Request, name: str) -> UUID:
+    """The UUID in a path.
+
+    Raises:
+        NotFoundError: It is none: nothing can be stored under it.
+    """
+    text = request.match_info[name]
+    try:
+        if len(text) != _UUID_LENGTH:
+            raise ValueError
+        return UUID(text)
+    except ValueError:
+        raise NotFoundError("There is nothing at this address.") from None

@@ -1,0 +1,34 @@
+"""What the routes are given: everything that a request may need, made once per process and passed in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+from aiohttp import web
+from temporalio.client import Client
+
+from workflow_catalog_server.auth import Authenticator
+from workflow_catalog_server.availability_cache import AvailabilityCache
+from workflow_catalog_server.designer_catalog import DesignerCatalog
+from workflow_catalog_server.health import Health
+from workflow_core.discovery import Registry
+from workflow_core.secrets import TenantSecrets
+from workflow_core.storage.database import Database
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Services:
+    """The process's parts, under :data:`SERVICES` in the application."""
+
+    database: Database
+    temporal: Client
+    registry: Registry
+    authenticator: Authenticator
+    availability: AvailabilityCache
+    catalog: DesignerCatalog
+    secrets: TenantSecrets
+    health: Health
+
+
+SERVICES: Final = web.AppKey("services", Services)

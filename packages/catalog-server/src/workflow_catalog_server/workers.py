@@ -1,0 +1,67 @@
+"""The worker processes that are alive, and how what they can run differs from what this server shows."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+
+from workflow_core.manifest import Manifest
+from workflow_core.storage.database import Connection
+
+#: A worker that was not heard of for so many seconds, by the database's clock, does not count as alive.
+LIVE_SECONDS: Final = 30
+
+_LIVE = """
+SELECT identity, fingerprint, manifest, extract(epoch FROM now() - heartbeat_at)::float8 AS age
+FROM workflow_workers
+WHERE heartbeat_at > now() - make_interval(secs => $1)
+ORDER BY identity, worker_id
+"""
+
+
+@attrs.frozen
+class LiveWorker:
+    """A worker process.
+
+    Attributes:
+        identity: Who it is, such as ``host:pid``.
+        fingerprint: Of its manifest.
+        manifest: What it can run.
+        heartbeat_age: Seconds since it was last heard of.
+    """
+
+    identity: str
+    fingerprint: str
+    manifest: Manifest
+    heartbeat_age: float
+
+    def as_json(self, ours: Manifest) -> dict[str, Any]:
+        """Plain JSON, with the difference from our own manifest."""
+        theirs = self.manifest.actions
+        return {
+            "identity": self.identity,
+            "fingerprint": self.fingerprint,
+            "heartbeatAgeSeconds": round(self.heartbeat_age, 1),
+            "sameFingerprint": self.fingerprint == ours.fingerprint,
+            "missingActions": sorted(set(ours.actions) - set(theirs)),
+            "differentActions": sorted(
+                key for key, contract in ours.actions.items() if theirs.get(key, contract) != contract
+            ),
+            "additionalActions": sorted(set(theirs) - set(ours.actions)),
+        }
+
+
+async def live_workers(conn: Connection) -> list[LiveWorker]:
+    """The workers that are alive, by identity."""
+    return [
+        LiveWorker(
+            identity=row["identity"],
+            fingerprint=row["fingerprint"],
+            manifest=Manifest(
+                actions=row["manifest"].get("actions", {}), distributions=row["manifest"].get("distributions", {})
+            ),
+            heartbeat_age=row["age"],
+        )
+        for row in await conn.fetch(_LIVE, LIVE_SECONDS)
+    ]

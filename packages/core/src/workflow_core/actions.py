@@ -1,0 +1,169 @@
+"""What an integration can do: actions, their effects, and what a handler is given."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from uuid import UUID
+
+import attrs
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from workflow_core.storage.database import Connection
+
+
+class Effect(StrEnum):
+    """What doing an action twice would mean. It drives recovery, dry run and the badge in the designer."""
+
+    READ = "READ"
+    """Changes nothing."""
+    LOCAL = "LOCAL"
+    """Writes our own database only: commits in one transaction with its ledger row, exactly once."""
+    REPEATABLE = "REPEATABLE"
+    """External; when nobody knows whether it happened, sending it again is the lesser harm."""
+    ONCE = "ONCE"
+    """External; when nobody knows whether it happened, it must not be sent again."""
+
+
+#: Where a handler works: with our database only (in one transaction), or over the network.
+Io = Literal["database", "external"]
+
+
+@attrs.frozen
+class RetryHint:
+    """How a step of this action is retried when it says nothing itself. Times are in seconds."""
+
+    max_attempts: int = 3
+    backoff: float = 1.0
+    multiplier: float = 2.0
+    max_delay: float = 60.0
+
+
+@attrs.frozen
+class Example:
+    """One example call; dry runs and documentation show it. Values are plain JSON."""
+
+    title: str
+    input: dict[str, Any]
+    output: dict[str, Any]
+
+
+class SecretReader(Protocol):
+    """Reads the secrets of the connection that an action belongs to; what it gives is redacted everywhere."""
+
+    async def require(self, *names: str) -> dict[str, str]:
+        """The values by name.
+
+        Raises:
+            IntegrationNotConfiguredError: Naming every one that is not stored.
+        """
+
+    def hide(self, value: str) -> None:
+        """Has a value that was derived from a secret (such as an access token) redacted too."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class ActionContext:
+    """What a handler is given beside its input.
+
+    Attributes:
+        tenant: Whose run it is.
+        run_id: The run, or None for a call outside a run.
+        step_path: Such as ``root.steps[1].then[0]``.
+        iteration: The path of loop indices, empty outside loops.
+        idempotency_key: The ledger's key of this effect, 64 hexadecimal characters; the same for every attempt.
+        attempt: Counted from 1.
+        actor: The user in whose name the run acts (the publisher of the version), if known.
+        now: The run's clock: when the step was dispatched, in UTC.
+        log: Carries run and step; never log a secret, and never an upstream body.
+        secrets: The connection's secrets.
+    """
+
+    tenant: UUID
+    run_id: UUID | None
+    step_path: str
+    iteration: str
+    idempotency_key: str
+    attempt: int
+    actor: UUID | None
+    now: datetime
+    log: logging.LoggerAdapter[logging.Logger]
+    secrets: SecretReader
+    _tx: Connection | None = None
+    _http: aiohttp.ClientSession | None = None
+    _transaction: Callable[[], AbstractAsyncContextManager[Connection]] | None = None
+
+    @property
+    def tx(self) -> Connection:
+        """The tenant's transaction, which commits together with the ledger; of ``database`` actions only."""
+        if self._tx is None:
+            raise RuntimeError("an external action has no ctx.tx: use `async with ctx.transaction()`")
+        return self._tx
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """The process's HTTP session; of ``external`` actions only."""
+        if self._http is None:
+            raise RuntimeError("a database action has no HTTP session: declare io='external'")
+        return self._http
+
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
+        """A short transaction of the tenant, for ``external`` actions; never hold it across a network call."""
+        if self._transaction is None:
+            raise RuntimeError("a database action works in ctx.tx")
+        return self._transaction()
+
+
+Handler = Callable[[Any, ActionContext], Awaitable[Any]]
+Prepare = Callable[[Any, ActionContext], Awaitable[None]]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Action:
+    """One thing that an integration can do.
+
+    Attributes:
+        id: Dotted, lower case; its first segment belongs to the distribution whose module claims it.
+        version: From 1; another contract under the same id needs a new version.
+        label: What an operator reads, such as "Acknowledge alert".
+        description: A sentence or two for the designer.
+        input: The attrs class of the input; the single source of schema, conversion, form and OpenAPI.
+        output: The attrs class of the output.
+        effect: What doing it twice would mean.
+        io: ``database`` (the handler gets ``ctx.tx``) or ``external`` (an HTTP session and ``ctx.transaction()``).
+        handler: ``async (input, ctx) -> output``.
+        prepare: Look-ups before the effect: what it raises proves that nothing was done.
+        retry: The default for steps that say nothing.
+        time_limit: The handler's hard limit.
+        examples: At least one for documentation and dry runs.
+    """
+
+    id: str
+    version: int = 1
+    label: str
+    description: str
+    input: type
+    output: type
+    effect: Effect
+    io: Io
+    handler: Handler
+    prepare: Prepare | None = None
+    retry: RetryHint = RetryHint()
+    time_limit: timedelta = timedelta(seconds=30)
+    examples: tuple[Example, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """``id@version``."""
+        return f"{self.id}@{self.version}"
+
+    @property
+    def segment(self) -> str:
+        """The first dotted segment of the id."""
+        return self.id.split(".", 1)[0]

@@ -1,0 +1,55 @@
+"""How a tenant connects an integration: the declared fields of its connection."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+FieldKind = Literal["text", "url", "choice", "secret"]
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionField:
+    """One field of the form that connects an integration.
+
+    Attributes:
+        name: The key under which it is stored: a ``secret`` among the tenant's secrets (scope
+            ``integration:<provider>``), any other in the integration's settings.
+        label: What an admin reads.
+        kind: How it is entered; a ``secret`` is write-only.
+        required: Whether the connection works without it.
+        help: A sentence that says where to find the value.
+        choices: ``(value, label)`` pairs of a ``choice``.
+    """
+
+    name: str
+    label: str
+    kind: FieldKind = "text"
+    required: bool = True
+    help: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Connection:
+    """An integration that a tenant can connect.
+
+    Attributes:
+        provider: The key in ``rmm_integrations.provider`` and in the scope of its secrets.
+        label: What an admin reads.
+        description: What connecting it gives.
+        segments: The first segments of the action ids that use this connection's secrets.
+        fields: What the admin enters.
+    """
+
+    provider: str
+    label: str
+    description: str
+    segments: tuple[str, ...] = attrs.field(converter=tuple)
+    fields: tuple[ConnectionField, ...] = attrs.field(converter=tuple)
+
+    @property
+    def secret_scope(self) -> str:
+        """The scope of its secrets in ``tenant_secrets``."""
+        return f"integration:{self.provider}"

@@ -1,0 +1,428 @@
+"""Finds the installed integrations: an explicit call, never an effect of an import.
+
+:func:`discover` enumerates the entry points of group ``workflow.modules``, sorts them by distribution and name,
+loads each distribution under a guard of its own, validates what it contributes, settles conflicts without regard to
+order, and answers an immutable :class:`Registry` and a :class:`DiscoveryReport` that names every failure's
+distribution, version, phase and cause.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import attrs
+import pluggy
+from packaging.utils import canonicalize_name
+
+from workflow_core.actions import Action, Effect
+from workflow_core.availability import AvailabilityResolver
+from workflow_core.connections import Connection
+from workflow_core.errors import DiscoveryError
+from workflow_core.hookspecs import ENTRY_POINT_GROUP, PROJECT, WorkflowSpecs
+from workflow_core.manifest import Manifest, build_manifest
+from workflow_core.modules import Module
+from workflow_core.schema import check_supported
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Nobody may take the generic actions over: their distribution wins every conflict.
+DEFAULT_REQUIRED = frozenset({"workflow-psa"})
+
+_ACTION_ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\Z")
+_GROUP_KEY = re.compile(r"(app:)?[a-z0-9][a-z0-9._-]*\Z")
+
+
+class Phase(StrEnum):
+    """Where on its way a distribution failed."""
+
+    LOAD = "load"
+    REGISTER = "register"
+    CONTRIBUTE = "contribute"
+    VALIDATE = "validate"
+    CONFLICT = "conflict"
+    REQUIRED = "required"
+
+
+@attrs.frozen
+class Loaded:
+    """A distribution whose contributions are in the registry."""
+
+    distribution: str
+    version: str
+
+
+@attrs.frozen
+class Failure:
+    """A distribution that contributes nothing, and why."""
+
+    distribution: str
+    version: str | None
+    phase: Phase
+    cause: str
+
+
+@attrs.frozen
+class Blocked:
+    """A healthy distribution that must not run yet."""
+
+    distribution: str
+    version: str
+    cause: str
+
+
+@attrs.frozen
+class DiscoveryReport:
+    """What discovery found; each tuple is sorted by distribution."""
+
+    loaded: tuple[Loaded, ...] = ()
+    failed: tuple[Failure, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether everything that is installed is in the registry."""
+        return not self.failed and not self.blocked
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON, for health answers and ``workflow-modules list --json``."""
+        return {
+            kind: [
+                {name: value for name, value in attrs.asdict(entry).items() if value is not None}
+                for entry in getattr(self, kind)
+            ]
+            for kind in ("loaded", "failed", "blocked")
+        }
+
+
+@attrs.frozen
+class Registry:
+    """Everything that the loaded distributions contribute. Immutable.
+
+    Attributes:
+        modules: By group key.
+        actions: By id and version.
+        resolvers: By availability key.
+        connections: By provider.
+        distribution_of: The distribution of each action id.
+        manifest: What this process can run.
+    """
+
+    modules: Mapping[str, Module]
+    actions: Mapping[tuple[str, int], Action]
+    resolvers: Mapping[str, AvailabilityResolver]
+    connections: Mapping[str, Connection]
+    distribution_of: Mapping[str, str]
+    manifest: Manifest
+
+    def module_of(self, action_id: str) -> Module | None:
+        """The module whose allowed list names the action."""
+        for module in self.modules.values():
+            if action_id in module.allowed_action_ids:
+                return module
+        return None
+
+    def connection_of(self, action_id: str) -> Connection | None:
+        """The connection whose secrets the action may read."""
+        segment = action_id.split(".", 1)[0]
+        for connection in self.connections.values():
+            if segment in connection.segments:
+                return connection
+        return None
+
+    @property
+    def distributions(self) -> Sequence[str]:
+        """The names of the loaded distributions, sorted."""
+        return sorted(self.manifest.distributions)
+
+
+@attrs.frozen
+class Discovery:
+    """The result of one discovery."""
+
+    registry: Registry
+    report: DiscoveryReport
+
+
+@attrs.define
+class _Contribution:
+    """What one distribution brings, before anything is accepted."""
+
+    distribution: str
+    version: str
+    modules: list[Module] = attrs.Factory(list)
+    actions: list[Action] = attrs.Factory(list)
+    resolvers: list[AvailabilityResolver] = attrs.Factory(list)
+    connections: list[Connection] = attrs.Factory(list)
+
+    @property
+    def segments(self) -> set[str]:
+        return {action_id.split(".", 1)[0] for module in self.modules for action_id in module.allowed_action_ids}
+
+
+class _PhaseError(Exception):
+    def __init__(self, phase: Phase, cause: str) -> None:
+        super().__init__(cause)
+        self.phase = phase
+        self.cause = cause
+
+
+def module_entry_points() -> list[importlib.metadata.EntryPoint]:
+    """The installed entry points of our group, sorted by distribution and name."""
+    found = [point for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP) if point.dist]
+    return sorted(found, key=lambda point: (_distribution_name(point), point.name))
+
+
+def _distribution_name(point: importlib.metadata.EntryPoint) -> str:
+    assert point.dist is not None  # noqa: S101 - module_entry_points keeps only those that have one
+    return canonicalize_name(point.dist.name)
+
+
+def discover(
+    *,
+    required: Iterable[str] = DEFAULT_REQUIRED,
+    pending: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    entry_points: Sequence[importlib.metadata.EntryPoint] | None = None,
+) -> Discovery:
+    """Finds, loads and validates the installed integrations.
+
+    Args:
+        required: Distributions that win a conflict, and whose absence the report names as a failure.
+        pending: Migrations still to run, by distribution: such a distribution is blocked.
+        entry_points: Instead of the installed ones.
+
+    Returns:
+        The registry of what is healthy, and the report. Broken distributions never raise here; the host decides.
+    """
+    required = {canonicalize_name(name) for name in required}
+    points: dict[str, list[importlib.metadata.EntryPoint]] = defaultdict(list)
+    for point in module_entry_points() if entry_points is None else entry_points:
+        points[_distribution_name(point)].append(point)
+
+    failures: dict[str, Failure] = {}
+    blocked: list[Blocked] = []
+    contributions: list[_Contribution] = []
+    for name in sorted(points):
+        version = _version(points[name][0])
+        try:
+            contribution = _load(name, version, points[name])
+            _validate(contribution)
+        except _PhaseError as error:
+            _log.error("distribution %s %s failed to %s: %s", name, version, error.phase, error.cause)
+            failures[name] = Failure(name, version, error.phase, error.cause)
+            continue
+        if pending.get(name):
+            blocked.append(Blocked(name, version, _pending_words(pending[name])))
+        contributions.append(contribution)
+
+    for name, cause in _conflicts(contributions, required).items():
+        version = next(c.version for c in contributions if c.distribution == name)
+        _log.error("distribution %s %s is refused: %s", name, version, cause)
+        failures[name] = Failure(name, version, Phase.CONFLICT, cause)
+    for name in sorted(required - set(points)):
+        failures[name] = Failure(name, None, Phase.REQUIRED, "required by configuration, and not installed")
+
+    held = {entry.distribution for entry in blocked}
+    accepted = [c for c in contributions if c.distribution not in failures and c.distribution not in held]
+    report = DiscoveryReport(
+        loaded=tuple(Loaded(c.distribution, c.version) for c in accepted),
+        failed=tuple(failures[name] for name in sorted(failures)),
+        blocked=tuple(entry for entry in blocked if entry.distribution not in failures),
+    )
+    return Discovery(_registry(accepted), report)
+
+
+def registry_of(
+    distribution: str,
+    version: str,
+    *,
+    modules: Iterable[Module] = (),
+    actions: Iterable[Action] = (),
+    resolvers: Iterable[AvailabilityResolver] = (),
+    connections: Iterable[Connection] = (),
+) -> Registry:
+    """The registry of one distribution that is given rather than found: for tests of integrations.
+
+    Raises:
+        DiscoveryError: It would not load.
+    """
+    contribution = _Contribution(
+        distribution, version, list(modules), list(actions), list(resolvers), list(connections)
+    )
+    try:
+        _validate(contribution)
+    except _PhaseError as error:
+        raise DiscoveryError(error.cause) from None
+    return _registry([contribution])
+
+
+def require(report: DiscoveryReport, *, required: Iterable[str], strict: bool) -> None:
+    """Refuses to go on when a required distribution (with ``strict``: any) is not loaded.
+
+    Raises:
+        DiscoveryError: Naming each distribution, its phase and cause.
+    """
+    names = {canonicalize_name(name) for name in required}
+    bad = [f"{f.distribution}: {f.phase}: {f.cause}" for f in report.failed if strict or f.distribution in names]
+    bad += [f"{b.distribution}: {b.cause}" for b in report.blocked if strict or b.distribution in names]
+    if bad:
+        raise DiscoveryError(f"cannot start without {'; '.join(bad)}. See `workflow-modules list`.")
+
+
+def _version(point: importlib.metadata.EntryPoint) -> str:
+    return point.dist.version if point.dist else ""
+
+
+def _pending_words(files: Sequence[str]) -> str:
+    return f"migrations pending: {', '.join(files)}; run `workflow-modules migrate`"
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _load(name: str, version: str, points: Iterable[importlib.metadata.EntryPoint]) -> _Contribution:
+    contribution = _Contribution(name, version)
+    for point in points:
+        try:
+            plugin = point.load()
+        except BaseException as error:  # guards foreign code at import: SystemExit too must not end the host
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            raise _PhaseError(Phase.LOAD, f"entry point {point.name} = {point.value}: {_describe(error)}") from error
+        # One plugin manager for each plugin: a raising hook discards the results of its own plugin only.
+        manager = pluggy.PluginManager(PROJECT)
+        manager.add_hookspecs(WorkflowSpecs)
+        try:
+            manager.register(plugin, name=f"{name}:{point.name}")
+            manager.check_pending()
+        except Exception as error:  # guards a foreign plugin object
+            raise _PhaseError(Phase.REGISTER, _describe(error)) from error
+        contribution.modules += _call(manager.hook.workflow_modules, Module)
+        contribution.actions += _call(manager.hook.workflow_actions, Action)
+        contribution.resolvers += _call(manager.hook.workflow_availability, AvailabilityResolver)
+        contribution.connections += _call(manager.hook.workflow_connections, Connection)
+    return contribution
+
+
+def _call(hook: Callable[[], list[Any]], kind: type[T]) -> list[T]:
+    label = getattr(hook, "name", "hook")
+    try:
+        records = [record for result in hook() for record in result]
+    except Exception as error:  # guards a foreign hook implementation
+        raise _PhaseError(Phase.CONTRIBUTE, f"{label}: {_describe(error)}") from error
+    for record in records:
+        if not isinstance(record, kind):
+            raise _PhaseError(Phase.CONTRIBUTE, f"{label} gave {type(record).__name__}, not {kind.__name__}")
+    return records
+
+
+def _validate(contribution: _Contribution) -> None:
+    """Checks one distribution by itself; names everything that is wrong at once."""
+    problems: list[str] = []
+    ids = {action.id for action in contribution.actions}
+    for module in contribution.modules:
+        problems += _module_problems(module, ids)
+    for action in contribution.actions:
+        problems += _action_problems(action, contribution.segments)
+    allowed = [action_id for module in contribution.modules for action_id in module.allowed_action_ids]
+    problems += _repeated("group key", [module.group_key for module in contribution.modules])
+    problems += _repeated("action", [action.key for action in contribution.actions])
+    problems += _repeated("allowed action", allowed)
+    problems += _repeated("availability key", [resolver.key for resolver in contribution.resolvers])
+    problems += _repeated("connection", [connection.provider for connection in contribution.connections])
+    if problems:
+        raise _PhaseError(Phase.VALIDATE, "; ".join(problems))
+
+
+def _repeated(what: str, keys: Sequence[str]) -> list[str]:
+    return [f"{what} {key} is given twice" for key in sorted({k for k in keys if keys.count(k) > 1})]
+
+
+def _module_problems(module: Module, ids: set[str]) -> list[str]:
+    where = f"module {module.group_key}"
+    problems = [] if _GROUP_KEY.match(module.group_key) else [f"{where}: the group key must match {_GROUP_KEY.pattern}"]
+    missing = sorted(set(module.allowed_action_ids) - ids)
+    if missing:
+        problems.append(f"{where} allows actions that do not exist: {', '.join(missing)}")
+    if module.allowed_action_ids and module.default_action_id not in module.allowed_action_ids:
+        problems.append(f"{where}: the default action {module.default_action_id} is not among its allowed actions")
+    return problems
+
+
+def _action_problems(action: Action, segments: set[str]) -> list[str]:
+    where = f"action {action.key}"
+    problems = []
+    if not _ACTION_ID.match(action.id):
+        problems.append(f"{where}: the id must be dotted lower-case words")
+    elif action.segment not in segments:
+        problems.append(f"{where}: no module of this distribution claims {action.segment}.*")
+    if action.version < 1:
+        problems.append(f"{where}: versions count from 1")
+    if not inspect.iscoroutinefunction(action.handler):
+        problems.append(f"{where}: the handler must be an async function")
+    if action.effect is Effect.LOCAL and action.io != "database":
+        problems.append(f"{where}: a LOCAL effect needs io='database'")
+    if action.effect in (Effect.REPEATABLE, Effect.ONCE) and action.io != "external":
+        problems.append(f"{where}: a {action.effect} effect needs io='external'")
+    if action.time_limit.total_seconds() <= 0:
+        problems.append(f"{where}: the time limit must be positive")
+    for contract in (action.input, action.output):
+        try:
+            check_supported(contract)
+        except Exception as error:  # noqa: BLE001 - guards a foreign class
+            problems.append(f"{where}: {error}")
+    return problems
+
+
+def _conflicts(contributions: Sequence[_Contribution], required: set[str]) -> dict[str, str]:
+    """Who loses a conflict, and why; the same for every order of the contributions."""
+    claims: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for c in contributions:
+        for kind, keys in (
+            ("group key", (module.group_key for module in c.modules)),
+            ("action", (action.key for action in c.actions)),
+            ("actions", (f"{segment}.*" for segment in c.segments)),
+            ("availability key", (resolver.key for resolver in c.resolvers)),
+            ("connection", (connection.provider for connection in c.connections)),
+            ("icon", (module.icon.token for module in c.modules if module.icon)),
+        ):
+            for key in keys:
+                claims[kind, key].add(c.distribution)
+    causes: dict[str, list[str]] = defaultdict(list)
+    for (kind, key), owners in sorted(claims.items()):
+        if len(owners) < 2:
+            continue
+        privileged = owners & required
+        losers = owners - privileged if len(privileged) == 1 else owners
+        for loser in sorted(losers):
+            others = ", ".join(sorted(owners - {loser}))
+            remedy = (
+                "it is required by configuration and keeps it"
+                if len(privileged) == 1
+                else "uninstall one, or require the one that should win"
+            )
+            causes[loser].append(f"{kind} {key} is also claimed by {others}: {remedy}")
+    return {name: "; ".join(words) for name, words in causes.items()}
+
+
+def _registry(contributions: Sequence[_Contribution]) -> Registry:
+    actions = sorted((a for c in contributions for a in c.actions), key=lambda a: (a.id, a.version))
+    versions = {c.distribution: c.version for c in contributions}
+    return Registry(
+        modules=MappingProxyType({m.group_key: m for c in contributions for m in c.modules}),
+        actions=MappingProxyType({(a.id, a.version): a for a in actions}),
+        resolvers=MappingProxyType({r.key: r for c in contributions for r in c.resolvers}),
+        connections=MappingProxyType({k.provider: k for c in contributions for k in c.connections}),
+        distribution_of=MappingProxyType({a.id: c.distribution for c in contributions for a in c.actions}),
+        manifest=build_manifest(actions, versions),
+    )

@@ -1,0 +1,127 @@
+"""The rows of a run's history: its steps, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from workflow_core.execution.models import ActionCall, RunEnd, StepTrace
+from workflow_core.storage.database import Connection
+
+_TRACE = """
+INSERT INTO workflow_run_steps AS step (
+    tenant, step_id, run_id, step_path, iteration, definition_step_id, step_type, sequence, status,
+    output_json, error_json, started_at, completed_at, duration_ms, action_id, action_version
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
+    status = EXCLUDED.status, error_json = EXCLUDED.error_json, completed_at = EXCLUDED.completed_at,
+    duration_ms = EXCLUDED.duration_ms
+-- What an activity wrote itself says more; only a row that it left open is closed here.
+WHERE step.status IN ('STARTED', 'RETRYING')
+"""
+
+_ACTION = """
+INSERT INTO workflow_run_steps AS step (
+    tenant, step_id, run_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt,
+    action_id, action_version, input_json, output_json, error_json, notes, started_at, completed_at, duration_ms
+) VALUES (
+    $1, $2, $3, $4, $5, $6, 'action.call', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+    CASE WHEN $8 = 'STARTED' THEN NULL ELSE clock_timestamp() END,
+    CASE WHEN $8 = 'STARTED' THEN NULL
+         ELSE GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - $16) * 1000)::int END
+)
+ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
+    status = EXCLUDED.status, attempt = EXCLUDED.attempt, input_json = EXCLUDED.input_json,
+    output_json = EXCLUDED.output_json, error_json = EXCLUDED.error_json, notes = EXCLUDED.notes,
+    completed_at = EXCLUDED.completed_at,
+    duration_ms = CASE WHEN EXCLUDED.completed_at IS NULL THEN NULL
+                       ELSE GREATEST(0, EXTRACT(EPOCH FROM EXCLUDED.completed_at - step.started_at) * 1000)::int END
+-- A late writer never takes back what is known to have succeeded.
+WHERE step.status <> 'SUCCEEDED'
+"""
+
+
+def step_row_id(run_id: UUID, step_path: str, iteration: str) -> UUID:
+    """The id of a step's row: the same however often it is written."""
+    return uuid5(run_id, f"{step_path}#{iteration}")
+
+
+async def write_trace(conn: Connection, tenant: UUID, run_id: UUID, trace: Sequence[StepTrace]) -> None:
+    """Writes steps that ended; writing one again changes nothing."""
+    if not trace:
+        return
+    rows = []
+    for step in trace:
+        started, completed = datetime.fromisoformat(step.started_at), datetime.fromisoformat(step.completed_at)
+        rows.append(
+            (
+                tenant,
+                step_row_id(run_id, step.step_path, step.iteration),
+                run_id,
+                step.step_path,
+                step.iteration,
+                step.step_id,
+                step.step_type,
+                step.sequence,
+                step.status,
+                step.output,
+                step.error,
+                started,
+                completed,
+                max(0, int((completed - started).total_seconds() * 1000)),
+                step.action_id,
+                step.action_version,
+            )
+        )
+    await conn.executemany(_TRACE, rows)
+
+
+async def write_action_step(
+    conn: Connection,
+    call: ActionCall,
+    *,
+    status: str,
+    shown_input: Any,
+    output: Any = None,
+    error: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Writes an action's own row, and the control steps before it. Input, output and error are redacted already."""
+    tenant, run_id = UUID(call.tenant), UUID(call.run_id)
+    await write_trace(conn, tenant, run_id, call.trace)
+    await conn.execute(
+        _ACTION,
+        tenant,
+        step_row_id(run_id, call.step_path, call.iteration),
+        run_id,
+        call.step_path,
+        call.iteration,
+        call.step_id,
+        call.sequence,
+        status,
+        call.attempt,
+        call.action_id,
+        call.action_version,
+        shown_input,
+        output,
+        error,
+        list(notes),
+        datetime.fromisoformat(call.dispatched_at),
+    )
+
+
+async def write_end(conn: Connection, end: RunEnd) -> None:
+    """Writes a run's end; a run that has ended already keeps its first end."""
+    tenant, run_id = UUID(end.tenant), UUID(end.run_id)
+    await write_trace(conn, tenant, run_id, end.trace)
+    await conn.execute(
+        "UPDATE workflow_runs SET status = $3, error_json = $4, completed_at = $5, updated_at = now() "
+        "WHERE tenant = $1 AND run_id = $2 AND status IN ('RUNNING', 'WAITING')",
+        tenant,
+        run_id,
+        end.status,
+        end.error,
+        datetime.fromisoformat(end.completed_at),
+    )

@@ -1,0 +1,96 @@
+"""What crosses between the interpreter and the activities. Plain, frozen, JSON-able."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from workflow_core.language.plan import Plan
+
+
+@attrs.frozen(kw_only=True)
+class RunInput:
+    """The argument of one execution of a run."""
+
+    tenant: str
+    run_id: str
+    workflow_id: str
+    workflow_version: int
+    actor: str | None
+    plan: Plan
+    payload: Any
+
+
+@attrs.frozen(kw_only=True)
+class StepTrace:
+    """A step that ended, as the interpreter saw it: one row of the run's history. Times are ISO 8601, UTC."""
+
+    step_path: str
+    iteration: str
+    step_id: str
+    step_type: str
+    sequence: int
+    status: str
+    started_at: str
+    completed_at: str
+    output: Any = None
+    error: dict[str, Any] | None = None
+    action_id: str | None = None
+    action_version: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ActionCall:
+    """One attempt at one action step.
+
+    Attributes:
+        input: The evaluated mapping: ``$secret`` references and missing markers are still in it.
+        effect: The effect that the plan promised; the executor takes the stricter of it and its own.
+        explicit_key: The step's own ``idempotencyKey``, evaluated.
+        attempt: Counted from 1; attempts that only waited are not counted.
+        max_attempts: After this one, a failure is final.
+        dispatched_at: The run's clock, ISO 8601, UTC.
+        trace: Control steps that ended since the last call.
+    """
+
+    tenant: str
+    run_id: str
+    step_path: str
+    iteration: str
+    step_id: str
+    sequence: int
+    action_id: str
+    action_version: int
+    effect: str
+    input: dict[str, Any]
+    explicit_key: str | None
+    attempt: int
+    max_attempts: int
+    actor: str | None
+    dispatched_at: str
+    trace: list[StepTrace]
+
+
+@attrs.frozen(kw_only=True)
+class ActionResult:
+    """What an action gave: redacted plain JSON.
+
+    Attributes:
+        reused_from: The run whose stored output this is, when the effect had happened before.
+    """
+
+    output: Any
+    reused_from: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RunEnd:
+    """How a run ended: its status, the error object of the contract, and the last control steps."""
+
+    tenant: str
+    run_id: str
+    status: str
+    error: dict[str, Any] | None
+    completed_at: str
+    trace: list[StepTrace]

@@ -1,0 +1,232 @@
+"""Starting a run. Every start goes through :func:`start_run`, which is safe to call again for the same run."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid5
+
+import attrs
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from workflow_core.discovery import Registry
+from workflow_core.errors import ConflictError, NotFoundError, TransientError
+from workflow_core.execution.models import RunInput
+from workflow_core.language.plan import Plan, compile_plan
+from workflow_core.storage.database import Connection, Database
+from workflow_core.temporal import RUN_TASK_QUEUE, RUN_WORKFLOW, run_workflow_id
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+_log = logging.getLogger(__name__)
+
+#: Ids of runs are made from what caused them in this namespace, so that starting is safe twice.
+_RUNS: Final = UUID("6c7c1a3e-2f0e-5d3c-9b52-5f1d8c1c7a10")
+
+#: The time that Temporal gives a worker for one workflow task. A worker that dies in the middle of a local activity
+#: is noticed after it.
+TASK_TIMEOUT: Final = timedelta(seconds=10)
+_START_TIMEOUT: Final = timedelta(seconds=10)
+
+
+@attrs.frozen
+class StartedRun:
+    """A run that has been handed to the engine.
+
+    Attributes:
+        created: Whether this call made it; otherwise it had been started before.
+        payload: What it was started with.
+    """
+
+    run_id: UUID
+    workflow_id: UUID
+    workflow_version: int
+    status: str
+    created: bool
+    payload: Any
+
+
+def run_id_for_request(tenant: UUID, workflow_id: UUID, key: str) -> UUID:
+    """The id of the run that a request with this ``Idempotency-Key`` starts."""
+    return uuid5(_RUNS, f"request:{tenant}:{workflow_id}:{key}")
+
+
+async def start_run(
+    database: Database,
+    client: Client,
+    registry: Registry,
+    *,
+    tenant: UUID,
+    workflow_id: UUID,
+    version: int | None,
+    payload: Any,
+    actor: UUID | None,
+    cause: str,
+    run_id: UUID,
+) -> StartedRun:
+    """Records a run with its compiled plan, then starts it on Temporal.
+
+    Args:
+        database: As the application role.
+        client: Of the platform's namespace, with :data:`workflow_core.temporal.data_converter`.
+        registry: Gives the plan what its actions need.
+        tenant: Whose run it is.
+        workflow_id: The workflow.
+        version: A published version; None: the newest.
+        payload: The root ``payload`` of its expressions.
+        actor: Who started it, when the version does not name its publisher.
+        cause: Such as ``api``.
+        run_id: The same id starts the same run: it is recorded and executed once.
+
+    Raises:
+        NotFoundError: No such workflow or version.
+        ConflictError: The workflow is paused, or has no published version.
+        TransientError: ``TEMPORAL_UNAVAILABLE``: the run is recorded; calling again starts it.
+    """
+    async with database.tenant(tenant) as conn:
+        started = await _record(
+            conn,
+            registry,
+            tenant=tenant,
+            workflow_id=workflow_id,
+            version=version,
+            payload=payload,
+            actor=actor,
+            cause=cause,
+            run_id=run_id,
+        )
+    if started.input is not None:
+        await _start(client, started.input)
+        async with database.tenant(tenant) as conn:
+            await conn.execute(
+                "UPDATE workflow_runs SET started_at = COALESCE(started_at, now()) WHERE tenant = $1 AND run_id = $2",
+                tenant,
+                run_id,
+            )
+    return started.run
+
+
+@attrs.frozen
+class _Recorded:
+    run: StartedRun
+    input: RunInput | None  # None: the engine has it already
+
+
+async def _record(
+    conn: Connection,
+    registry: Registry,
+    *,
+    tenant: UUID,
+    workflow_id: UUID,
+    version: int | None,
+    payload: Any,
+    actor: UUID | None,
+    cause: str,
+    run_id: UUID,
+) -> _Recorded:
+    row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
+    created = row is None
+    if row is None:
+        published = await _published(conn, tenant, workflow_id, version)
+        plan = compile_plan(published["definition_json"], registry)
+        await conn.execute(
+            _INSERT_RUN,
+            tenant,
+            run_id,
+            workflow_id,
+            published["version"],
+            cause,
+            published["published_by"] or actor,
+            plan.as_json(),
+            plan.sha256,
+            payload,
+        )
+        row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
+        assert row is not None  # noqa: S101 - written in this transaction, or by the one that the insert waited for
+    run = StartedRun(
+        run_id=run_id,
+        workflow_id=row["workflow_id"],
+        workflow_version=row["workflow_version"],
+        status=row["status"],
+        created=created,
+        payload=row["payload"],
+    )
+    if row["started_at"] is not None:
+        return _Recorded(run, None)
+    return _Recorded(
+        run,
+        RunInput(
+            tenant=str(tenant),
+            run_id=str(run_id),
+            workflow_id=str(row["workflow_id"]),
+            workflow_version=row["workflow_version"],
+            actor=str(row["actor_id"]) if row["actor_id"] else None,
+            plan=Plan.from_json(row["plan"]),
+            payload=row["payload"],
+        ),
+    )
+
+
+_FIND_RUN = """
+SELECT workflow_id, workflow_version, status, actor_id, plan, payload, started_at
+FROM workflow_runs WHERE tenant = $1 AND run_id = $2
+"""
+_INSERT_RUN = """
+INSERT INTO workflow_runs (
+    tenant, run_id, workflow_id, workflow_version, status, cause, actor_id, plan, plan_sha256, payload
+) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9)
+ON CONFLICT (tenant, run_id) DO NOTHING
+"""
+
+
+async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version: int | None) -> Any:
+    workflow = await conn.fetchrow(
+        "SELECT is_paused, published_version FROM workflow_definitions WHERE tenant = $1 AND workflow_id = $2",
+        tenant,
+        workflow_id,
+    )
+    if workflow is None:
+        raise NotFoundError(f"There is no workflow {workflow_id}.")
+    if workflow["is_paused"]:
+        raise ConflictError("The workflow is paused: resume it before you start it.", code="WORKFLOW_PAUSED")
+    wanted = version if version is not None else workflow["published_version"]
+    if wanted is None:
+        raise ConflictError("The workflow has no published version: publish it first.", code="NOT_PUBLISHED")
+    row = await conn.fetchrow(
+        "SELECT version, definition_json, published_by FROM workflow_definition_versions "
+        "WHERE tenant = $1 AND workflow_id = $2 AND version = $3",
+        tenant,
+        workflow_id,
+        wanted,
+    )
+    if row is None:
+        raise NotFoundError(f"The workflow has no published version {wanted}.")
+    return row
+
+
+async def _start(client: Client, run: RunInput) -> None:
+    try:
+        async with asyncio.timeout(_START_TIMEOUT.total_seconds()):
+            await client.start_workflow(
+                RUN_WORKFLOW,
+                run,
+                id=run_workflow_id(run.run_id, 1),
+                task_queue=RUN_TASK_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                task_timeout=TASK_TIMEOUT,
+                rpc_timeout=_START_TIMEOUT,
+            )
+    except WorkflowAlreadyStartedError:
+        _log.info("run %s had been started before", run.run_id)
+    except (RPCError, TimeoutError, OSError) as error:
+        _log.warning("could not start run %s: %s", run.run_id, type(error).__name__)
+        raise TransientError(
+            "Temporal did not take the run. It is recorded: start it again with the same Idempotency-Key.",
+            code="TEMPORAL_UNAVAILABLE",
+            details={"runId": run.run_id},
+        ) from error

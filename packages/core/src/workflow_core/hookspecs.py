@@ -1,0 +1,185 @@
+"""What a plugin can contribute: every hook, in one place.
+
+A distribution names an object with hook implementations in the entry-point group ``workflow.modules``:
+
+```toml
+[project.entry-points."workflow.modules"]
+acme = "workflow_acme.plugin:plugin"
+```
+
+Hooks are declarative and synchronous: they return records, do no work, open no connections. Discovery calls each
+once per process and validates what it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from workflow_core.actions import Action
+from workflow_core.availability import AvailabilityResolver
+from workflow_core.connections import Connection
+from workflow_core.modules import Module
+
+PROJECT = "workflow"
+ENTRY_POINT_GROUP = "workflow.modules"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class WorkflowSpecs:
+    """The hooks. Each docstring holds a complete plugin."""
+
+    @hookspec
+    def workflow_modules(self) -> Iterable[Module]:  # type: ignore[empty-body]  # a specification has no body
+        """Modules for the designer's palette.
+
+        Example:
+            ```python
+            from workflow_core.hookspecs import hookimpl
+            from workflow_core.modules import Icon, Module
+
+
+            class AcmePlugin:
+                @hookimpl
+                def workflow_modules(self):
+                    return [
+                        Module(
+                            group_key="app:acme",
+                            label="Acme",
+                            description="Acme backup jobs.",
+                            tile_kind="app",
+                            icon=Icon("acme", '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9v9z"/></svg>'),
+                            default_action_id=None,
+                            allowed_action_ids=(),
+                        )
+                    ]
+
+
+            plugin = AcmePlugin()
+            ```
+        """
+
+    @hookspec
+    def workflow_actions(self) -> Iterable[Action]:  # type: ignore[empty-body]  # a specification has no body
+        """Actions that steps can call. A module of the same distribution must claim each id's first segment.
+
+        Example:
+            ```python
+            import attrs
+
+            from workflow_core.actions import Action, ActionContext, Effect, Example
+            from workflow_core.hookspecs import hookimpl
+            from workflow_core.modules import Module
+
+
+            @attrs.frozen
+            class Greeting:
+                name: str
+
+
+            @attrs.frozen
+            class Greeted:
+                text: str
+
+
+            async def greet(given: Greeting, ctx: ActionContext) -> Greeted:
+                return Greeted(text=f"Hello, {given.name}!")
+
+
+            class AcmePlugin:
+                @hookimpl
+                def workflow_modules(self):
+                    return [
+                        Module(
+                            group_key="app:acme",
+                            label="Acme",
+                            description="Acme says hello.",
+                            tile_kind="app",
+                            default_action_id="acme.greet",
+                            allowed_action_ids=("acme.greet",),
+                        )
+                    ]
+
+                @hookimpl
+                def workflow_actions(self):
+                    return [
+                        Action(
+                            id="acme.greet",
+                            label="Greet",
+                            description="Says hello.",
+                            input=Greeting,
+                            output=Greeted,
+                            effect=Effect.READ,
+                            io="database",
+                            handler=greet,
+                            examples=(Example("Ada", {"name": "Ada"}, {"text": "Hello, Ada!"}),),
+                        )
+                    ]
+
+
+            plugin = AcmePlugin()
+            ```
+        """
+
+    @hookspec
+    def workflow_availability(self) -> Iterable[AvailabilityResolver]:  # type: ignore[empty-body]  # as above
+        """Resolvers that say whether a tenant has a module.
+
+        Each is given a read-only transaction of the tenant, has a time limit, and hides its modules when it fails.
+
+        Example:
+            ```python
+            from workflow_core.availability import AVAILABLE, Availability, AvailabilityResolver
+            from workflow_core.hookspecs import hookimpl
+            from workflow_core.records import rmm
+
+
+            async def acme_connected(connection, tenant):
+                if await rmm.active_integration(connection, tenant, "acme") is not None:
+                    return AVAILABLE
+                return Availability(available=False, reason="Connect Acme under Connections.")
+
+
+            class AcmePlugin:
+                @hookimpl
+                def workflow_availability(self):
+                    return [AvailabilityResolver("acme", acme_connected)]
+
+
+            plugin = AcmePlugin()
+            ```
+        """
+
+    @hookspec
+    def workflow_connections(self) -> Iterable[Connection]:  # type: ignore[empty-body]  # as above
+        """How a tenant connects the integration: the fields of its form.
+
+        Example:
+            ```python
+            from workflow_core.connections import Connection, ConnectionField
+            from workflow_core.hookspecs import hookimpl
+
+
+            class AcmePlugin:
+                @hookimpl
+                def workflow_connections(self):
+                    return [
+                        Connection(
+                            provider="acme",
+                            label="Acme",
+                            description="Backup jobs and their alerts.",
+                            segments=("acme",),
+                            fields=(
+                                ConnectionField(name="instance_url", label="Address", kind="url"),
+                                ConnectionField(name="api_key", label="API key", kind="secret"),
+                            ),
+                        )
+                    ]
+
+
+            plugin = AcmePlugin()
+            ```
+        """

@@ -1,0 +1,195 @@
+"""Mapping values: literals with ``{"$expr": …}`` and ``{"$secret": …}`` in them; and the paths that steps assign to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, Literal, NoReturn
+
+from workflow_core.errors import ExpressionError, ValidationError
+from workflow_core.language._budget import Budget
+from workflow_core.language._values import MAX_NESTING, MISSING, clean_text
+from workflow_core.language.expressions import compile_expression
+
+EXPRESSION_KEY: Final = "$expr"
+SECRET_KEY: Final = "$secret"  # noqa: S105 - the name of a key, not a secret
+MISSING_MARKER: Final[Mapping[str, bool]] = {"$missing": True}
+"""Stands for a missing result where only the action's input schema can say what to do: null, omitted, or ``[]``.
+Compare with ``==``; :func:`evaluate_mapping` gives a fresh copy each time, as plain JSON has to."""
+
+ASSIGNABLE_ROOTS: Final = ("payload", "vars", "local", "meta", "error")
+
+
+# ── Values ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def evaluate_mapping(
+    value: Any,
+    scope: Mapping[str, Any],
+    *,
+    now: datetime,
+    budget: Budget,
+    missing: Literal["null", "mark"] = "null",
+) -> Any:
+    """Evaluate every expression in a mapping value.
+
+    Secrets stay as they are, and are resolved where they are used. Everything else is literal; NUL characters are
+    dropped from strings, as PostgreSQL's ``jsonb`` refuses them.
+
+    Args:
+        value: A mapping value, such as a step's whole ``inputMapping``; never changed.
+        scope: What the expressions read.
+        now: The run's clock.
+        budget: The account of the run.
+        missing: What an expression that selects nothing gives: ``null``, or a copy of :data:`MISSING_MARKER`.
+
+    Raises:
+        ExpressionError: One fails; ``details["path"]`` says where, as ``title``, ``assignment.primary.id`` or
+            ``tags[1]``.
+    """
+
+    def evaluate(source: str, path: str) -> Any:
+        try:
+            result = compile_expression(source).evaluate(scope, now=now, budget=budget)
+        except ExpressionError as error:
+            # The instance may be shared by nobody, so the path can be added where it is.
+            error.details["path"] = path
+            raise
+        if result is MISSING:
+            return dict(MISSING_MARKER) if missing == "mark" else None
+        return result
+
+    return _evaluate(value, "", evaluate, 0)
+
+
+def _evaluate(value: Any, path: str, evaluate: Callable[[str, str], Any], depth: int) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if not isinstance(value, dict | list):
+        return value
+    if depth > MAX_NESTING:
+        raise ExpressionError(
+            f"The mapping is nested too deeply (more than {MAX_NESTING} levels).", details={"path": path}
+        )
+    if isinstance(value, list):
+        return [_evaluate(item, f"{path}[{index}]", evaluate, depth + 1) for index, item in enumerate(value)]
+    source = _special(value, EXPRESSION_KEY)
+    if source is not None:
+        return evaluate(source, path)
+    if _special(value, SECRET_KEY) is not None:
+        return dict(value)
+    return {clean_text(str(key)): _evaluate(item, _join(path, key), evaluate, depth + 1) for key, item in value.items()}
+
+
+def iter_expressions(value: Any) -> Iterator[tuple[str, str]]:
+    """Every expression in a mapping value, as path and source, in document order."""
+    return _iter_special(value, EXPRESSION_KEY)
+
+
+def iter_secrets(value: Any) -> Iterator[tuple[str, str]]:
+    """Every secret in a mapping value, as path and name, in document order."""
+    return _iter_special(value, SECRET_KEY)
+
+
+def _iter_special(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    stack = [("", value)]
+    while stack:
+        path, item = stack.pop()
+        children: list[tuple[str, Any]] = []
+        if isinstance(item, list):
+            children = [(f"{path}[{index}]", child) for index, child in enumerate(item)]
+        elif isinstance(item, dict):
+            found = _special(item, key)
+            if found is not None:
+                yield path, found
+            elif _special(item, EXPRESSION_KEY) is None and _special(item, SECRET_KEY) is None:
+                children = [(_join(path, name), child) for name, child in item.items()]
+        stack.extend(reversed(children))
+
+
+def _special(value: dict[str, Any], key: str) -> str | None:
+    """The text of ``{key: "…"}``; an object with further keys, or with another type, is literal."""
+    text = value.get(key)
+    return text if isinstance(text, str) and len(value) == 1 else None
+
+
+def _join(path: str, key: Any) -> str:
+    return f"{path}.{key}" if path else str(key)
+
+
+# ── Assign paths ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def parse_assign_path(path: str) -> tuple[str, tuple[str, ...]]:
+    """Take an assign path apart.
+
+    Args:
+        path: Such as ``vars.title``, ``meta.tag``, or ``title``, which means ``vars.title``.
+
+    Returns:
+        The root and the names below it; none for a root alone, such as ``payload``.
+
+    Raises:
+        ValidationError: With code ``INVALID_ASSIGN_PATH``.
+    """
+    segments = [segment.strip() for segment in path.split(".")]
+    if not all(segments):
+        _refuse_path(path, "a name is empty")
+    if any("\0" in segment or "[" in segment or "]" in segment for segment in segments):
+        _refuse_path(path, "a name may not contain brackets; assign a whole list")
+    root, *names = segments
+    if root in ASSIGNABLE_ROOTS:
+        return root, tuple(names)
+    if names:
+        _refuse_path(path, f"it has to begin with one of {', '.join(ASSIGNABLE_ROOTS)}")
+    if root in ("system", "event"):
+        _refuse_path(path, f"{root} can only be read")
+    return "vars", (root,)
+
+
+def assign_path(scopes: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """Set one value in the scopes, without changing what is given.
+
+    Objects and lists on the way are copied; objects are made where there are none, also in the place of a scalar.
+    Everything beside the path is shared with the old scopes.
+
+    Args:
+        scopes: Roots to values.
+        path: See :func:`parse_assign_path`.
+        value: A JSON value.
+
+    Returns:
+        New scopes.
+
+    Raises:
+        ValidationError: With code ``INVALID_ASSIGN_PATH``; also when a root other than ``error`` is set to something
+            that is not an object, or a name leads into a list without being the index of an item.
+    """
+    root, names = parse_assign_path(path)
+    if not names and root != "error" and not isinstance(value, dict):
+        _refuse_path(path, f"{root} itself can only be set to an object")
+    return {**scopes, root: _put(scopes.get(root), names, value, path)}
+
+
+def _put(target: Any, names: tuple[str, ...], value: Any, path: str) -> Any:
+    if not names:
+        return value
+    name, *rest = names
+    if isinstance(target, list):
+        index = int(name) if name.isdecimal() and len(name) < 10 else len(target)
+        if index >= len(target):
+            _refuse_path(path, f"{name} is not the index of an item in the list there")
+        items = list(target)
+        items[index] = _put(items[index], tuple(rest), value, path)
+        return items
+    fields = dict(target) if isinstance(target, Mapping) else {}
+    fields[name] = _put(fields.get(name), tuple(rest), value, path)
+    return fields
+
+
+def _refuse_path(path: str, reason: str) -> NoReturn:
+    raise ValidationError(
+        f"“{path}” is not a path that can be assigned to: {reason}.",
+        code="INVALID_ASSIGN_PATH",
+        details={"path": path},
+    )

@@ -1,0 +1,443 @@
+"""One attrs class is the single source of a value's contract.
+
+From a class this module makes its JSON Schema (:func:`json_schema`), a strict conversion of JSON into an instance
+(:func:`convert`), and plain JSON back (:func:`to_json`). Constraints stand in the annotation
+(``Annotated[int, msgspec.Meta(ge=1, description="…")]``); a rule across fields stands on the class as
+``__rules__ = (AtLeastOne("alert_uid", "external_alert_id"),)`` and shows in the schema too.
+
+Conversion is strict and lossless: a numeric string may become an integer, ``true`` may not; every wrong place is
+reported at once, with its path.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar, cast, runtime_checkable
+from uuid import UUID
+
+import attrs
+import msgspec
+from msgspec import inspect as types
+
+from workflow_core.errors import FieldError, ValidationError
+from workflow_core.language.mapping import MISSING_MARKER
+from workflow_core.redaction import REDACTED
+
+T = TypeVar("T")
+
+Unknown = Literal["forbid", "ignore"]
+
+# A secret-bearing field is marked in its schema, so that whoever stores or shows the value knows to hide it.
+SECRET_MARK = "x-secret"  # noqa: S105 - the name of a schema keyword
+TRIM_MARK = "x-trim"
+
+#: A string that is trimmed, and then not empty.
+Trimmed = Annotated[str, msgspec.Meta(min_length=1, extra_json_schema={TRIM_MARK: True})]
+#: A moment with its offset from UTC.
+Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,40}\Z")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?\Z")
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """A rule across the fields of one class."""
+
+    def check(self, values: Mapping[str, Any]) -> FieldError | None:
+        """Answers what is wrong with the converted values, or None."""
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema that says the same."""
+
+
+@attrs.frozen(init=False)
+class AtLeastOne:
+    """At least one of the named fields is given (and not null)."""
+
+    fields: tuple[str, ...]
+
+    def __init__(self, *fields: str) -> None:
+        self.__attrs_init__(fields)
+
+    def check(self, values: Mapping[str, Any]) -> FieldError | None:
+        """See :class:`Rule`."""
+        if any(values.get(name) is not None for name in self.fields):
+            return None
+        return FieldError("", "RULE", f"give at least one of {', '.join(self.fields)}")
+
+    def schema(self) -> dict[str, Any]:
+        """See :class:`Rule`."""
+        return {
+            "anyOf": [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in self.fields]
+        }
+
+
+def rules_of(cls: type) -> tuple[Rule, ...]:
+    """The cross-field rules that a class declares."""
+    return tuple(getattr(cls, "__rules__", ()))
+
+
+# ── JSON Schema ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@lru_cache(maxsize=1024)
+def json_schema(cls: Any) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of an attrs class, self-contained: ``$defs`` holds what it refers to.
+
+    The answer is cached and shared: treat it as read-only.
+
+    Raises:
+        TypeError: The class uses a type that has no JSON form.
+    """
+    (reference,), definitions = msgspec.json.schema_components([cls], ref_template="#/$defs/{name}")
+    own = reference["$ref"].rsplit("/", 1)[-1]
+    for name, definition in definitions.items():
+        nested = _classes(cls).get(name)
+        for rule in rules_of(nested) if nested else ():
+            definition.update(rule.schema())
+    schema = dict(definitions.pop(own))
+    if definitions:
+        schema["$defs"] = definitions
+    return schema
+
+
+@lru_cache(maxsize=1024)
+def _classes(cls: Any) -> dict[str, type]:
+    found: dict[str, type] = {}
+
+    def visit(info: types.Type) -> None:
+        if isinstance(info, types.DataclassType):
+            if info.cls.__name__ not in found:
+                found[info.cls.__name__] = info.cls
+                for field in info.fields:
+                    visit(field.type)
+            return
+        for name in ("type", "item_type", "key_type", "value_type"):
+            inner = getattr(info, name, None)
+            if isinstance(inner, types.Type):
+                visit(inner)
+        for inner in getattr(info, "types", ()) or getattr(info, "item_types", ()):
+            visit(inner)
+
+    visit(_type_info(cls))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _type_info(cls: Any) -> types.Type:
+    return types.type_info(cls)
+
+
+def field_names(cls: type) -> list[str]:
+    """The names of a class's fields, in their order."""
+    return [field.name for field in attrs.fields(cls)]
+
+
+def to_json(value: Any) -> Any:
+    """An attrs instance (or any tree of them) as plain JSON values."""
+    return msgspec.to_builtins(value)
+
+
+def mask_secrets(cls: type, value: Any) -> Any:
+    """A value of the class with every field that its schema marks as secret (:data:`SECRET_MARK`) hidden."""
+    return _masked(_type_info(cls), value) if _has_secret(cls) else value
+
+
+@lru_cache(maxsize=1024)
+def _has_secret(cls: Any) -> bool:
+    return f'"{SECRET_MARK}"' in msgspec.json.encode(json_schema(cls)).decode()
+
+
+def _masked(info: types.Type, value: Any) -> Any:
+    while isinstance(info, types.Metadata):
+        if (info.extra_json_schema or {}).get(SECRET_MARK) and value is not None:
+            return REDACTED
+        info = info.type
+    if isinstance(info, types.UnionType) and value is not None:
+        for kind in info.types:
+            value = _masked(kind, value)
+        return value
+    if isinstance(info, types.DataclassType) and isinstance(value, Mapping):
+        kinds = {field.encode_name: field.type for field in info.fields}
+        return {key: _masked(kinds[key], item) if key in kinds else item for key, item in value.items()}
+    if isinstance(info, types.ListType | types.VarTupleType) and isinstance(value, list | tuple):
+        return [_masked(info.item_type, item) for item in value]
+    if isinstance(info, types.DictType) and isinstance(value, Mapping):
+        return {key: _masked(info.value_type, item) for key, item in value.items()}
+    return value
+
+
+# ── Conversion ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def convert(cls: type[T], value: Any, *, unknown: Unknown = "forbid", mapped: bool = False) -> T:
+    """Converts plain JSON into an instance of an attrs class.
+
+    Args:
+        cls: The class to build.
+        value: A JSON object.
+        unknown: Whether a field that the class does not have is an error or is left out.
+        mapped: The value was computed by a mapping: a missing result (marked ``{"$missing": true}``) is left to
+            the field's default, is ``[]`` for an array and null where null is allowed, and a single value where
+            an array is due is a list of one.
+
+    Raises:
+        ValidationError: With a :class:`FieldError` for every wrong place.
+    """
+    run = _Conversion(unknown=unknown, mapped=mapped)
+    result = run.convert(_type_info(cast("Any", cls)), value, "")
+    if run.errors:
+        places = "; ".join(f"{error.path or 'value'}: {error.message}" for error in run.errors[:5])
+        more = f" (and {len(run.errors) - 5} more)" if len(run.errors) > 5 else ""
+        raise ValidationError(f"{places}{more}", errors=run.errors)
+    return cast("T", result)
+
+
+def field_error_for(cls: type, field: str, value: Any) -> tuple[FieldError, ...]:
+    """What is wrong with one literal value of one field; empty when it fits. Paths start at the field."""
+    info = _type_info(cls)
+    assert isinstance(info, types.DataclassType)  # noqa: S101 - every contract is an attrs class
+    for candidate in info.fields:
+        if candidate.name == field:
+            run = _Conversion(unknown="forbid", mapped=True)
+            run.convert(candidate.type, value, field)
+            return tuple(run.errors)
+    return (FieldError(field, "UNKNOWN_FIELD", "there is no such field"),)
+
+
+_WRONG = object()
+
+
+class _Conversion:
+    """One conversion: collects the errors while it walks type and value together."""
+
+    def __init__(self, *, unknown: Unknown, mapped: bool) -> None:
+        self.unknown = unknown
+        self.mapped = mapped
+        self.errors: list[FieldError] = []
+
+    def wrong(self, path: str, code: str, message: str) -> Any:
+        self.errors.append(FieldError(path, code, message))
+        return _WRONG
+
+    def convert(self, info: types.Type, value: Any, path: str) -> Any:
+        extra: dict[str, Any] = {}
+        while isinstance(info, types.Metadata):
+            extra |= info.extra_json_schema or {}
+            info = info.type
+        if self.mapped and value == MISSING_MARKER:
+            return self._missing(info, path)
+        if extra.get(TRIM_MARK) and isinstance(value, str):
+            value = value.strip()
+        return self._CONVERTERS[type(info)](self, info, value, path)
+
+    def _missing(self, info: types.Type, path: str) -> Any:
+        if isinstance(info, types.ListType | types.VarTupleType):
+            return self.convert(info, [], path)
+        if isinstance(info, types.AnyType) or _nullable(info):
+            return None
+        return self.wrong(path, "REQUIRED", "is required, and the expression found nothing")
+
+    def _object(self, info: types.DataclassType, value: Any, path: str) -> Any:
+        if not isinstance(value, Mapping):
+            return self.wrong(path, "TYPE", "must be an object")
+        before = len(self.errors)
+        values: dict[str, Any] = {}
+        for field in info.fields:
+            here = f"{path}.{field.encode_name}" if path else field.encode_name
+            if field.encode_name not in value:
+                if field.required:
+                    self.wrong(here, "REQUIRED", "is required")
+                continue
+            given = value[field.encode_name]
+            if self.mapped and given == MISSING_MARKER and not field.required:
+                continue
+            values[field.name] = self.convert(field.type, given, here)
+        if self.unknown == "forbid":
+            known = {field.encode_name for field in info.fields}
+            for name in value:
+                if name not in known:
+                    here = f"{path}.{name}" if path else str(name)
+                    self.wrong(here, "UNKNOWN_FIELD", "there is no such field")
+        if len(self.errors) > before:
+            return _WRONG
+        for rule in rules_of(info.cls):
+            problem = rule.check(values)
+            if problem is not None:
+                self.errors.append(attrs.evolve(problem, path=path))
+        return _WRONG if len(self.errors) > before else info.cls(**values)
+
+    def _list(self, info: Any, value: Any, path: str) -> Any:
+        if not isinstance(value, list | tuple):
+            if not self.mapped or value is None:
+                return self.wrong(path, "TYPE", "must be an array")
+            value = [value]
+        items = [self.convert(info.item_type, item, f"{path}[{i}]") for i, item in enumerate(value)]
+        self._length(info, items, path, "entries")
+        return tuple(items) if isinstance(info, types.VarTupleType) else items
+
+    def _dict(self, info: types.DictType, value: Any, path: str) -> Any:
+        if not isinstance(value, Mapping):
+            return self.wrong(path, "TYPE", "must be an object")
+        return {
+            key: self.convert(info.value_type, item, f"{path}.{key}" if path else key) for key, item in value.items()
+        }
+
+    def _union(self, info: types.UnionType, value: Any, path: str) -> Any:
+        if value is None and _nullable(info):
+            return None
+        kinds = [kind for kind in info.types if not isinstance(kind, types.NoneType)]
+        best: list[FieldError] = []
+        for kind in kinds:
+            attempt = _Conversion(unknown=self.unknown, mapped=self.mapped)
+            result = attempt.convert(kind, value, path)
+            if not attempt.errors:
+                return result
+            best = best or attempt.errors
+        self.errors.extend(best)
+        return _WRONG
+
+    def _str(self, info: types.StrType, value: Any, path: str) -> Any:
+        if not isinstance(value, str):
+            return self.wrong(path, "TYPE", "must be a string")
+        self._length(info, value, path, "characters")
+        if info.pattern is not None and re.search(info.pattern, value) is None:
+            return self.wrong(path, "FORMAT", f"must match {info.pattern}")
+        return value
+
+    def _int(self, info: types.IntType, value: Any, path: str) -> Any:
+        if (isinstance(value, str) and _INTEGER.match(value.strip())) or (
+            isinstance(value, float) and value.is_integer()
+        ):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            return self.wrong(path, "TYPE", "must be an integer")
+        return self._range(info, value, path)
+
+    def _float(self, info: types.FloatType, value: Any, path: str) -> Any:
+        if isinstance(value, str) and _NUMBER.match(value.strip()):
+            value = float(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return self.wrong(path, "TYPE", "must be a number")
+        return self._range(info, value, path)
+
+    def _bool(self, _info: types.BoolType, value: Any, path: str) -> Any:
+        return value if isinstance(value, bool) else self.wrong(path, "TYPE", "must be true or false")
+
+    def _none(self, _info: types.NoneType, value: Any, path: str) -> Any:
+        return None if value is None else self.wrong(path, "TYPE", "must be null")
+
+    def _any(self, _info: types.AnyType, value: Any, _path: str) -> Any:
+        return value
+
+    def _uuid(self, _info: types.UUIDType, value: Any, path: str) -> Any:
+        if isinstance(value, UUID):
+            return value
+        if not isinstance(value, str):
+            return self.wrong(path, "TYPE", "must be a UUID")
+        try:
+            return UUID(value)
+        except ValueError:
+            return self.wrong(path, "FORMAT", "must be a UUID")
+
+    def _datetime(self, _info: types.DateTimeType, value: Any, path: str) -> Any:
+        parsed = value if isinstance(value, datetime) else None
+        if isinstance(value, str):
+            try:
+                parsed = datetime.fromisoformat(value)
+            except ValueError:
+                parsed = None
+        if parsed is None:
+            return self.wrong(path, "FORMAT", "must be an ISO 8601 date and time")
+        if parsed.tzinfo is None:
+            return self.wrong(path, "FORMAT", "must say its offset from UTC, such as a Z at the end")
+        return parsed
+
+    def _date(self, _info: types.DateType, value: Any, path: str) -> Any:
+        try:
+            return date.fromisoformat(value)
+        except (TypeError, ValueError):
+            return self.wrong(path, "FORMAT", "must be an ISO 8601 date")
+
+    def _literal(self, info: types.LiteralType, value: Any, path: str) -> Any:
+        # `1 == True` in Python: the type decides too.
+        if any(value == choice and type(value) is type(choice) for choice in info.values):
+            return value
+        return self.wrong(path, "CHOICE", f"must be one of {', '.join(map(str, info.values))}")
+
+    def _enum(self, info: types.EnumType, value: Any, path: str) -> Any:
+        for member in info.cls:
+            if member.value == value and type(value) is type(member.value):
+                return member
+        return self.wrong(path, "CHOICE", f"must be one of {', '.join(str(m.value) for m in info.cls)}")
+
+    def _range(self, info: Any, value: float, path: str) -> Any:
+        for bound, fits, words in (
+            (info.ge, operator.ge, "at least"),
+            (info.gt, operator.gt, "more than"),
+            (info.le, operator.le, "at most"),
+            (info.lt, operator.lt, "less than"),
+        ):
+            if bound is not None and not fits(value, bound):
+                return self.wrong(path, "RANGE", f"must be {words} {bound}")
+        return value
+
+    def _length(self, info: Any, value: Any, path: str, unit: str) -> None:
+        if info.min_length is not None and len(value) < info.min_length:
+            self.wrong(path, "LENGTH", f"must have at least {info.min_length} {unit}")
+        if info.max_length is not None and len(value) > info.max_length:
+            self.wrong(path, "LENGTH", f"must have at most {info.max_length} {unit}")
+
+    _CONVERTERS: ClassVar[dict[type, Callable[[_Conversion, Any, Any, str], Any]]] = {
+        types.DataclassType: _object,
+        types.ListType: _list,
+        types.VarTupleType: _list,
+        types.DictType: _dict,
+        types.UnionType: _union,
+        types.StrType: _str,
+        types.IntType: _int,
+        types.FloatType: _float,
+        types.BoolType: _bool,
+        types.NoneType: _none,
+        types.AnyType: _any,
+        types.UUIDType: _uuid,
+        types.DateTimeType: _datetime,
+        types.DateType: _date,
+        types.LiteralType: _literal,
+        types.EnumType: _enum,
+    }
+
+
+def _nullable(info: types.Type) -> bool:
+    return isinstance(info, types.NoneType) or (isinstance(info, types.UnionType) and info.includes_none)
+
+
+def check_supported(cls: type) -> None:
+    """Raises TypeError when a class uses a type that :func:`convert` or :func:`json_schema` cannot serve."""
+    if not attrs.has(cls):
+        raise TypeError(f"{cls!r} is not an attrs class")
+
+    def visit(info: types.Type, seen: set[type]) -> None:
+        while isinstance(info, types.Metadata):
+            info = info.type
+        if type(info) not in _Conversion._CONVERTERS:  # noqa: SLF001 - the table is this module's own
+            raise TypeError(f"{cls.__name__} uses {type(info).__name__}, which has no conversion")
+        if isinstance(info, types.DataclassType):
+            if info.cls in seen:
+                return
+            seen.add(info.cls)
+            for field in info.fields:
+                visit(field.type, seen)
+        for name in ("item_type", "value_type"):
+            if hasattr(info, name):
+                visit(getattr(info, name), seen)
+        for inner in getattr(info, "types", ()):
+            visit(inner, seen)
+
+    visit(_type_info(cls), set())
+    json_schema(cls)

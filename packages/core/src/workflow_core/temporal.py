@@ -1,0 +1,83 @@
+"""How this platform speaks to Temporal: one payload converter, the names of workflows and task queues.
+
+The converter swaps one thing only: attrs instances travel as JSON objects, by cattrs, where the SDK's own JSON
+converter knows dataclasses only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+import cattrs
+import orjson
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultPayloadConverter,
+    EncodingPayloadConverter,
+    JSONPlainPayloadConverter,
+)
+
+#: The one workflow type: the interpreter.
+RUN_WORKFLOW: Final = "workflow-run"
+#: The interpreter's queue; local activities run there too.
+RUN_TASK_QUEUE: Final = "workflow-runs"
+#: The activities.
+EXECUTE_ACTION: Final = "execute_action"
+FINISH_RUN: Final = "finish_run"
+
+
+def action_task_queue(distribution: str) -> str:
+    """The queue of a distribution's external actions; only workers that loaded it poll it."""
+    return f"actions.{distribution}"
+
+
+def run_workflow_id(run_id: str, execution: int) -> str:
+    """The Temporal workflow id of the n-th execution of a run."""
+    return f"{run_id}/{execution}"
+
+
+_converter = cattrs.Converter()
+
+
+class _AttrsPayloadConverter(EncodingPayloadConverter):
+    """JSON through orjson, with attrs classes on both sides."""
+
+    def __init__(self) -> None:
+        self._fallback = JSONPlainPayloadConverter()
+
+    @property
+    def encoding(self) -> str:
+        return self._fallback.encoding
+
+    def to_payload(self, value: Any) -> Payload | None:
+        if not attrs.has(type(value)):
+            return self._fallback.to_payload(value)
+        data = orjson.dumps(_converter.unstructure(value))
+        return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        if type_hint is None or not attrs.has(type_hint):
+            return self._fallback.from_payload(payload, type_hint)
+        return _converter.structure(orjson.loads(payload.data), type_hint)
+
+
+class WorkflowPayloadConverter(CompositePayloadConverter):
+    """The SDK's converters, with attrs in the place of its JSON."""
+
+    def __init__(self) -> None:
+        own = _AttrsPayloadConverter()
+        standard = DefaultPayloadConverter.default_encoding_payload_converters
+        super().__init__(*(own if c.encoding == own.encoding else c for c in standard))
+
+
+#: For every client, worker and replayer of this platform.
+data_converter: Final = DataConverter(payload_converter_class=WorkflowPayloadConverter)
+
+
+async def connect(address: str, namespace: str) -> Client:
+    """A client of the platform's Temporal namespace."""
+    return await Client.connect(address, namespace=namespace, data_converter=data_converter)

@@ -1,0 +1,249 @@
+"""The alert actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import attrs
+
+from workflow_core.actions import ActionContext
+from workflow_core.errors import FieldError, NotFoundError, ValidationError
+from workflow_core.records import rmm
+from workflow_core.storage.database import Connection
+from workflow_ninjaone import client as vendor
+from workflow_ninjaone.actions import local
+from workflow_ninjaone.actions.access import Access, active_integration, nothing_done_yet
+from workflow_ninjaone.actions.normalise import first_line, reported_alert
+from workflow_ninjaone.actions.shapes import (
+    AcknowledgedAlert,
+    ActiveAlerts,
+    Alert,
+    GotAlert,
+    ListActiveAlerts,
+    NameAlert,
+)
+
+
+class AlertActions:
+    """
+    The handlers.
+
+    Args:
+        access: Makes clients.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def list_active(self, given: ListActiveAlerts, ctx: ActionContext) -> ActiveAlerts:
+        """Lists active alerts, the newest first: those that we know of, or with ``live`` those in NinjaOne."""
+        async with ctx.transaction() as connection:
+            integration = await active_integration(connection, ctx.tenant)
+            if not given.live:
+                rows = await rmm.list_active_alerts(
+                    connection, ctx.tenant, integration.integration_id, limit=given.limit
+                )
+                return _listed(await _shown(connection, ctx.tenant, integration.integration_id, rows))
+        client = await self._access.client(ctx, integration)
+        newest = sorted(await client.list_alerts(), key=_triggered, reverse=True)[: given.limit]
+        async with ctx.transaction() as connection:
+            rows = await _remember(connection, ctx.tenant, integration.integration_id, newest)
+            return _listed(await _shown(connection, ctx.tenant, integration.integration_id, rows))
+
+    async def get(self, given: NameAlert, ctx: ActionContext) -> GotAlert:
+        """
+        Gives one alert: as we know it, else as NinjaOne has it among its active ones.
+
+        Raises:
+            NotFoundError: Neither knows it.
+        """
+        async with ctx.transaction() as connection:
+            integration = await active_integration(connection, ctx.tenant)
+            named = await _named(connection, ctx.tenant, integration.integration_id, given)
+            if named.row is not None:
+                rows = await _shown(connection, ctx.tenant, integration.integration_id, [named.row])
+                return GotAlert(alert=rows[0])
+        client = await self._access.client(ctx, integration)
+        found = [alert for alert in await client.list_alerts() if alert.uid == named.uid]
+        if not found:
+            raise NotFoundError("There is no such alert: neither here nor among NinjaOne's active ones.")
+        async with ctx.transaction() as connection:
+            remembered = await _remember(connection, ctx.tenant, integration.integration_id, found[:1])
+            return GotAlert(alert=(await _shown(connection, ctx.tenant, integration.integration_id, remembered))[0])
+
+    async def reset(self, given: NameAlert, ctx: ActionContext) -> AcknowledgedAlert:
+        """
+        Acknowledges an alert: clears its condition in NinjaOne and marks our record.
+
+        An alert that is not active any more has nothing left to clear, and is acknowledged all the same.
+
+        Raises:
+            Refused: Certainly nothing was done.
+            WorkflowError: Nobody knows whether the condition was cleared.
+        """
+        with nothing_done_yet():
+            async with ctx.transaction() as connection:
+                integration = await active_integration(connection, ctx.tenant)
+                named = await _named(connection, ctx.tenant, integration.integration_id, given)
+            client = await self._access.client(ctx, integration)
+        await _clear(client, named.uid)
+        async with ctx.transaction() as connection:
+            row = await rmm.get_alert_by_external_id(connection, ctx.tenant, integration.integration_id, named.uid)
+            if row is not None:
+                await rmm.acknowledge_alert(connection, ctx.tenant, row.alert_id, actor=ctx.actor)
+        return AcknowledgedAlert(acknowledged=True, alert_id=str(row.alert_id) if row else named.uid)
+
+
+# ── Which alert ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@attrs.frozen
+class _Named:
+    """The alert that an input names.
+
+    Attributes:
+        uid: NinjaOne's id of it.
+        row: Our record, if there is one.
+    """
+
+    uid: str
+    row: rmm.Alert | None
+
+
+async def _named(connection: Connection, tenant: UUID, integration_id: UUID, given: NameAlert) -> _Named:
+    """
+    Finds out which alert is meant: ``alert_uid`` may be our id or NinjaOne's.
+
+    Raises:
+        ValidationError: The two fields name two alerts.
+    """
+    row: rmm.Alert | None = None
+    if given.alert_uid is not None and (alert_id := _uuid(given.alert_uid)) is not None:
+        row = await rmm.get_alert(connection, tenant, alert_id)
+        if row is not None and row.integration_id != integration_id:
+            row = None
+    uid = row.external_alert_id if row else (given.alert_uid or given.external_alert_id)
+    assert uid is not None  # noqa: S101 - the input's rule demands one of the two
+    if given.external_alert_id not in (None, uid):
+        raise ValidationError(
+            "alert_uid and external_alert_id name different alerts: give one of them.",
+            errors=[FieldError("external_alert_id", "RULE", "names another alert than alert_uid")],
+        )
+    return _Named(uid, row or await rmm.get_alert_by_external_id(connection, tenant, integration_id, uid))
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+async def _clear(client: vendor.NinjaOneClient, uid: str) -> None:
+    """Resets an alert; one that is not there any more is as good as reset."""
+    try:
+        await client.reset_alert(uid)
+    except NotFoundError:
+        # The vendor does not say what a 404 means here: look whether the alert is really gone.
+        if any(alert.uid == uid for alert in await client.list_alerts()):
+            raise
+
+
+# ── Showing alerts ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _triggered(alert: vendor.Alert) -> tuple[float, str]:
+    return (alert.created_at.timestamp() if alert.created_at else 0.0, alert.uid)
+
+
+async def _remember(
+    connection: Connection, tenant: UUID, integration_id: UUID, alerts: Iterable[vendor.Alert]
+) -> list[rmm.Alert]:
+    """Writes what NinjaOne reports; answers our records in the order given."""
+    reported = [reported_alert(alert) for alert in alerts]
+    known = await local.known_devices(
+        connection, tenant, [alert.external_device_id for alert in reported if alert.external_device_id]
+    )
+    rows: dict[str, rmm.Alert] = {}
+    for alert in sorted(reported, key=lambda alert: alert.external_alert_id):  # two runs must not wait crosswise
+        device = known.get(alert.external_device_id or "")
+        upserted = await rmm.upsert_alert(
+            connection,
+            tenant,
+            integration_id,
+            attrs.evolve(
+                alert,
+                asset_id=device.asset_id if device else None,
+                device_name=alert.device_name or (device.name if device else None),
+            ),
+        )
+        rows[alert.external_alert_id] = upserted.alert
+    return [rows[alert.external_alert_id] for alert in reported]
+
+
+def _listed(alerts: Sequence[Alert]) -> ActiveAlerts:
+    return ActiveAlerts(alerts=tuple(alerts), count=len(alerts))
+
+
+async def _shown(connection: Connection, tenant: UUID, integration_id: UUID, rows: Sequence[rmm.Alert]) -> list[Alert]:
+    """Our records as the actions give them, with asset, organization and client as they are now."""
+    known = await local.known_devices(
+        connection, tenant, [row.external_device_id for row in rows if row.external_device_id]
+    )
+    devices = [known.get(row.external_device_id or "") for row in rows]
+    organizations = [
+        _text(row.metadata.get("organization_id")) or (device.organization_id if device else None)
+        for row, device in zip(rows, devices, strict=True)
+    ]
+    clients = await local.clients_of_organizations(
+        connection, tenant, integration_id, [organization for organization in organizations if organization]
+    )
+    return [
+        _alert(
+            row,
+            device,
+            organization,
+            (device.client_id if device else None) or (clients.get(organization) if organization else None),
+        )
+        for row, device, organization in zip(rows, devices, organizations, strict=True)
+    ]
+
+
+def _alert(
+    row: rmm.Alert, device: local.KnownDevice | None, organization_id: str | None, client_id: UUID | None
+) -> Alert:
+    return Alert(
+        alert_id=str(row.alert_id),
+        external_alert_id=row.external_alert_id,
+        status=row.status,
+        severity=row.severity,
+        priority=row.priority,
+        title=_text(row.metadata.get("title")) or first_line(row.message),
+        message=row.message,
+        device_id=row.external_device_id,
+        asset_id=row.asset_id or (device.asset_id if device else None),
+        source_type=row.source_type,
+        created_at=row.triggered_at or row.created_at,
+        updated_at=_time(row.metadata.get("updated_at")) or row.updated_at,
+        acknowledged=row.acknowledged_at is not None or row.status == rmm.ACKNOWLEDGED,
+        device_name=row.device_name or (device.name if device else None),
+        organization_id=organization_id,
+        client_id=client_id,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _time(value: object) -> datetime | None:
+    """A time that was kept in metadata, which others may write, too."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None

@@ -1,0 +1,133 @@
+"""What we know of NinjaOne's devices ourselves: assets, and the mappings that say which device each is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from workflow_core.records import mappings
+from workflow_core.records.assets import ENTITY_TYPE
+from workflow_core.storage.database import Connection, Record
+from workflow_ninjaone.actions.shapes import Device, FindDevices
+from workflow_ninjaone.module import PROVIDER
+
+_FIND = """
+SELECT coalesce(m.external_entity_id, a.rmm_device_id) AS external_device_id, a.asset_id, a.client_id,
+       a.rmm_organization_id AS organization_id, a.attributes ->> 'hostname' AS hostname, a.name AS display_name,
+       a.attributes ->> 'dns_name' AS dns_name, a.agent_status IS NOT DISTINCT FROM 'online' AS agent_online,
+       a.last_seen_at, coalesce(a.attributes ->> 'os_name', w.os_version, s.os_version) AS os_name,
+       a.attributes ->> 'node_class' AS node_class
+FROM assets a
+LEFT JOIN tenant_external_entity_mappings m
+       ON m.tenant = $1 AND m.integration_type = $2 AND m.alga_entity_type = $3 AND m.alga_entity_id = a.asset_id::text
+LEFT JOIN workstation_assets w ON w.tenant = $1 AND w.asset_id = a.asset_id
+LEFT JOIN server_assets s ON s.tenant = $1 AND s.asset_id = a.asset_id
+WHERE a.tenant = $1
+  AND (m.id IS NOT NULL OR (a.rmm_provider = $2 AND a.rmm_device_id IS NOT NULL))
+  AND {conditions}
+ORDER BY lower(a.name), a.asset_id
+LIMIT $4
+"""
+
+_KNOWN = """
+SELECT x.device_id, a.asset_id, a.client_id, a.name, a.rmm_organization_id AS organization_id
+FROM (
+    SELECT m.external_entity_id AS device_id, m.alga_entity_id::uuid AS asset_id, 1 AS rank
+    FROM tenant_external_entity_mappings m
+    WHERE m.tenant = $1 AND m.integration_type = $2 AND m.alga_entity_type = $3
+      AND m.external_entity_id = ANY ($4::text[])
+    UNION ALL
+    SELECT a.rmm_device_id, a.asset_id, 2
+    FROM assets a
+    WHERE a.tenant = $1 AND a.rmm_provider = $2 AND a.rmm_device_id = ANY ($4::text[])
+) x
+JOIN assets a ON a.tenant = $1 AND a.asset_id = x.asset_id
+ORDER BY x.rank DESC, a.created_at DESC, a.asset_id DESC
+"""
+
+_CLIENTS = """
+SELECT external_organization_id, client_id
+FROM rmm_organization_mappings
+WHERE tenant = $1 AND integration_id = $2 AND client_id IS NOT NULL AND external_organization_id = ANY ($3::text[])
+"""
+
+
+@attrs.frozen
+class KnownDevice:
+    """The asset that a device is here."""
+
+    asset_id: UUID
+    client_id: UUID | None
+    name: str
+    organization_id: str | None
+
+
+async def find_devices(connection: Connection, tenant: UUID, wanted: FindDevices) -> list[Device]:
+    """Devices among the assets that meet every criterion, by name."""
+    arguments: list[Any] = [tenant, PROVIDER, ENTITY_TYPE, wanted.limit]
+
+    def place(value: Any) -> str:
+        arguments.append(value)
+        return f"${len(arguments)}"
+
+    conditions = ["true"]
+    if wanted.device_id is not None:
+        conditions.append(f"coalesce(m.external_entity_id, a.rmm_device_id) = {place(str(wanted.device_id))}")
+    if wanted.asset_id is not None:
+        conditions.append(f"a.asset_id = {place(wanted.asset_id)}")
+    if wanted.organization_id is not None:
+        conditions.append(f"a.rmm_organization_id = {place(str(wanted.organization_id))}")
+    if wanted.online is not None:
+        conditions.append(f"a.agent_status = {place('online' if wanted.online else 'offline')}")
+    if wanted.query is not None:
+        text = place(wanted.query.lower())
+        columns = ("a.name", "a.serial_number", "a.attributes ->> 'hostname'", "a.attributes ->> 'dns_name'")
+        # strpos, not LIKE: a host name may well contain an underscore
+        conditions.append(f"({' OR '.join(f'strpos(lower({column}), {text}) > 0' for column in columns)})")
+    rows = await connection.fetch(_FIND.format(conditions=" AND ".join(conditions)), *arguments)
+    return [_device(row) for row in rows]
+
+
+def _device(row: Record) -> Device:
+    return Device(**row, source="local")
+
+
+async def device_id_of(connection: Connection, tenant: UUID, asset_id: UUID) -> int | None:
+    """The device that an asset is in NinjaOne."""
+    mapping = await mappings.find_by_entity_id(connection, tenant, PROVIDER, ENTITY_TYPE, asset_id)
+    if mapping is not None:
+        external = mapping.external_entity_id
+    else:
+        external = await connection.fetchval(
+            "SELECT rmm_device_id FROM assets WHERE tenant = $1 AND asset_id = $2 AND rmm_provider = $3",
+            tenant,
+            asset_id,
+            PROVIDER,
+        )
+    return int(external) if external is not None and external.isascii() and external.isdigit() else None
+
+
+async def known_devices(connection: Connection, tenant: UUID, device_ids: Iterable[str]) -> dict[str, KnownDevice]:
+    """Those of the devices that are assets here, by NinjaOne's id; the mapping table goes before the asset's own row."""
+    wanted = sorted(set(device_ids))
+    if not wanted:
+        return {}
+    rows = await connection.fetch(_KNOWN, tenant, PROVIDER, ENTITY_TYPE, wanted)
+    return {
+        row["device_id"]: KnownDevice(row["asset_id"], row["client_id"], row["name"], row["organization_id"])
+        for row in rows
+    }
+
+
+async def clients_of_organizations(
+    connection: Connection, tenant: UUID, integration_id: UUID, organization_ids: Iterable[str]
+) -> Mapping[str, UUID]:
+    """Those of the organizations that are mapped to a client, by NinjaOne's id."""
+    wanted = sorted(set(organization_ids))
+    if not wanted:
+        return {}
+    rows = await connection.fetch(_CLIENTS, tenant, integration_id, wanted)
+    return {row["external_organization_id"]: row["client_id"] for row in rows}

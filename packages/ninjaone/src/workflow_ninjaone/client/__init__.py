@@ -1,0 +1,43 @@
+"""The NinjaOne public API, version 2, as the module calls it.
+
+:class:`~workflow_ninjaone.client.api.NinjaOneClient` speaks HTTP, :mod:`~workflow_ninjaone.client.auth` gets access
+tokens, :mod:`~workflow_ninjaone.client.models` holds what we read, :mod:`~workflow_ninjaone.client.errors` turns a
+refusal into one of the platform's errors, and :mod:`~workflow_ninjaone.client.transport` is one HTTP exchange.
+"""
+
+from workflow_ninjaone.client.api import NinjaOneClient
+from workflow_ninjaone.client.auth import (
+    DEFAULT_SCOPE,
+    ClientCredentials,
+    ClientCredentialsTokenSource,
+    TokenCache,
+    TokenSource,
+)
+from workflow_ninjaone.client.models import (
+    Alert,
+    Device,
+    OperatingSystem,
+    Organization,
+    Processor,
+    SystemInfo,
+    Volume,
+)
+from workflow_ninjaone.client.transport import RetryPolicy, checked_base_url
+
+__all__ = [
+    "DEFAULT_SCOPE",
+    "Alert",
+    "ClientCredentials",
+    "ClientCredentialsTokenSource",
+    "Device",
+    "NinjaOneClient",
+    "OperatingSystem",
+    "Organization",
+    "Processor",
+    "RetryPolicy",
+    "SystemInfo",
+    "TokenCache",
+    "TokenSource",
+    "Volume",
+    "checked_base_url",
+]

@@ -1,0 +1,374 @@
+"""The calls of the NinjaOne API that the module makes.
+
+Source: the vendor's OpenAPI document for API version 2; below ``https://HOST/v2``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Literal, TypeVar
+
+import aiohttp
+import attrs
+
+from workflow_core.errors import FieldError, Refused, TransientError, ValidationError, WorkflowError
+from workflow_ninjaone.client.auth import TokenSource
+from workflow_ninjaone.client.errors import error_for, lacks_privilege, retry_after_seconds, unreadable
+from workflow_ninjaone.client.models import (
+    Alert,
+    Device,
+    Organization,
+    parse_alert,
+    parse_device,
+    parse_organization,
+)
+from workflow_ninjaone.client.transport import (
+    Answer,
+    ConnectionNotOpened,
+    RetryPolicy,
+    checked_base_url,
+    exchange,
+    is_lost_connection,
+)
+
+_T = TypeVar("_T")
+
+RebootMode = Literal["NORMAL", "FORCED"]
+
+MAX_PAGE_SIZE = 1000
+"""The largest page that is known to work; the vendor documents no limit."""
+
+_ALERT_UID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_MAX_INT32 = 2**31 - 1
+
+
+@attrs.frozen
+class _Call:
+    """One request, before a token and an instance are put to it.
+
+    Attributes:
+        method: ``GET`` or ``POST``.
+        template: The path as the vendor documents it, for messages.
+        path: The same with its parameters filled in.
+        params: The query.
+        body: The JSON body, ``None`` for none.
+    """
+
+    method: str
+    template: str
+    path: str
+    params: Mapping[str, str] | None = None
+    body: Any = None
+
+
+class NinjaOneClient:
+    """Reads devices, organizations and alerts; resets alerts; reboots devices.
+
+    *Reads* are sent up to three times: after 429 with a short ``Retry-After``, 502, 503, 504 and a lost connection.
+
+    *Acting calls* are sent once. Only after a 401, which NinjaOne gives before it acts, are they sent a second time,
+    with a new token. They raise :class:`~workflow_core.errors.Refused` where nothing has been done for sure: no
+    token to be had, the connection never opened, 401, 429, an argument that was not sent. Any other error leaves open
+    whether NinjaOne has acted: the vendor knows no idempotency key, so nobody may send the call again blindly.
+
+    All errors of a call, besides those of the token source:
+
+    * ``TransientError``: ``RATE_LIMITED`` (with ``retry_after``), ``UPSTREAM_ERROR`` (5xx), ``UPSTREAM_TIMEOUT``,
+      ``UPSTREAM_UNREACHABLE``, ``UPSTREAM_DISCONNECTED``, ``UPSTREAM_ANSWER_UNREADABLE``
+    * ``NotFoundError`` (404), ``PermissionDeniedError`` (403, and 401 for a missing scope)
+    * ``ReconnectRequiredError`` (401 in spite of a new token), ``ActionError`` (any other refusal)
+    * ``ValidationError``: an argument out of its range
+
+    Args:
+        session: Whose connections to use; the caller closes it.
+        base_url: The instance: ``https://HOST``, or ``http`` to this machine.
+        tokens: Where access tokens come from.
+        timeout: Seconds for one request, from waiting for a connection to the last byte.
+        retry: Tries and waits of reads.
+
+    Raises:
+        IntegrationNotConfiguredError: ``base_url`` is unfit.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        base_url: str,
+        tokens: TokenSource,
+        timeout: float = 20.0,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        self._session = session
+        self._base_url = checked_base_url(base_url)
+        self._tokens = tokens
+        self._timeout = timeout
+        self._retry = retry or RetryPolicy()
+
+    # ── Reads ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def get_device(self, device_id: int) -> Device:
+        """One device with all its details (``GET /v2/device/{id}``).
+
+        Raises:
+            NotFoundError: The account has no such device.
+        """
+        template = "/v2/device/{id}"
+        call = _Call("GET", template, f"/v2/device/{_checked_device_id(device_id)}")
+        device = parse_device(await self._read(call))
+        if device is None:
+            raise _unreadable(call)
+        return device
+
+    async def search_devices(self, q: str, limit: int = 50) -> list[Device]:
+        """Devices by free text: name, address, logged-in user (``GET /v2/devices/search``).
+
+        Args:
+            q: What to look for.
+            limit: How many at most; also cut here, should the vendor give more.
+
+        Returns:
+            Devices in their short form, best match first.
+        """
+        if limit < 1:
+            raise _invalid("limit", "RANGE", "a number of at least 1")
+        call = _Call("GET", "/v2/devices/search", "/v2/devices/search", {"q": q, "limit": str(limit)})
+        found = await self._read(call)
+        if not isinstance(found, Mapping):
+            raise _unreadable(call)
+        return _records(found.get("devices", []), parse_device, call)[:limit]
+
+    async def list_devices(
+        self, df: str | None = None, *, page_size: int = 500, detailed: bool = False
+    ) -> AsyncIterator[Device]:
+        """All devices, or those that a filter selects, page by page (``GET /v2/devices``).
+
+        Args:
+            df: The vendor's device filter, such as ``org = 1 AND class in (MAC,WINDOWS_SERVER)``. It is a grammar,
+                not free text, and a malformed one is answered with 500.
+            page_size: Devices per request, 1 to 1000.
+            detailed: Ask for the full form instead (``GET /v2/devices-detailed``).
+
+        Raises:
+            TransientError: ``PAGING_STUCK`` when the vendor's pages do not advance: what came so far is not all.
+        """
+        path = "/v2/devices-detailed" if detailed else "/v2/devices"
+        params = {} if df is None else {"df": df}
+        async for row in self._pages(path, params, page_size):
+            device = parse_device(row)
+            if device is not None:
+                yield device
+
+    async def list_organizations(self, *, page_size: int = 500) -> AsyncIterator[Organization]:
+        """All organizations, page by page (``GET /v2/organizations``).
+
+        Args:
+            page_size: Organizations per request, 1 to 1000.
+
+        Raises:
+            TransientError: ``PAGING_STUCK``, as in :meth:`list_devices`.
+        """
+        async for row in self._pages("/v2/organizations", {}, page_size):
+            organization = parse_organization(row)
+            if organization is not None:
+                yield organization
+
+    async def list_alerts(self, *, df: str | None = None, source_type: str | None = None) -> list[Alert]:
+        """All active alerts (``GET /v2/alerts``, which has neither pages nor a limit).
+
+        Args:
+            df: The vendor's device filter.
+            source_type: Only alerts of this kind of condition.
+
+        Returns:
+            Alerts in the vendor's order, which is not documented; those without a ``uid`` are left out.
+        """
+        params = {key: value for key, value in (("df", df), ("sourceType", source_type)) if value is not None}
+        call = _Call("GET", "/v2/alerts", "/v2/alerts", params)
+        return _records(await self._read(call), parse_alert, call)
+
+    # ── Acting calls ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def reset_alert(self, uid: str) -> None:
+        """Clears a triggered condition (``POST /v2/alert/{uid}/reset``); it triggers again if it still holds.
+
+        Raises:
+            Refused: Certainly nothing was done.
+            NotFoundError: No such alert is active: unknown, or cleared already.
+            WorkflowError: It is unknown whether anything was done.
+        """
+        if _ALERT_UID.fullmatch(uid) is None:
+            raise Refused(_invalid("uid", "FORMAT", "the alert's uid, a UUID"))
+        await self._act(_Call("POST", "/v2/alert/{uid}/reset", f"/v2/alert/{uid}/reset", body={}))
+
+    async def reboot_device(self, device_id: int, mode: RebootMode = "NORMAL", reason: str | None = None) -> None:
+        """Asks a device to restart (``POST /v2/device/{id}/reboot/{mode}``).
+
+        NinjaOne answers as soon as it has taken the command. That it happened shows only later: in the device's
+        activities (``SYSTEM_REBOOTED``) and in :attr:`OperatingSystem.last_boot_at`.
+
+        Args:
+            device_id: The vendor's id.
+            mode: ``FORCED`` does not wait for programs to close.
+            reason: Shown in NinjaOne's activity feed.
+
+        Raises:
+            Refused: Certainly nothing was done.
+            NotFoundError: The account has no such device.
+            WorkflowError: It is unknown whether anything was done.
+        """
+        if mode not in ("NORMAL", "FORCED"):
+            raise Refused(_invalid("mode", "RANGE", "NORMAL or FORCED"))
+        try:
+            path = f"/v2/device/{_checked_device_id(device_id)}/reboot/{mode}"
+        except ValidationError as error:
+            raise Refused(error) from None
+        body = {} if reason is None else {"reason": reason}
+        await self._act(_Call("POST", "/v2/device/{id}/reboot/{mode}", path, body=body))
+
+    # ── How they are made ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _read(self, call: _Call) -> Any:
+        """The decoded JSON of a read's answer, after tries within the retry policy."""
+        tries = 0
+        renewed = False
+        token = await self._tokens.access_token()
+        while True:
+            tries += 1
+            retry_after: float | None = None
+            failure: WorkflowError
+            try:
+                answer = await self._send(call, token)
+            except TransientError as error:
+                failure, worth_it = error, is_lost_connection(error)
+            else:
+                if answer.is_success:
+                    return _decoded(answer, call)
+                if _wants_new_token(answer) and not renewed:
+                    renewed = True
+                    tries -= 1
+                    token = await self._tokens.renewed(token)
+                    continue
+                failure = error_for(answer, method=call.method, path=call.template)
+                worth_it = answer.may_be_retried
+                retry_after = retry_after_seconds(answer.headers.get("Retry-After"))
+            pause = self._retry.pause_before(tries + 1, retry_after) if worth_it else None
+            if pause is None:
+                raise failure
+            await self._retry.sleep(pause)
+
+    async def _act(self, call: _Call) -> None:
+        """Sends an acting call: once, or twice if the first was refused for its token."""
+        token = await _before_acting(self._tokens.access_token)
+        answer = await self._send_acting(call, token)
+        if _wants_new_token(answer):
+            refused = token
+            token = await _before_acting(lambda: self._tokens.renewed(refused))
+            answer = await self._send_acting(call, token)
+        if answer.is_success:
+            if answer.is_html:  # a gateway's page: who knows whether NinjaOne ever saw the call
+                raise _unreadable(call, answer)
+            return
+        failure = error_for(answer, method=call.method, path=call.template)
+        if answer.status in {401, 429}:
+            raise Refused(failure)
+        raise failure
+
+    async def _send_acting(self, call: _Call, token: str) -> Answer:
+        try:
+            return await self._send(call, token)
+        except ConnectionNotOpened as error:
+            raise Refused(error) from None
+
+    async def _send(self, call: _Call, token: str) -> Answer:
+        return await exchange(
+            self._session,
+            call.method,
+            self._base_url.with_path(call.path),
+            path=call.template,
+            timeout=self._timeout,
+            headers={"Accept": "application/json", "Authorization": f"Bearer {token}"},
+            params=call.params,
+            json=call.body,
+        )
+
+    async def _pages(self, path: str, params: Mapping[str, str], page_size: int) -> AsyncIterator[Any]:
+        """The rows of all pages, each ``id`` once; ``after`` is the highest ``id`` so far."""
+        if not 1 <= page_size <= MAX_PAGE_SIZE:
+            raise _invalid("page_size", "RANGE", f"a number from 1 to {MAX_PAGE_SIZE}")
+        seen: set[int] = set()
+        after: int | None = None
+        while True:
+            query = {**params, "pageSize": str(page_size)}
+            if after is not None:
+                query["after"] = str(after)
+            call = _Call("GET", path, path, query)
+            page = await self._read(call)
+            if not isinstance(page, list):
+                raise _unreadable(call)
+            for row in page:
+                identity = _row_id(row)
+                if identity is not None and identity not in seen:
+                    seen.add(identity)
+                    yield row
+            if len(page) < page_size:
+                return
+            ids = [identity for row in page if (identity := _row_id(row)) is not None]
+            highest = max(ids, default=None)
+            if highest is None or (after is not None and highest <= after):
+                raise TransientError(
+                    f"NinjaOne's pages of {path} do not advance: the list is not complete.",
+                    code="PAGING_STUCK",
+                    details={"path": path},
+                )
+            after = highest
+
+
+async def _before_acting(get_token: Callable[[], Awaitable[str]]) -> str:
+    """A token for an acting call; without one the call is never made."""
+    try:
+        return await get_token()
+    except WorkflowError as error:
+        raise Refused(error) from None
+
+
+def _wants_new_token(answer: Answer) -> bool:
+    return answer.status == 401 and not lacks_privilege(answer)
+
+
+def _decoded(answer: Answer, call: _Call) -> Any:
+    """The JSON of an answer, whatever its content type says."""
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError):
+        raise _unreadable(call, answer) from None
+
+
+def _records(rows: object, parse: Callable[[object], _T | None], call: _Call) -> list[_T]:
+    if not isinstance(rows, list):
+        raise _unreadable(call)
+    return [record for row in rows if (record := parse(row)) is not None]
+
+
+def _row_id(row: object) -> int | None:
+    identity = row.get("id") if isinstance(row, Mapping) else None
+    return identity if isinstance(identity, int) and not isinstance(identity, bool) else None
+
+
+def _checked_device_id(device_id: int) -> int:
+    if type(device_id) is not int or not 0 < device_id <= _MAX_INT32:
+        raise _invalid("device_id", "RANGE", "a NinjaOne device id, a positive whole number")
+    return device_id
+
+
+def _invalid(path: str, code: str, expected: str) -> ValidationError:
+    message = f"must be {expected}"
+    return ValidationError(f"{path} {message}.", errors=[FieldError(path=path, code=code, message=message)])
+
+
+def _unreadable(call: _Call, answer: Answer | None = None) -> TransientError:
+    status = 200 if answer is None else answer.status
+    details = {"status": status, "method": call.method, "path": call.template}
+    return unreadable(f"NinjaOne answered {status} to {call.method} {call.template}", details)

@@ -1,0 +1,40 @@
+"""What this distribution contributes; the entry point of group ``workflow.modules`` names :data:`plugin`."""
+
+from __future__ import annotations
+
+from workflow_core.actions import Action
+from workflow_core.availability import AvailabilityResolver
+from workflow_core.connections import Connection
+from workflow_core.hookspecs import hookimpl
+from workflow_core.modules import Module
+from workflow_ninjaone.actions.definitions import ninjaone_actions
+from workflow_ninjaone.availability import ninjaone_resolver
+from workflow_ninjaone.connection import ninjaone_connection
+from workflow_ninjaone.module import ninjaone_module
+
+
+class NinjaOnePlugin:
+    """The NinjaOne module, its six actions, and how a tenant comes to have them."""
+
+    @hookimpl
+    def workflow_modules(self) -> list[Module]:
+        """The tile."""
+        return [ninjaone_module()]
+
+    @hookimpl
+    def workflow_actions(self) -> list[Action]:
+        """Devices and alerts."""
+        return ninjaone_actions()
+
+    @hookimpl
+    def workflow_availability(self) -> list[AvailabilityResolver]:
+        """The active connection."""
+        return [ninjaone_resolver()]
+
+    @hookimpl
+    def workflow_connections(self) -> list[Connection]:
+        """The form."""
+        return [ninjaone_connection()]
+
+
+plugin = NinjaOnePlugin()

@@ -1,0 +1,113 @@
+"""The paths below ``/_simulator/``: by them a test looks behind the curtain, and pulls strings.
+
+They ask for no authentication: let the simulator listen on this machine only.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from workflow_ninjaone.simulator.api import STATE
+from workflow_ninjaone.simulator.seed import Record
+
+PREFIX = "/_simulator"
+
+
+async def health(_request: web.Request) -> web.Response:
+    """``GET health``: 200 as soon as it serves."""
+    return web.json_response({"status": "ok"})
+
+
+async def journal(request: web.Request) -> web.Response:
+    """``GET journal``: ``{"entries": [...]}``, oldest first; ``?kind=reboot`` or ``?kind=alert_reset`` for a part."""
+    kind = request.query.get("kind")
+    entries = request.app[STATE].journal
+    return web.json_response({"entries": [entry for entry in entries if kind is None or entry["kind"] == kind]})
+
+
+async def state(request: web.Request) -> web.Response:
+    """``GET state``: everything but tokens and secrets."""
+    current = request.app[STATE]
+    current.settle()
+    return web.json_response(
+        {
+            "now": current.clock(),
+            "organizations": list(current.organizations.values()),
+            "locations": list(current.locations.values()),
+            **current.to_json(),
+            "alerts": [current.alert_answer(alert) for alert in current.alerts.values()],
+            "faults": [rule.to_json() for rule in current.faults],
+        }
+    )
+
+
+async def add_alert(request: web.Request) -> web.Response:
+    """``POST alerts``: triggers an alert on ``deviceId``; 201 with the alert."""
+    body = await _json(request)
+    if not isinstance(body, dict):
+        raise _bad_request("the body must be an object")
+    try:
+        return web.json_response(request.app[STATE].add_alert(body), status=201)
+    except ValueError as error:
+        raise _bad_request(str(error)) from None
+
+
+async def add_faults(request: web.Request) -> web.Response:
+    """``POST faults``: sets up one rule, or a list of rules; 201 with ``{"faults": [...]}``."""
+    body = await _json(request)
+    try:
+        added = [request.app[STATE].add_fault(rule) for rule in (body if isinstance(body, list) else [body])]
+    except ValueError as error:
+        raise _bad_request(str(error)) from None
+    return web.json_response({"faults": [rule.to_json() for rule in added]}, status=201)
+
+
+async def list_faults(request: web.Request) -> web.Response:
+    """``GET faults``: the rules that still hold."""
+    return web.json_response({"faults": [rule.to_json() for rule in request.app[STATE].faults]})
+
+
+async def delete_faults(request: web.Request) -> web.Response:
+    """``DELETE faults``: drops all rules."""
+    request.app[STATE].faults.clear()
+    return web.Response(status=204)
+
+
+async def delete_tokens(request: web.Request) -> web.Response:
+    """``DELETE tokens``: makes every access token useless."""
+    request.app[STATE].revoke_tokens()
+    return web.Response(status=204)
+
+
+async def reset(request: web.Request) -> web.Response:
+    """``POST reset``: back to the seed."""
+    request.app[STATE].reset()
+    return web.Response(status=204)
+
+
+def add_routes(app: web.Application) -> None:
+    """Adds these paths to the application."""
+    app.router.add_get(f"{PREFIX}/health", health)
+    app.router.add_get(f"{PREFIX}/journal", journal)
+    app.router.add_get(f"{PREFIX}/state", state)
+    app.router.add_post(f"{PREFIX}/alerts", add_alert)
+    app.router.add_post(f"{PREFIX}/faults", add_faults)
+    app.router.add_get(f"{PREFIX}/faults", list_faults)
+    app.router.add_delete(f"{PREFIX}/faults", delete_faults)
+    app.router.add_delete(f"{PREFIX}/tokens", delete_tokens)
+    app.router.add_post(f"{PREFIX}/reset", reset)
+
+
+async def _json(request: web.Request) -> Any:
+    try:
+        return json.loads(await request.read())
+    except ValueError:
+        raise _bad_request("the body must be JSON") from None
+
+
+def _bad_request(message: str) -> web.HTTPBadRequest:
+    body: Record = {"error": message}
+    return web.HTTPBadRequest(text=json.dumps(body), content_type="application/json")

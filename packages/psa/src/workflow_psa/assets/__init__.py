@@ -1,0 +1,1 @@
+"""Assets: ``shapes`` says what goes in and out, ``actions`` what there is, ``find`` how it is done."""

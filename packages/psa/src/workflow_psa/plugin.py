@@ -1,0 +1,27 @@
+"""What this distribution contributes; the entry point of group ``workflow.modules`` names :data:`plugin`."""
+
+from __future__ import annotations
+
+from workflow_core.actions import Action
+from workflow_core.hookspecs import hookimpl
+from workflow_core.modules import Module
+from workflow_psa.assets.actions import asset_actions
+from workflow_psa.modules import psa_modules
+from workflow_psa.tickets.actions import ticket_actions
+
+
+class PsaPlugin:
+    """The generic modules and their actions."""
+
+    @hookimpl
+    def workflow_modules(self) -> list[Module]:
+        """Ticket and Asset."""
+        return psa_modules()
+
+    @hookimpl
+    def workflow_actions(self) -> list[Action]:
+        """The actions of both."""
+        return [*ticket_actions(), *asset_actions()]
+
+
+plugin = PsaPlugin()

@@ -1,0 +1,1 @@
+"""The standalone Temporal worker: the workflow interpreter and the activities that it calls."""

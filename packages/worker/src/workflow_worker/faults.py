@@ -1,0 +1,46 @@
+"""Ends the process at a named moment of an execution: how fault tests kill a worker exactly there.
+
+``WORKFLOW_FAULT_POINT=after-commit:tickets.create`` kills the process (SIGKILL) when an execution of that action
+reaches the point. Never set it in production; the worker warns when it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from typing import Final
+
+from workflow_core.errors import ConfigurationError
+from workflow_core.execution.executor import FAULT_POINTS, FaultPoint
+from workflow_core.execution.models import ActionCall
+
+VARIABLE: Final = "WORKFLOW_FAULT_POINT"
+
+_log = logging.getLogger(__name__)
+
+
+async def _nothing(_point: str, _call: ActionCall) -> None:
+    return None
+
+
+def fault_point(environ: Mapping[str, str]) -> FaultPoint:
+    """What to do at each point, from the environment.
+
+    Raises:
+        ConfigurationError: The variable names no point.
+    """
+    text = environ.get(VARIABLE)
+    if not text:
+        return _nothing
+    point, _, action_id = text.partition(":")
+    if point not in FAULT_POINTS or not action_id:
+        raise ConfigurationError(f"{VARIABLE} must be POINT:ACTION with a point of {', '.join(FAULT_POINTS)}.")
+    _log.warning("%s is set: this process kills itself at %s of %s", VARIABLE, point, action_id)
+
+    async def kill(reached: str, call: ActionCall) -> None:
+        if (reached, call.action_id) == (point, action_id):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return kill

@@ -1,0 +1,198 @@
+"""One worker process: what it is made of, how it starts and how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+import aiohttp
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from workflow_core.discovery import Discovery, discover, require
+from workflow_core.errors import ConfigurationError, MigrationError
+from workflow_core.execution.executor import Executor, FaultPoint
+from workflow_core.secrets import TenantSecrets
+from workflow_core.storage.database import Database
+from workflow_core.storage.migrations import CORE_SOURCE, pending_migrations
+from workflow_core.temporal import RUN_TASK_QUEUE, action_task_queue, connect
+from workflow_worker.activities import Activities
+from workflow_worker.faults import fault_point
+from workflow_worker.interpreter import RunWorkflow
+from workflow_worker.presence import Presence
+from workflow_worker.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+#: Imported once for the process, not once for each run: they hold no state of a workflow.
+PASSED_THROUGH: Final = (
+    "asyncpg",
+    "attr",
+    "attrs",
+    "cattr",
+    "cattrs",
+    "aiohttp",
+    "jsonata",
+    "msgspec",
+    "orjson",
+    "pluggy",
+    "re2",
+    "workflow_core",
+)
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """The sandbox of the interpreter; replays use the same."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH, "workflow_worker.failures")
+    )
+
+
+def build_workers(
+    client: Client,
+    activities: Activities,
+    distributions: list[str],
+    *,
+    max_concurrent: int,
+    shutdown: timedelta,
+) -> list[Worker]:
+    """The pollers of one process: the runs' queue, and one queue for each loaded distribution."""
+    runs = Worker(
+        client,
+        task_queue=RUN_TASK_QUEUE,
+        workflows=[RunWorkflow],
+        activities=[activities.execute_action, activities.finish_run],
+        workflow_runner=workflow_runner(),
+        max_concurrent_workflow_tasks=max_concurrent,
+        max_concurrent_local_activities=max_concurrent,
+        no_remote_activities=True,
+        graceful_shutdown_timeout=shutdown,
+    )
+    actions = [
+        Worker(
+            client,
+            task_queue=action_task_queue(distribution),
+            activities=[activities.execute_action],
+            max_concurrent_activities=max_concurrent,
+            graceful_shutdown_timeout=shutdown,
+        )
+        for distribution in distributions
+    ]
+    return [runs, *actions]
+
+
+async def discover_for(database: Database, settings: Settings) -> Discovery:
+    """Discovers the integrations, and refuses to go on without what is required.
+
+    Raises:
+        MigrationError: Core's own migrations are pending.
+        DiscoveryError: A required distribution did not load.
+    """
+    pending = await pending_migrations(database)
+    core = pending.get(CORE_SOURCE.distribution)
+    if core:
+        raise MigrationError(f"Core's migrations are pending ({', '.join(core)}): run `workflow-modules migrate`.")
+    discovery = discover(required=settings.required, pending=pending)
+    require(discovery.report, required=settings.required, strict=settings.strict)
+    return discovery
+
+
+async def _connect(settings: Settings) -> Client:
+    try:
+        async with asyncio.timeout(15):
+            return await connect(settings.temporal_address, settings.temporal_namespace)
+    except (RuntimeError, RPCError, TimeoutError, OSError):
+        raise ConfigurationError(
+            f"Temporal does not answer at {settings.temporal_address}: start it, or set WORKFLOW_TEMPORAL_ADDRESS."
+        ) from None
+
+
+async def run_worker(
+    settings: Settings, stop: asyncio.Event, *, on_ready: Callable[[Discovery], None], at: FaultPoint | None = None
+) -> None:
+    """Runs a worker until ``stop`` is set, then lets what is under way finish.
+
+    Raises:
+        ConfigurationError: It cannot start as configured.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            Database.open(
+                settings.database_url, application_name="workflow-worker", max_size=max(10, settings.max_concurrent)
+            )
+        )
+        discovery = await discover_for(database, settings)
+        client = await _connect(settings)
+        http = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=60, connect=10), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        )
+        executor = Executor(
+            database=database,
+            registry=discovery.registry,
+            secrets=TenantSecrets(settings.secrets_key) if settings.secrets_key else None,
+            http=http,
+            at=at or fault_point(os.environ),
+        )
+        distributions = list(discovery.registry.distributions)
+        workers = build_workers(
+            client,
+            Activities(executor, database),
+            distributions,
+            max_concurrent=settings.max_concurrent,
+            shutdown=timedelta(seconds=settings.shutdown_seconds),
+        )
+        presence = Presence(
+            database,
+            discovery,
+            identity=f"{os.getpid()}@{socket.gethostname()}",
+            build_id=settings.build_id,
+            queues=[worker.task_queue for worker in workers],
+        )
+        await presence.announce()
+        stack.push_async_callback(presence.leave)
+        async with _running(workers) as failed:
+            heartbeat = asyncio.create_task(presence.keep())
+            on_ready(discovery)
+            stopping = asyncio.create_task(stop.wait())
+            ends: list[asyncio.Future[Any]] = [stopping, failed]
+            try:
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                if failed.done():
+                    failed.result()
+                _log.info("stopping: waiting up to %g s for what is under way", settings.shutdown_seconds)
+            finally:
+                for task in (heartbeat, stopping):
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+
+
+@asynccontextmanager
+async def _running(workers: list[Worker]) -> AsyncIterator[asyncio.Future[None]]:
+    """Runs pollers; gives a future that fails when one of them does."""
+    running = asyncio.gather(*(worker.run() for worker in workers))
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def tell(done: asyncio.Future[list[None]]) -> None:
+        if not failed.done() and not done.cancelled() and (error := done.exception()) is not None:
+            failed.set_exception(error)
+
+    running.add_done_callback(tell)
+    try:
+        yield failed
+    finally:
+        await asyncio.gather(*(worker.shutdown() for worker in workers if worker.is_running))
+        with contextlib.suppress(Exception):  # told through `failed`
+            await running
+        failed.cancel()

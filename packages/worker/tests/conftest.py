@@ -1,0 +1,166 @@
+"""A worker in the test's own process, with a small integration that needs no other package."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import aiohttp
+import attrs
+import pytest
+import pytest_asyncio
+from temporalio.client import Client, WorkflowFailureError
+
+from workflow_core.actions import Action, ActionContext, Effect
+from workflow_core.discovery import Registry, registry_of
+from workflow_core.execution.executor import Executor
+from workflow_core.execution.runs import run_workflow_id, start_run
+from workflow_core.modules import Module
+from workflow_core.storage.database import Database
+from workflow_worker.activities import Activities
+from workflow_worker.process import build_workers
+
+
+@attrs.frozen
+class Given:
+    text: str = ""
+    number: int | None = None
+
+
+@attrs.frozen
+class Gave:
+    text: str
+    calls: int
+
+
+@attrs.define
+class Probe:
+    """What the test integration was asked to do, and how it is to answer."""
+
+    calls: list[ActionContext] = attrs.Factory(list)
+    inputs: list[Given] = attrs.Factory(list)
+    failures: list[Exception] = attrs.Factory(list)
+
+    async def handle(self, given: Given, ctx: ActionContext) -> Gave:
+        self.calls.append(ctx)
+        self.inputs.append(given)
+        if self.failures:
+            raise self.failures.pop(0)
+        return Gave(text=given.text, calls=len(self.calls))
+
+    def registry(self) -> Registry:
+        def action(name: str, effect: Effect, io: str) -> Action:
+            return Action(
+                id=f"probe.{name}",
+                label=name,
+                description=name,
+                input=Given,
+                output=Gave,
+                effect=effect,
+                io=io,
+                handler=self.handle,
+                time_limit=timedelta(seconds=5),
+            )
+
+        actions = [
+            action("read", Effect.READ, "database"),
+            action("write", Effect.LOCAL, "database"),
+            action("fetch", Effect.READ, "external"),
+            action("send", Effect.REPEATABLE, "external"),
+            action("once", Effect.ONCE, "external"),
+        ]
+        module = Module(
+            group_key="app:probe",
+            label="Probe",
+            description="Probe",
+            tile_kind="app",
+            default_action_id="probe.read",
+            allowed_action_ids=[a.id for a in actions],
+        )
+        return registry_of("workflow-probe", "1", modules=[module], actions=actions)
+
+
+@attrs.frozen
+class Runner:
+    """Publishes a definition, runs it to its end, and reads the run back."""
+
+    db: Database
+    client: Client
+    registry: Registry
+    tenant: UUID
+
+    async def run(
+        self, steps: list[dict[str, Any]], payload: Any = None, *, run_id: UUID | None = None
+    ) -> dict[str, Any]:
+        workflow_id = uuid4()
+        definition = {"id": str(workflow_id), "version": 1, "name": "t", "payloadSchemaRef": "x", "steps": steps}
+        async with self.db.tenant(self.tenant) as conn:
+            await conn.execute(
+                "INSERT INTO workflow_definitions (tenant, workflow_id, name, payload_schema_ref, draft_definition, "
+                "draft_version, published_version, status) VALUES ($1, $2, 't', 'x', $3, 1, 1, 'published')",
+                self.tenant,
+                workflow_id,
+                definition,
+            )
+            await conn.execute(
+                "INSERT INTO workflow_definition_versions (tenant, workflow_id, version, definition_json, "
+                "definition_sha256, published_by) VALUES ($1, $2, 1, $3, 'x', $4)",
+                self.tenant,
+                workflow_id,
+                definition,
+                uuid4(),
+            )
+        run_id = run_id or uuid4()
+        await start_run(
+            self.db,
+            self.client,
+            self.registry,
+            tenant=self.tenant,
+            workflow_id=workflow_id,
+            version=None,
+            payload=payload,
+            actor=None,
+            cause="test",
+            run_id=run_id,
+        )
+        return await self.finished(run_id)
+
+    async def finished(self, run_id: UUID) -> dict[str, Any]:
+        ended = None
+        try:
+            await self.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).result()
+        except WorkflowFailureError as failure:
+            ended = failure.cause
+        async with self.db.tenant(self.tenant) as conn:
+            run = await conn.fetchrow("SELECT * FROM workflow_runs WHERE run_id = $1", run_id)
+            steps = await conn.fetch("SELECT * FROM workflow_run_steps WHERE run_id = $1 ORDER BY sequence", run_id)
+            ledger = await conn.fetch("SELECT * FROM workflow_action_invocations WHERE run_id = $1", run_id)
+        return {**run, "ended": ended, "steps": [dict(s) for s in steps], "ledger": [dict(row) for row in ledger]}
+
+
+@pytest.fixture
+def probe() -> Probe:
+    """The test integration."""
+    return Probe()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def runner(db: Database, temporal_client: Client, probe: Probe, tenants: Any) -> AsyncIterator[Runner]:
+    """A worker on the test's database, and what runs workflows on it."""
+    registry = probe.registry()
+    async with aiohttp.ClientSession() as http:
+        executor = Executor(database=db, registry=registry, secrets=None, http=http)
+        workers = build_workers(
+            temporal_client,
+            Activities(executor, db),
+            ["workflow-probe"],
+            max_concurrent=5,
+            shutdown=timedelta(seconds=5),
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            for worker in workers:
+                await stack.enter_async_context(worker)
+            yield Runner(db, temporal_client, registry, tenants.a)

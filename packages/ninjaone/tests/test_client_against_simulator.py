@@ -29,13 +29,15 @@ def connect(simulator):
     """Makes clients of the simulator; the default one may do everything."""
     cache = TokenCache()
 
-    def make(client_id="full-client", client_secret="full-secret", scope=None, timeout=5.0):
+    def make(client_id="full-client", client_secret="full-secret", scope=None, timeout=5.0, base_url=None):
         credentials = ClientCredentials(client_id, client_secret, scope or "monitoring management control")
         retry = RetryPolicy(sleep=no_wait)
         tokens = ClientCredentialsTokenSource(
             simulator.session, base_url=simulator.url, credentials=credentials, cache=cache, retry=retry
         )
-        return NinjaOneClient(simulator.session, base_url=simulator.url, tokens=tokens, retry=retry, timeout=timeout)
+        return NinjaOneClient(
+            simulator.session, base_url=base_url or simulator.url, tokens=tokens, retry=retry, timeout=timeout
+        )
 
     return make
 
@@ -182,15 +184,16 @@ async def test_acting_once(connect, simulator, effect, refused, outcome):
     assert [entry["outcome"] for entry in simulator.state.journal] == [outcome]
 
 
-async def test_nobody_there(connect, simulator, unused_tcp_port):
+async def test_nobody_there(connect, unused_tcp_port):
     """
     Where nothing listens, an acting call was certainly not done.
     """
-    client = connect()
-    await client.get_device(101)
-    simulator.url = f"http://127.0.0.1:{unused_tcp_port}"
+    client = connect(base_url=f"http://127.0.0.1:{unused_tcp_port}")
 
     with pytest.raises(Refused) as raised:
-        await connect().reboot_device(101)
+        await client.reboot_device(101)
 
-    assert raised.value.code == "UPSTREAM_UNREACHABLE"
+    assert (raised.value.code, raised.value.details["path"]) == (
+        "UPSTREAM_UNREACHABLE",
+        "/v2/device/{id}/reboot/{mode}",
+    )

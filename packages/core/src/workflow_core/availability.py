@@ -67,7 +67,9 @@ async def resolve_availability(
         resolver = resolvers.get(key)
         if resolver is None:
             _log.error("no installed distribution resolves availability key %r", key)
-            return key, Availability(available=False, reason="The integration's availability check is missing.")
+            return key, Availability(
+                available=False, reason="The integration's availability check is missing.", failed=True
+            )
         try:
             async with asyncio.timeout(timeout):
                 async with database.tenant(tenant, statement_timeout=timeout, readonly=True) as connection:
@@ -76,7 +78,9 @@ async def resolve_availability(
                 raise TypeError(f"the resolver answered {type(answer).__name__}, not Availability")
         except Exception as error:  # noqa: BLE001 - guards an integration's code: it must not hide the others
             _log.warning("availability of %r for tenant %s: %s", key, tenant, type(error).__name__, exc_info=True)
-            return key, Availability(available=False, reason="The integration's availability could not be checked.")
+            return key, Availability(
+                available=False, reason="The integration's availability could not be checked.", failed=True
+            )
         return key, answer
 
     return dict(await asyncio.gather(*(ask(key) for key in sorted(set(keys)))))

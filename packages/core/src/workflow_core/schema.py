@@ -11,6 +11,7 @@ reported at once, with its path.
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ import msgspec
 from msgspec import inspect as types
 
 from workflow_core.errors import FieldError, ValidationError
+from workflow_core.language._values import clean_text
 from workflow_core.language.mapping import MISSING_MARKER
 from workflow_core.redaction import REDACTED
 
@@ -139,8 +141,20 @@ def field_names(cls: type) -> list[str]:
 
 
 def to_json(value: Any) -> Any:
-    """An attrs instance (or any tree of them) as plain JSON values."""
-    return msgspec.to_builtins(value)
+    """An attrs instance (or any tree of them) as plain JSON values that PostgreSQL takes: without NUL characters."""
+    return _clean(msgspec.to_builtins(value))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {clean_text(str(key)): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def mask_secrets(cls: type, value: Any) -> Any:

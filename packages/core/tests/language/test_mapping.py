@@ -156,27 +156,23 @@ def test_bad_assign_paths(path):
 
 
 @pytest.mark.parametrize(
-    ("path", "expected"),
+    ("path", "changed"),
     [
-        ("vars.title", {"vars": {"title": 1, "deep": {"x": {}}, "list": [{"a": 1}]}, "meta": {"m": 1}}),
-        (
-            "vars.deep.y.z",
-            {"vars": {"title": "T", "deep": {"x": {}, "y": {"z": 1}}, "list": [{"a": 1}]}, "meta": {"m": 1}},
-        ),
-        ("vars.title.new", {"vars": {"title": {"new": 1}, "deep": {"x": {}}, "list": [{"a": 1}]}, "meta": {"m": 1}}),
-        ("vars.list.0.a", {"vars": {"title": "T", "deep": {"x": {}}, "list": [{"a": 1}]}, "meta": {"m": 1}}),
-        (
-            "error.x",
-            {"vars": {"title": "T", "deep": {"x": {}}, "list": [{"a": 1}]}, "meta": {"m": 1}, "error": {"x": 1}},
-        ),
-        ("error", {"vars": {"title": "T", "deep": {"x": {}}, "list": [{"a": 1}]}, "meta": {"m": 1}, "error": 1}),
+        ("vars.title", {"vars": {"title": 1, "deep": {"x": {}}, "list": [{"a": 0}]}}),
+        ("title", {"vars": {"title": 1, "deep": {"x": {}}, "list": [{"a": 0}]}}),
+        ("vars.deep.y.z", {"vars": {"title": "T", "deep": {"x": {}, "y": {"z": 1}}, "list": [{"a": 0}]}}),
+        ("vars.title.new", {"vars": {"title": {"new": 1}, "deep": {"x": {}}, "list": [{"a": 0}]}}),
+        ("vars.list.0.a", {"vars": {"title": "T", "deep": {"x": {}}, "list": [{"a": 1}]}}),
+        ("meta.tag", {"meta": {"m": 1, "tag": 1}}),
+        ("error.x", {"error": {"x": 1}}),
+        ("error", {"error": 1}),
     ],
 )
-def test_assign_path(path, expected):
+def test_assign_path(path, changed):
     """The value is set, objects are made on the way, and the old scopes stay as they were."""
-    scopes = {"vars": {"title": "T", "deep": {"x": {}}, "list": [{"a": 1}]}, "meta": {"m": 1}}
+    scopes = {"vars": {"title": "T", "deep": {"x": {}}, "list": [{"a": 0}]}, "meta": {"m": 1}}
     before = copy.deepcopy(scopes)
-    assert expected == assign_path(scopes, path, 1)
+    assert {**before, **changed} == assign_path(scopes, path, 1)
     assert before == scopes
 
 

@@ -107,6 +107,11 @@ class DataFolder:
         """Which processes were started: see :mod:`workflow_devstack.processes`."""
         return self.path / "processes.json"
 
+    @property
+    def running_file(self) -> Path:
+        """How to reach the database of a stack that runs; only meaningful while the folder is locked."""
+        return self.path / "running.json"
+
     def prepare(self) -> None:
         """
         Make the folder, or see that it is one of ours.

@@ -88,6 +88,7 @@ def reserve(ports: Ports) -> Ports:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that is only timing out is free
             try:
                 listener.bind((HOST, port.number))
+                listener.listen()  # else another of our own could bind the same
             except OSError as error:
                 problems.append(_explain(port, error))
             else:

@@ -71,6 +71,13 @@ class Ended:
     log: Path
 
 
+@attrs.frozen
+class _Server:
+    pid: int
+    log: Path
+    stop: Callable[[], None]
+
+
 def command_path(name: str) -> str:
     """Where the console command of an installed package lies: beside the Python that runs us."""
     for folder in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
@@ -129,7 +136,7 @@ class Processes:
         self._lock = lock
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._waits: dict[str, asyncio.Task[int]] = {}
-        self._servers: dict[str, int] = {}
+        self._servers: dict[str, _Server] = {}
         self._watchdog: subprocess.Popen[str] | None = None
 
     async def __aenter__(self) -> Self:
@@ -149,6 +156,7 @@ class Processes:
     ) -> None:
         try:
             await self.stop()
+            await self.stop_servers()
         finally:
             watchdog = self._watchdog
             if watchdog is not None and watchdog.stdin is not None:
@@ -197,17 +205,26 @@ class Processes:
         while await command.not_ready() is not None:  # noqa: ASYNC110 - another process is being waited for
             await asyncio.sleep(_READY_POLL_SECONDS)  # it tells nobody when it is ready
 
-    def adopt_server(self, name: str, pid: int) -> None:
-        """Watch over PostgreSQL, which another has started and stops."""
-        self._servers[name] = pid
+    def adopt_server(self, name: str, pid: int, log: Path, stop: Callable[[], None]) -> None:
+        """
+        Watch over PostgreSQL, which its library has started.
+
+        Args:
+            name: For messages.
+            pid: Its first process.
+            log: Where its words are.
+            stop: Stops it in order; may block.
+        """
+        self._servers[name] = _Server(pid, log, stop)
         self._tell(f"+ server {pid}")
         self._write_list()
 
-    def release_server(self, name: str) -> None:
-        """It has been stopped."""
-        pid = self._servers.pop(name, None)
-        if pid is not None:
-            self._tell(f"- {pid}")
+    async def stop_servers(self) -> None:
+        """Stop what was adopted."""
+        for name, server in list(self._servers.items()):
+            await asyncio.to_thread(server.stop)
+            del self._servers[name]
+            self._tell(f"- {server.pid}")
             self._write_list()
 
     def log(self, name: str) -> Path:
@@ -223,15 +240,15 @@ class Processes:
                 if wait in done:
                     return Ended(name, _how(wait.result()), self.log(name))
             name = servers.result()
-            return Ended(name, "it is gone", self.log(name))
+            return Ended(name, "it is gone", self._servers[name].log)
         finally:
             servers.cancel()
             await asyncio.gather(servers, return_exceptions=True)
 
     async def _first_gone_server(self) -> str:
         while True:
-            for name, pid in self._servers.items():
-                if not is_alive(pid):
+            for name, server in self._servers.items():
+                if not is_alive(server.pid):
                     return name
             await asyncio.sleep(_SERVER_POLL_SECONDS)
 
@@ -263,7 +280,7 @@ class Processes:
 
     def _write_list(self) -> None:
         listed: list[tuple[str, int, Kind]] = [
-            *((name, pid, "server") for name, pid in self._servers.items()),
+            *((name, server.pid, "server") for name, server in self._servers.items()),
             *((name, process.pid, "group") for name, process in self._children.items()),
         ]
         write_json(

@@ -2,22 +2,17 @@
 The sample workflow: a ticket for the newest NinjaOne alert.
 
 *List active alerts → for the newest: find its asset and client → create a ticket with mapped title, description and
-priority → acknowledge the alert.* It is created, published and run over the HTTP API, as a person in the designer would.
+priority → acknowledge the alert.* It is created, published and run over the HTTP API, as the designer does it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID
 
 import attrs
 
-from workflow_devstack.api import Api
-from workflow_devstack.errors import ApiError, SampleError
 from workflow_devstack.seed import TenantData
 
 NAME: Final = "Ticket for the newest NinjaOne alert"
@@ -52,7 +47,7 @@ def definition(data: TenantData) -> dict[str, Any]:
         "id": "alert-to-ticket",
         "version": 1,
         "name": NAME,
-        "description": "Opens a ticket for the client whose device raised the newest alert, and acknowledges the alert.",
+        "description": "Opens a ticket for the client whose device raised the newest alert, and acknowledges it.",
         "steps": [
             _call("list-alerts", "List active alerts", "ninjaone.alerts.list_active", {"live": True}, save_as="active"),
             {
@@ -128,29 +123,50 @@ def _call(
 
 
 @attrs.frozen
+class Step:
+    """
+    A step of a run that has ended.
+
+    Attributes:
+        step_id: Its id in the definition.
+        name: What a person calls it.
+        what: Its action, or its type.
+        status: ``SUCCEEDED``, ``FAILED``, …
+        duration_ms: How long it took.
+        input: What it took.
+        output: What it gave.
+        error: Why it failed.
+    """
+
+    step_id: str
+    name: str
+    what: str
+    status: str
+    duration_ms: int | None
+    input: Any
+    output: Any
+    error: Any
+
+
+@attrs.frozen
 class Run:
     """
     A run that has ended.
 
     Attributes:
-        workflow_id: Of which workflow.
-        version: In which published version.
+        name: The workflow's name.
+        workflow_id: Its id.
+        version: The published version that ran.
         run_id: Its id.
-        record: What the server says of it.
+        status: ``SUCCEEDED``, ``FAILED`` or ``CANCELED``.
+        error: Why it failed.
         steps: Its steps, in order.
     """
 
-    workflow_id: UUID
+    name: str
+    workflow_id: str
     version: int
-    run_id: UUID
-    record: Mapping[str, Any]
-    steps: Sequence[Mapping[str, Any]]
-
-    @property
-    def status(self) -> str:
-        """``SUCCEEDED``, ``FAILED`` or ``CANCELED``."""
-        return str(self.record["status"])
-
-    def output(self, step: str) -> Any:
-        """What a step gave; None when it did not run, or gave nothing."""
-        return next((entry.get("output") for entry in self.steps if entry.get("stepId") == step), None)
+    run_id: str
+    status: str
+    error: Any
+    steps: Sequence[Step]

@@ -3,6 +3,7 @@ import pytest
 from workflow_ninjaone.simulator.seed import uid
 
 DISK = uid("alert/dc01-disk")
+JSON = {"Content-Type": "application/json"}
 
 
 async def newest_activity(simulator):

@@ -52,7 +52,6 @@ def evaluate_mapping(
         try:
             result = compile_expression(source).evaluate(scope, now=now, budget=budget)
         except ExpressionError as error:
-            # The instance may be shared by nobody, so the path can be added where it is.
             error.details["path"] = path
             raise
         if result is MISSING:

@@ -180,6 +180,9 @@ async def _remember(
             ),
         )
         rows[alert.external_alert_id] = upserted.alert
+    if await local.reopen_alerts(connection, tenant, integration_id, rows):
+        for uid, row in rows.items():
+            rows[uid] = await rmm.get_alert(connection, tenant, row.alert_id) or row
     return [rows[alert.external_alert_id] for alert in reported]
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from uuid import UUID
 
 import attrs
@@ -52,7 +51,7 @@ class DeviceActions:
         if given.asset_id is not None and wanted is None:
             return _found([])  # an asset that is no device of NinjaOne, or not the device that was asked for
         client = await self._access.client(ctx, integration)
-        found = [device async for device in _ask(client, given, wanted)]
+        found = await _ask(client, given, wanted)
         async with ctx.transaction() as connection:
             known = await local.known_devices(connection, ctx.tenant, [str(device.id) for device in found])
         return _found([_live_device(device, known.get(str(device.id))) for device in found])
@@ -112,36 +111,25 @@ async def _device_id(connection: Connection, tenant: UUID, given: FindDevices) -
     return of_asset if given.device_id in (None, of_asset) else None
 
 
-async def _ask(
-    client: vendor.NinjaOneClient, given: FindDevices, device_id: int | None
-) -> AsyncIterator[vendor.Device]:
+async def _ask(client: vendor.NinjaOneClient, given: FindDevices, device_id: int | None) -> list[vendor.Device]:
     """NinjaOne's devices that meet every criterion, up to the limit."""
-    count = 0
-    async with aclosing(_candidates(client, given, device_id)) as candidates:
-        async for device in candidates:
-            if _fits(device, given, by_id=device_id is not None):
-                yield device
-                count += 1
-                if count >= given.limit:
-                    return
-
-
-async def _candidates(
-    client: vendor.NinjaOneClient, given: FindDevices, device_id: int | None
-) -> AsyncIterator[vendor.Device]:
     if device_id is not None:
         try:
-            yield await client.get_device(device_id)
+            candidates = [await client.get_device(device_id)]
         except NotFoundError:
-            return
-    elif given.query is not None:
+            return []
+        return [device for device in candidates if _fits(device, given) and _is_called(device, given.query)]
+    if given.query is not None:
         filtered = given.organization_id is not None or given.online is not None
-        for device in await client.search_devices(given.query, _LONGEST_SEARCH if filtered else given.limit):
-            yield device
-    else:
-        async with aclosing(client.list_devices(_filter(given), page_size=given.limit)) as devices:
-            async for device in devices:
-                yield device
+        candidates = await client.search_devices(given.query, _LONGEST_SEARCH if filtered else given.limit)
+        return [device for device in candidates if _fits(device, given)][: given.limit]
+    found: list[vendor.Device] = []
+    async for device in client.list_devices(_filter(given), page_size=given.limit):
+        if _fits(device, given):
+            found.append(device)
+            if len(found) == given.limit:
+                break
+    return found
 
 
 def _filter(given: FindDevices) -> str | None:
@@ -154,17 +142,19 @@ def _filter(given: FindDevices) -> str | None:
     return " AND ".join(clauses) or None
 
 
-def _fits(device: vendor.Device, given: FindDevices, *, by_id: bool) -> bool:
-    """Whether a device meets the criteria; the vendor ignores a filter that it does not understand."""
+def _fits(device: vendor.Device, given: FindDevices) -> bool:
+    """Whether a device meets the criteria of the filter; the vendor ignores one that it does not understand."""
     if given.organization_id is not None and device.organization_id != given.organization_id:
         return False
-    if given.online is not None and (device.offline is False) is not given.online:
-        return False
-    if by_id and given.query is not None:
-        serial = device.system.serial_number if device.system else None
-        names = (device.display_name, device.system_name, device.dns_name, device.netbios_name, serial)
-        return any(given.query.lower() in name.lower() for name in names if name)
-    return True
+    return given.online is None or (device.offline is False) is given.online
+
+
+def _is_called(device: vendor.Device, query: str | None) -> bool:
+    if query is None:
+        return True
+    serial_number = device.system.serial_number if device.system else None
+    names = (device.display_name, device.system_name, device.dns_name, device.netbios_name, serial_number)
+    return any(query.lower() in name.lower() for name in names if name)
 
 
 def _live_device(device: vendor.Device, known: local.KnownDevice | None) -> Device:

@@ -48,6 +48,16 @@ JOIN assets a ON a.tenant = $1 AND a.asset_id = x.asset_id
 ORDER BY x.rank DESC, a.created_at DESC, a.asset_id DESC
 """
 
+_REOPEN = """
+UPDATE rmm_alerts
+SET status = 'active', acknowledged_at = NULL, acknowledged_by = NULL, resolved_at = NULL,
+    occurrence_count = occurrence_count + 1
+WHERE tenant = $1 AND integration_id = $2 AND external_alert_id = ANY ($3::text[])
+  AND status IN ('acknowledged', 'resolved', 'auto_resolved')
+  AND triggered_at > coalesce(acknowledged_at, resolved_at)
+RETURNING alert_id
+"""
+
 _CLIENTS = """
 SELECT external_organization_id, client_id
 FROM rmm_organization_mappings
@@ -97,6 +107,7 @@ def _device(row: Record) -> Device:
 
 async def device_id_of(connection: Connection, tenant: UUID, asset_id: UUID) -> int | None:
     """The device that an asset is in NinjaOne."""
+    external: str | None
     mapping = await mappings.find_by_entity_id(connection, tenant, PROVIDER, ENTITY_TYPE, asset_id)
     if mapping is not None:
         external = mapping.external_entity_id
@@ -111,7 +122,7 @@ async def device_id_of(connection: Connection, tenant: UUID, asset_id: UUID) -> 
 
 
 async def known_devices(connection: Connection, tenant: UUID, device_ids: Iterable[str]) -> dict[str, KnownDevice]:
-    """Those of the devices that are assets here, by NinjaOne's id; the mapping table goes before the asset's own row."""
+    """Those of the devices that are assets here, by NinjaOne's id; the mapping table wins over the asset's row."""
     wanted = sorted(set(device_ids))
     if not wanted:
         return {}
@@ -120,6 +131,25 @@ async def known_devices(connection: Connection, tenant: UUID, device_ids: Iterab
         row["device_id"]: KnownDevice(row["asset_id"], row["client_id"], row["name"], row["organization_id"])
         for row in rows
     }
+
+
+async def reopen_alerts(
+    connection: Connection, tenant: UUID, integration_id: UUID, uids: Iterable[str]
+) -> frozenset[UUID]:
+    """
+    Makes alerts active again that were triggered after they had been acknowledged or resolved here.
+
+    Args:
+        connection: Bound to the tenant.
+        tenant: Whose alerts.
+        integration_id: Of which connection.
+        uids: NinjaOne's ids of alerts that it has just reported as active.
+
+    Returns:
+        Our ids of those that are active again.
+    """
+    rows = await connection.fetch(_REOPEN, tenant, integration_id, sorted(uids))
+    return frozenset(row["alert_id"] for row in rows)
 
 
 async def clients_of_organizations(

@@ -5,7 +5,7 @@ tokens, :mod:`~workflow_ninjaone.client.models` holds what we read, :mod:`~workf
 refusal into one of the platform's errors, and :mod:`~workflow_ninjaone.client.transport` is one HTTP exchange.
 """
 
-from workflow_ninjaone.client.api import NinjaOneClient
+from workflow_ninjaone.client.api import NinjaOneClient, RebootMode
 from workflow_ninjaone.client.auth import (
     DEFAULT_SCOPE,
     ClientCredentials,
@@ -34,6 +34,7 @@ __all__ = [
     "OperatingSystem",
     "Organization",
     "Processor",
+    "RebootMode",
     "RetryPolicy",
     "SystemInfo",
     "TokenCache",

@@ -82,7 +82,8 @@ class NinjaOneClient:
     * ``ValidationError``: an argument out of its range
 
     Args:
-        session: Whose connections to use; the caller closes it.
+        session: Whose connections to use; the caller closes it. It must keep no cookies (``DummyCookieJar``): the
+            vendor also knows a session by cookie, and tenants share hosts.
         base_url: The instance: ``https://HOST``, or ``http`` to this machine.
         tokens: Where access tokens come from.
         timeout: Seconds for one request, from waiting for a connection to the last byte.

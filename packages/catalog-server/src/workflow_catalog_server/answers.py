@@ -1,0 +1,22 @@
+"""JSON answers that are made for one request; what is sent many times is a ``PreparedAnswer``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import orjson
+from aiohttp import hdrs, web
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] = _NOTHING) -> web.Response:
+    """A value as JSON, which nobody keeps."""
+    return web.Response(
+        status=status,
+        body=orjson.dumps(value),
+        content_type="application/json",
+        headers={hdrs.CACHE_CONTROL: "private, no-store", **headers},
+    )

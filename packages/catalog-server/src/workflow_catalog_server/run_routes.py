@@ -1,0 +1,139 @@
+"""Runs: start, list, read, and what each step took and gave."""
+
+# ruff: noqa: N815 - request fields are named as in the API
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, get_args
+from uuid import UUID, uuid4
+
+import attrs
+import msgspec
+import orjson
+from aiohttp import hdrs, web
+
+from workflow_catalog_server.answers import json_answer
+from workflow_catalog_server.auth import Permission, Principal
+from workflow_catalog_server.bodies import query_choice, query_int, read_body
+from workflow_catalog_server.problems import RequestError
+from workflow_catalog_server.routing import Route, path_uuid
+from workflow_catalog_server.run_history import Cursor, RunStatus, has_payload, list_runs, read_run, read_steps
+from workflow_catalog_server.services import SERVICES
+from workflow_core.errors import ConflictError, FieldError, ValidationError
+from workflow_core.execution.runs import run_id_for_request, start_run
+
+MAX_PAYLOAD: Final = 256 * 1024
+_LONGEST_KEY: Final = 255
+_STATUSES: Final[dict[str, RunStatus]] = {status: status for status in get_args(RunStatus)}
+
+
+@attrs.frozen(kw_only=True)
+class StartRun:
+    """Body of ``POST /api/workflow-runs``."""
+
+    workflowId: UUID
+    workflowVersion: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] | None = None
+    payload: dict[str, Any] = attrs.Factory(dict)
+
+
+async def start(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Starts a run; with the same ``Idempotency-Key`` the same run."""
+    services = request.app[SERVICES]
+    body = await read_body(request, StartRun)
+    if len(orjson.dumps(body.payload)) > MAX_PAYLOAD:
+        raise RequestError(413, "PAYLOAD_TOO_LARGE", f"A run's payload has at most {MAX_PAYLOAD // 1024} KiB.")
+    key = _idempotency_key(request)
+    run_id = uuid4() if key is None else run_id_for_request(principal.tenant, body.workflowId, key)
+    started = await start_run(
+        services.database,
+        services.temporal,
+        services.registry,
+        tenant=principal.tenant,
+        workflow_id=body.workflowId,
+        version=body.workflowVersion,
+        payload=body.payload,
+        actor=principal.user,
+        cause="api",
+        run_id=run_id,
+    )
+    if not started.created:
+        async with services.database.tenant(principal.tenant, readonly=True) as conn:
+            same = await has_payload(conn, principal.tenant, run_id, body.payload)
+        if not same or body.workflowVersion not in (None, started.workflow_version):
+            raise ConflictError(
+                "This Idempotency-Key has started a run with another payload or version; use a new key.",
+                code="IDEMPOTENCY_KEY_REUSED",
+            )
+    return json_answer(
+        {
+            "runId": started.run_id,
+            "workflowId": body.workflowId,
+            "workflowVersion": started.workflow_version,
+            "status": started.status,
+        },
+        status=202,
+        headers={hdrs.LOCATION: f"/api/workflow-runs/{started.run_id}"},
+    )
+
+
+async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Runs, newest first, in pages."""
+    limit = query_int(request, "limit", default=50, least=1, most=200)
+    cursor = request.query.get("cursor")
+    status = query_choice(request, "status", _STATUSES, default=None)
+    async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
+        runs, following = await list_runs(
+            conn,
+            principal.tenant,
+            limit=limit,
+            after=Cursor.decode(cursor) if cursor is not None else None,
+            workflow_id=_query_uuid(request, "workflowId"),
+            status=status,
+        )
+    return json_answer({"runs": runs, "nextCursor": following.encode() if following else None})
+
+
+async def read_one(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """One run."""
+    run_id = path_uuid(request, "id")
+    async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
+        return json_answer(await read_run(conn, principal.tenant, run_id))
+
+
+async def list_steps(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """What each step of a run took and gave."""
+    run_id = path_uuid(request, "id")
+    async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
+        return json_answer({"steps": await read_steps(conn, principal.tenant, run_id)})
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= _LONGEST_KEY:
+        words = f"must have between 1 and {_LONGEST_KEY} characters"
+        raise ValidationError(
+            f"Idempotency-Key: {words}", errors=[FieldError("Idempotency-Key", "LENGTH", words)]
+        )
+    return key
+
+
+def _query_uuid(request: web.Request, name: str) -> UUID | None:
+    text = request.query.get(name)
+    if text is None:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ValidationError(
+            f"{name}: must be a UUID", errors=[FieldError(name, "FORMAT", "must be a UUID")]
+        ) from None
+
+
+_PREFIX: Final = "/api/workflow-runs"
+
+ROUTES: Final = (
+    Route("POST", _PREFIX, Permission.RUN, start),
+    Route("GET", _PREFIX, Permission.READ, list_all),
+    Route("GET", f"{_PREFIX}/{{id}}", Permission.READ, read_one),
+    Route("GET", f"{_PREFIX}/{{id}}/steps", Permission.READ, list_steps),
+)

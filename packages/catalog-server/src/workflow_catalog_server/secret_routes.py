@@ -1,0 +1,81 @@
+"""The tenant's secrets for ``{"$secret": "NAME"}``: stored and deleted here, and never shown."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+import attrs
+from aiohttp import web
+
+from workflow_catalog_server.answers import json_answer
+from workflow_catalog_server.auth import Permission, Principal
+from workflow_catalog_server.bodies import read_body
+from workflow_catalog_server.routing import Route
+from workflow_catalog_server.services import SERVICES
+from workflow_core.errors import NotFoundError
+from workflow_core.secrets import WORKFLOW_SCOPE
+from workflow_core.storage.database import Connection
+
+
+@attrs.frozen(kw_only=True)
+class SecretValue:
+    """Body of ``PUT /api/workflow/secrets/{name}``."""
+
+    value: str = attrs.field(repr=False)
+
+
+async def list_secrets(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Names, and when each was stored last."""
+    async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
+        return json_answer({"secrets": await _listed(conn, principal.tenant)})
+
+
+async def store_secret(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Stores a secret, replacing one of the same name."""
+    services = request.app[SERVICES]
+    name = request.match_info["name"]
+    body = await read_body(request, SecretValue)
+    async with services.database.tenant(principal.tenant) as conn:
+        await services.secrets.write(
+            conn, principal.tenant, WORKFLOW_SCOPE, name, body.value, actor=principal.user
+        )
+    return web.Response(status=204)
+
+
+async def delete_secret(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Forgets a secret."""
+    services = request.app[SERVICES]
+    name = request.match_info["name"]
+    async with services.database.tenant(principal.tenant) as conn:
+        existed = await services.secrets.delete(conn, principal.tenant, WORKFLOW_SCOPE, name)
+    if not existed:
+        raise NotFoundError("There is no secret of this name.")
+    return web.Response(status=204)
+
+
+async def _listed(conn: Connection, tenant: UUID) -> list[dict[str, object]]:
+    rows = await conn.fetch(
+        'SELECT name, created_at, updated_at, updated_by FROM tenant_secrets '
+        'WHERE tenant = $1 AND scope = $2 ORDER BY name COLLATE "C"',
+        tenant,
+        WORKFLOW_SCOPE,
+    )
+    return [
+        {
+            "name": row["name"],
+            "createdAt": row["created_at"],
+            "updatedAt": row["updated_at"],
+            "updatedBy": row["updated_by"],
+        }
+        for row in rows
+    ]
+
+
+_PREFIX: Final = "/api/workflow/secrets"
+
+ROUTES: Final = (
+    Route("GET", _PREFIX, Permission.ADMIN, list_secrets),
+    Route("PUT", f"{_PREFIX}/{{name}}", Permission.ADMIN, store_secret),
+    Route("DELETE", f"{_PREFIX}/{{name}}", Permission.ADMIN, delete_secret),
+)

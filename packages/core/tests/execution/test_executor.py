@@ -1,0 +1,420 @@
+"""One action call: gate, ledger, handler and history, on real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError
+from workflow_core.execution.executor import ExecutionFailedError
+from workflow_core.language.mapping import MISSING_MARKER
+
+DEAD = "fence = gen_random_uuid()"
+LEASE_OVER = "lease_until = now() - interval '1 second'"
+LEASE_RUNS = "lease_until = now() + interval '60 seconds'"
+
+
+async def failing(bench, call):
+    """The failure of a call that has to fail."""
+    with pytest.raises(ExecutionFailedError) as caught:
+        await bench.executor.execute(call)
+    return caught.value
+
+
+# ── LOCAL ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_local_effect_happens_once_however_often_it_is_executed(bench, probe):
+    """The second execution of the same step answers the stored output and does not call the handler."""
+    call = bench.call(await bench.new_run(), "write", {"text": "x"})
+    first = await bench.executor.execute(call)
+    second = await bench.executor.execute(call)
+    assert first.output == second.output == {"text": "x", "calls": 1}
+    assert len(probe.calls) == 1
+    assert [(row["status"], row["effect"]) for row in await bench.ledger()] == [("succeeded", "LOCAL")]
+
+
+async def test_two_executions_at_once_do_not_both_act(bench, probe):
+    """The loser of the race is told KEY_BUSY at once, and uses up no attempt."""
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def behave(given, ctx):
+        entered.set()
+        await go_on.wait()
+        return {"text": given.text, "calls": 1}
+
+    probe.behave = behave
+    call = bench.call(await bench.new_run(), "write")
+    first = asyncio.create_task(bench.executor.execute(call))
+    await entered.wait()
+    busy = await failing(bench, call)
+    go_on.set()
+    await first
+    assert (busy.error["code"], busy.retryable, busy.counts) == ("KEY_BUSY", True, False)
+    assert len(probe.calls) == 1
+
+
+async def test_what_a_failing_local_handler_wrote_is_rolled_back(bench, probe):
+    """Its write and its ledger row are one transaction; another attempt may then succeed."""
+    run_id = await bench.new_run()
+
+    async def behave(given, ctx):
+        await ctx.tx.execute("UPDATE workflow_runs SET cause = 'half' WHERE run_id = $1", run_id)
+        raise ActionError("No.", code="NO")
+
+    probe.behave = behave
+    failed = await failing(bench, bench.call(run_id, "write"))
+    async with bench.db.tenant(bench.tenant) as conn:
+        assert await conn.fetchval("SELECT cause FROM workflow_runs WHERE run_id = $1", run_id) == "test"
+    assert (failed.error["code"], failed.retryable) == ("NO", False)
+    assert [row["status"] for row in await bench.ledger()] == ["failed"]
+    probe.behave = None
+    await bench.executor.execute(bench.call(run_id, "write", attempt=2))
+    assert [row["status"] for row in await bench.ledger()] == ["succeeded"]
+    assert [(step["status"], step["attempt"], step["error_json"]) for step in await bench.steps(run_id)] == [
+        ("SUCCEEDED", 2, None)
+    ]
+
+
+async def test_an_explicit_key_acts_once_across_runs(bench, probe):
+    """The other run gets the first one's output, and its step says from where; a different input is noted."""
+    first_run, second_run = await bench.new_run(), await bench.new_run()
+    await bench.executor.execute(bench.call(first_run, "write", {"text": "x"}, explicit_key="k"))
+    again = await bench.executor.execute(bench.call(second_run, "write", {"text": "y"}, explicit_key="k"))
+    assert (again.output["text"], again.reused_from) == ("x", str(first_run))
+    assert [step["notes"] for step in await bench.steps(second_run)] == [
+        [f"reused from run {first_run}", "the input differs from the one that the effect was done with"]
+    ]
+    assert len(probe.calls) == 1
+
+
+async def test_an_explicit_key_is_of_one_action_and_the_steps_own_key_of_one_run(bench, probe):
+    """Another action, another run or another iteration is another effect."""
+    run_id, other = await bench.new_run(), await bench.new_run()
+    for call in (
+        bench.call(run_id, "write", explicit_key="k"),
+        bench.call(run_id, "send", explicit_key="k"),
+        bench.call(run_id, "write"),
+        bench.call(other, "write"),
+        bench.call(run_id, "write", iteration="1"),
+        bench.call(run_id, "write", step_id="b"),
+    ):
+        await bench.executor.execute(call)
+    assert len(probe.calls) == 6
+    assert len({row["key"] for row in await bench.ledger()}) == 6
+
+
+# ── REPEATABLE and ONCE after a crash ────────────────────────────────────────────────────────────────────────────
+
+
+async def left_behind(bench, probe, action, status, lease):
+    """The ledger as an attempt left it whose worker died: executed once, then set back."""
+    call = bench.call(await bench.new_run(), action, {"text": "x"})
+    await bench.executor.execute(call)
+    await bench.alter_ledger(f"status = '{status}', output_json = NULL, {DEAD}, {lease}")
+    async with bench.db.tenant(bench.tenant) as conn:
+        await conn.execute("DELETE FROM workflow_run_steps")
+    probe.calls.clear()
+    return call
+
+
+@pytest.mark.parametrize("action", ["send", "once"])
+async def test_what_was_only_reserved_is_overtaken_at_once(bench, probe, action):
+    """Nothing had been sent: the same step's next attempt goes on, even while the dead one's lease runs."""
+    call = await left_behind(bench, probe, action, "reserved", LEASE_RUNS)
+    await bench.executor.execute(call)
+    assert len(probe.calls) == 1
+    assert [row["status"] for row in await bench.ledger()] == ["succeeded"]
+
+
+@pytest.mark.parametrize("action", ["send", "once"])
+async def test_a_second_attempt_waits_out_the_first_ones_limit(bench, probe, action):
+    """While the first may still be at work, the second neither acts nor gives up."""
+    call = await left_behind(bench, probe, action, "sent", LEASE_RUNS)
+    busy = await failing(bench, call)
+    assert (busy.error["code"], busy.retryable, busy.counts, probe.calls) == ("KEY_BUSY", True, False, [])
+    assert busy.retry_after == pytest.approx(60, abs=5)
+
+
+async def test_a_repeatable_effect_of_a_lost_worker_is_sent_again(bench, probe):
+    """Nobody knows whether it happened: sending again is the lesser harm."""
+    call = await left_behind(bench, probe, "send", "sent", LEASE_OVER)
+    await bench.executor.execute(call)
+    assert [(row["status"], row["sends"]) for row in await bench.ledger()] == [("succeeded", 2)]
+
+
+async def test_a_once_effect_of_a_lost_worker_is_uncertain(bench, probe):
+    """It is not sent again, now or ever; the error says what to do."""
+    call = await left_behind(bench, probe, "once", "sent", LEASE_OVER)
+    for _ in range(2):
+        failed = await failing(bench, call)
+        assert (failed.error["code"], failed.retryable) == ("EFFECT_UNCERTAIN", False)
+    assert probe.calls == []
+    assert [(row["status"], row["sends"]) for row in await bench.ledger()] == [("uncertain", 1)]
+
+
+async def test_another_run_waits_for_an_explicit_key_that_is_only_reserved(bench, probe):
+    """Under an explicit key a stranger's reservation is respected until its limit has passed."""
+    call = await left_behind(bench, probe, "send", "reserved", LEASE_RUNS)
+    await bench.alter_ledger("run_id = gen_random_uuid()")
+    busy = await failing(bench, call)
+    assert (busy.error["code"], busy.counts, probe.calls) == ("KEY_BUSY", False, [])
+
+
+# ── What the answer says ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("action", ["send", "once"])
+async def test_refused_is_the_only_failure_after_sending(bench, probe, action):
+    """The vendor did nothing: failed, with the cause's code, and free to try again."""
+
+    async def behave(given, ctx):
+        raise Refused(TransientError("Slow down.", code="RATE_LIMITED", retry_after=7))
+
+    probe.behave = behave
+    failed = await failing(bench, bench.call(await bench.new_run(), action))
+    assert (failed.error["code"], failed.retryable, failed.retry_after) == ("RATE_LIMITED", True, 7)
+    assert [row["status"] for row in await bench.ledger()] == ["failed"]
+
+
+@pytest.mark.parametrize("error", [TransientError("reset"), NotFoundError("404"), ValueError("bug")])
+@pytest.mark.parametrize(("action", "state"), [("send", "sent"), ("once", "uncertain")])
+async def test_any_other_exception_leaves_the_effect_unknown(bench, probe, action, state, error):
+    """REPEATABLE keeps `sent` and shows the error; ONCE is uncertain."""
+
+    async def behave(given, ctx):
+        raise error
+
+    probe.behave = behave
+    failed = await failing(bench, bench.call(await bench.new_run(), action))
+    assert [row["status"] for row in await bench.ledger()] == [state]
+    assert (failed.error["code"] == "EFFECT_UNCERTAIN") is (action == "once")
+
+
+@pytest.mark.parametrize(("action", "state"), [("send", "sent"), ("once", "uncertain")])
+async def test_a_handler_that_takes_too_long_is_ended(bench, probe, action, state):
+    """The hard time limit ends it; whether it happened is unknown."""
+
+    async def behave(given, ctx):
+        await asyncio.Event().wait()
+
+    probe.behave = behave
+    failed = await failing(bench, bench.call(await bench.new_run(), action))
+    assert [row["status"] for row in await bench.ledger()] == [state]
+    assert failed.error["code"] == ("ACTION_TIMEOUT" if action == "send" else "EFFECT_UNCERTAIN")
+
+
+async def test_a_canceled_handler_leaves_a_once_effect_uncertain(bench, probe):
+    """A worker that stops in the middle writes what it knows: nobody knows."""
+    entered = asyncio.Event()
+
+    async def behave(given, ctx):
+        entered.set()
+        await asyncio.Event().wait()
+
+    probe.behave = behave
+    task = asyncio.create_task(bench.executor.execute(bench.call(await bench.new_run(), "once")))
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [(row["status"], row["error_json"]["code"]) for row in await bench.ledger()] == [("uncertain", "WORKER_LOST")]
+
+
+async def test_what_prepare_raises_proves_that_nothing_was_done(bench, probe):
+    """A ONCE effect whose look-up fails has failed, and is not uncertain."""
+
+    async def prepare(given, ctx):
+        raise NotFoundError("There is no such device.")
+
+    probe.prepare = prepare
+    failed = await failing(bench, bench.call(await bench.new_run(), "once"))
+    assert (failed.error["code"], probe.calls) == ("NOT_FOUND", [])
+    assert [(row["status"], row["sends"]) for row in await bench.ledger()] == [("failed", 0)]
+
+
+async def test_a_failed_look_up_does_not_prove_that_an_earlier_send_did_nothing(bench, probe):
+    """After a lost answer the row stays `sent`, whatever the next attempt's look-up says."""
+    call = await left_behind(bench, probe, "send", "sent", LEASE_OVER)
+
+    async def prepare(given, ctx):
+        raise NotFoundError("There is no such device.")
+
+    probe.prepare = prepare
+    await failing(bench, call)
+    assert [(row["status"], row["sends"]) for row in await bench.ledger()] == [("sent", 1)]
+
+
+async def test_a_late_success_is_accepted(bench, probe):
+    """An attempt that was overtaken while it worked still reports that the effect happened."""
+
+    async def behave(given, ctx):
+        await bench.alter_ledger(f"{DEAD}, {LEASE_OVER}")
+        return {"text": "done", "calls": 1}
+
+    probe.behave = behave
+    result = await bench.executor.execute(bench.call(await bench.new_run(), "once"))
+    assert result.output["text"] == "done"
+    assert [row["status"] for row in await bench.ledger()] == ["succeeded"]
+
+
+@pytest.mark.parametrize("action", ["read", "write", "fetch", "send", "once"])
+async def test_an_output_that_breaks_its_schema_is_kept_and_reported(bench, probe, action):
+    """The effect has happened: the output stays, a note says where it is wrong, nothing is sent again."""
+    run_id = await bench.new_run()
+
+    async def behave(given, ctx):
+        return {"text": "x", "calls": "many"}
+
+    probe.behave = behave
+    result = await bench.executor.execute(bench.call(run_id, action))
+    assert result.output == {"text": "x", "calls": "many"}
+    assert [step["notes"] for step in await bench.steps(run_id)] == [
+        ["the output does not fit the action's schema at: calls"]
+    ]
+
+
+async def test_the_stricter_effect_of_plan_and_registry_counts(bench, probe):
+    """A plan that promised ONCE is kept although the installed version says REPEATABLE."""
+
+    async def behave(given, ctx):
+        raise TransientError("reset")
+
+    probe.behave = behave
+    failed = await failing(bench, bench.call(await bench.new_run(), "send", effect="ONCE"))
+    assert failed.error["code"] == "EFFECT_UNCERTAIN"
+
+
+# ── The gate ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("action", ["read", "write", "fetch", "send", "once"])
+async def test_an_inactive_integration_stops_every_action_before_its_handler(bench, probe, action):
+    """INTEGRATION_INACTIVE with the reason; nothing was sent, and nothing is retried."""
+    probe.available = False
+    failed = await failing(bench, bench.call(await bench.new_run(), action))
+    assert failed.error | {"at": ""} == {
+        "category": "ActionError",
+        "code": "INTEGRATION_INACTIVE",
+        "message": "Probe integration is not active for this tenant",
+        "details": {"reason": "Connect it."},
+        "nodePath": "root.steps[0]",
+        "at": "",
+    }
+    assert (failed.retryable, probe.calls) == (False, [])
+
+
+@pytest.mark.parametrize("action", ["write", "send", "once"])
+async def test_a_stored_result_is_answered_although_the_integration_is_inactive_now(bench, probe, action):
+    """The gate stands after the stored result: what has happened needs no connection."""
+    call = bench.call(await bench.new_run(), action, {"text": "x"})
+    first = await bench.executor.execute(call)
+    probe.available = False
+    assert (await bench.executor.execute(call)).output == first.output
+
+
+async def test_an_availability_that_nobody_could_check_is_no_verdict(bench, probe):
+    """The step fails for now and may be retried; it does not claim that the connection is inactive."""
+    probe.resolver_error = RuntimeError("boom")
+    failed = await failing(bench, bench.call(await bench.new_run(), "send"))
+    assert (failed.error["code"], failed.retryable) == ("AVAILABILITY_UNKNOWN", True)
+
+
+async def test_an_action_that_this_worker_lacks_waits_for_one_that_has_it(bench):
+    """It is retryable and uses up no attempt."""
+    failed = await failing(bench, bench.call(await bench.new_run(), "unknown"))
+    assert (failed.error["code"], failed.retryable, failed.counts) == ("ACTION_NOT_ON_WORKERS", True, False)
+
+
+# ── Input and secrets ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_input_is_converted_without_loss_and_every_problem_is_named(bench, probe):
+    """A numeric string is an integer, a single value a list of one, a missing value its default."""
+    run_id = await bench.new_run()
+    given = {"text": MISSING_MARKER, "number": "7", "tags": "one", "unknown": 1}
+    await bench.executor.execute(bench.call(run_id, "read", given))
+    assert [(i.text, i.number, i.tags) for i in probe.inputs] == [("", 7, ["one"])]
+    failed = await failing(bench, bench.call(run_id, "read", {"text": 5, "number": True}, step_path="root.steps[1]"))
+    assert (failed.error["code"], failed.retryable) == ("VALIDATION_ERROR", False)
+    assert [(e["path"], e["code"]) for e in failed.error["details"]["errors"]] == [("text", "TYPE"), ("number", "TYPE")]
+
+
+async def test_a_secret_reaches_the_handler_and_nothing_else(bench, probe, caplog):
+    """Output, error, log, ledger and history carry no resolved value."""
+    secret = "s3cr3t-value-of-the-tenant"
+    async with bench.db.tenant(bench.tenant) as conn:
+        await bench.secrets.write(conn, bench.tenant, "workflow", "TOKEN", secret, actor=None)
+    run_id = await bench.new_run()
+
+    async def behave(given, ctx):
+        ctx.log.warning("calling with %s", given.text)
+        return {"text": {"echo": f"Bearer {given.text}"}, "calls": 1}
+
+    probe.behave = behave
+    with caplog.at_level(logging.INFO):
+        result = await bench.executor.execute(bench.call(run_id, "send", {"text": {"$secret": "TOKEN"}}))
+    assert probe.inputs[0].text == secret
+    assert result.output == {"text": {"echo": "Bearer [REDACTED]"}, "calls": 1}
+
+    async def fail(given, ctx):
+        raise ActionError(f"refused {given.text}", details={"sent": given.text})
+
+    probe.behave = fail
+    failed = await failing(
+        bench, bench.call(run_id, "send", {"text": {"$secret": "TOKEN"}}, step_path="root.steps[1]", step_id="b")
+    )
+    assert (failed.error["message"], failed.error["details"]) == ("refused [REDACTED]", {"sent": "[REDACTED]"})
+    everything = [caplog.text, repr(await bench.steps(run_id)), repr(await bench.ledger()), repr(failed)]
+    assert [text for text in everything if secret in text] == []
+
+
+async def test_a_missing_secret_is_named(bench, probe):
+    """SECRET_NOT_FOUND, before anything is sent."""
+    failed = await failing(bench, bench.call(await bench.new_run(), "once", {"text": {"$secret": "NOPE"}}))
+    assert (failed.error["code"], "NOPE" in failed.error["message"], probe.calls) == ("SECRET_NOT_FOUND", True, [])
+
+
+async def test_connection_secrets_are_read_by_name_and_redacted(bench, probe):
+    """ctx.secrets gives the connection's secrets; what is missing is INTEGRATION_NOT_CONFIGURED."""
+
+    async def behave(given, ctx):
+        key = (await ctx.secrets.require("api_key"))["api_key"]
+        ctx.secrets.hide("derived-from-it")
+        return {"text": [key, "derived-from-it"], "calls": 1}
+
+    probe.behave = behave
+    run_id = await bench.new_run()
+    failed = await failing(bench, bench.call(run_id, "fetch"))
+    assert (failed.error["code"], failed.error["details"]) == ("INTEGRATION_NOT_CONFIGURED", {"missing": ["api_key"]})
+    async with bench.db.tenant(bench.tenant) as conn:
+        await bench.secrets.write(conn, bench.tenant, "integration:probe", "api_key", "k3y-of-the-api", actor=None)
+    assert (await bench.executor.execute(bench.call(run_id, "fetch"))).output["text"] == ["[REDACTED]", "[REDACTED]"]
+
+
+async def test_a_foreign_exceptions_text_is_never_shown(bench, probe):
+    """It may quote anything: only its kind is told."""
+
+    async def behave(given, ctx):
+        raise ValueError("password=hunter2")
+
+    probe.behave = behave
+    failed = await failing(bench, bench.call(await bench.new_run(), "read"))
+    assert (failed.error["code"], failed.error["message"]) == (
+        "INTERNAL_ERROR",
+        "probe.read failed unexpectedly (ValueError).",
+    )
+
+
+async def test_a_nul_character_does_not_lose_an_effect(bench, probe):
+    """PostgreSQL's jsonb refuses it: it is taken out, and the output kept."""
+
+    async def behave(given, ctx):
+        return {"text": "a\u0000b", "calls": 1}
+
+    probe.behave = behave
+    result = await bench.executor.execute(bench.call(await bench.new_run(), "once"))
+    assert result.output["text"] == "ab"
+    assert [row["status"] for row in await bench.ledger()] == ["succeeded"]

@@ -77,7 +77,7 @@ def test_the_newest_alert_becomes_the_ticket():
     assert ticket["description"].startswith("message 3\n\nDevice: SRV-1\nClient: Client\nSeverity: CRITICAL")
     assert ticket["priority_id"] == str(CONNECTED.priority_ids["Urgent"])
     assert ticket["client_id"] == "c-1"
-    assert ticket["idempotency_key"] == "uid-3"
+    assert ticket["idempotency_key"] == "uid-3 2026-01-01T03:00:00Z"
 
 
 def test_an_alert_that_says_little_becomes_a_ticket_too():
@@ -86,6 +86,11 @@ def test_an_alert_that_says_little_becomes_a_ticket_too():
 
     assert ticket["title"] == "SRV-1: message 2"
     assert ticket["priority_id"] == str(CONNECTED.priority_ids["Low"])
+
+
+def test_a_title_that_names_the_device_does_not_name_it_twice():
+    """NinjaOne's own titles often do."""
+    assert ticket_for({**ALERTS[0], "title": "Low memory on SRV-1"})["title"] == "Low memory on SRV-1"
 
 
 def test_without_alerts_it_stops():

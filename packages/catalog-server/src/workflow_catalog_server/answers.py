@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 from aiohttp import hdrs, web
@@ -12,11 +13,17 @@ from aiohttp import hdrs, web
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
+def _other(value: Any) -> str:
+    if isinstance(value, UUID):  # asyncpg's own kind of UUID
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] = _NOTHING) -> web.Response:
     """A value as JSON, which nobody keeps."""
     return web.Response(
         status=status,
-        body=orjson.dumps(value),
+        body=orjson.dumps(value, default=_other),
         content_type="application/json",
         headers={hdrs.CACHE_CONTROL: "private, no-store", **headers},
     )

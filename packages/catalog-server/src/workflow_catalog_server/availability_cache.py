@@ -126,9 +126,7 @@ class AvailabilityCache:
     async def ask(self, tenant: UUID) -> TenantAvailability:
         """The tenant's answers, asked for now: for decisions that must not rest on an older answer."""
         return TenantAvailability.of(
-            await resolve_availability(
-                self._database, tenant, self._keys, self._resolvers, timeout=self._timeout
-            )
+            await resolve_availability(self._database, tenant, self._keys, self._resolvers, timeout=self._timeout)
         )
 
     async def _ask(self, tenant: UUID) -> TenantAvailability:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import hdrs, web
+from multidict import istr
 
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import query_choice
@@ -20,8 +21,8 @@ _INCLUDE: Final = {"unavailable": True}
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _ICON_HEADERS: Final = {
     hdrs.CACHE_CONTROL: "public, no-cache",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    "X-Content-Type-Options": "nosniff",
+    istr("Content-Security-Policy"): "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    istr("X-Content-Type-Options"): "nosniff",
 }
 
 

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import attrs
 import msgspec
-import orjson
 from aiohttp import hdrs, web
 
 from workflow_catalog_server.answers import json_answer
@@ -89,9 +88,7 @@ async def create_definition(request: web.Request, principal: Principal) -> web.S
     """Stores a new workflow with its first draft."""
     body = await read_body(request, CreateDefinition)
     async with request.app[SERVICES].database.tenant(principal.tenant) as conn:
-        stored = await create_workflow(
-            conn, principal.tenant, body.definition, actor=principal.user, key=body.key
-        )
+        stored = await create_workflow(conn, principal.tenant, body.definition, actor=principal.user, key=body.key)
     location = f"/api/workflow-definitions/{stored.workflow_id}/draft"
     return _definition_response(stored, status=201, headers={hdrs.LOCATION: location})
 
@@ -119,9 +116,7 @@ async def save(request: web.Request, principal: Principal) -> web.StreamResponse
     async with request.app[SERVICES].database.tenant(principal.tenant) as conn:
         draft = await lock_draft(conn, principal.tenant, workflow_id)
         _check_draft(request, draft, version)
-        stored = await save_draft(
-            conn, principal.tenant, workflow_id, body.definition, actor=principal.user
-        )
+        stored = await save_draft(conn, principal.tenant, workflow_id, body.definition, actor=principal.user)
     return _definition_response(stored)
 
 

@@ -39,9 +39,7 @@ class DesignerCatalog:
         """The designer's palette."""
         return self._answer(
             ("modules", include_unavailable, availability.signature),
-            lambda: visible_records(
-                self._records, availability.answers, include_unavailable=include_unavailable
-            ),
+            lambda: visible_records(self._records, availability.answers, include_unavailable=include_unavailable),
         )
 
     def actions(self, availability: TenantAvailability, *, include_unavailable: bool) -> PreparedAnswer:
@@ -68,9 +66,7 @@ class DesignerCatalog:
     def _answer(self, key: _Key, make: Callable[[], Any]) -> PreparedAnswer:
         answer = self._answers.get(key)
         if answer is None:
-            answer = PreparedAnswer(
-                orjson.dumps(make()), "application/json", _HEADERS, salt=self._fingerprint
-            )
+            answer = PreparedAnswer(orjson.dumps(make()), "application/json", _HEADERS, salt=self._fingerprint)
             self._answers[key] = answer
             if len(self._answers) > self._max_answers:
                 self._answers.popitem(last=False)

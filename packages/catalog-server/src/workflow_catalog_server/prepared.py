@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Mapping
 
 from aiohttp import hdrs, web
-from multidict import CIMultiDict
+from multidict import CIMultiDict, istr
 
 from workflow_catalog_server.negotiation import accepts_gzip, has_entity
 
@@ -24,13 +23,12 @@ class PreparedAnswer:
 
     __slots__ = ("_compressed", "_plain", "etag", "etag_gzip")
 
-    def __init__(
-        self, body: bytes, content_type: str, headers: Mapping[str, str], *, salt: str = ""
-    ) -> None:
+    def __init__(self, body: bytes, content_type: str, headers: dict[istr, str], *, salt: str = "") -> None:
         digest = hashlib.sha256(salt.encode() + b"\0" + body).hexdigest()[:32]
         self.etag = f'"{digest}"'
         self.etag_gzip = f'"{digest}-gzip"'
-        common = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: "Authorization, Accept-Encoding", **headers}
+        vary = "Authorization, Accept-Encoding"
+        common = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: vary, **headers}
         self._plain = (body, CIMultiDict({**common, hdrs.ETAG: self.etag}))
         compressed = gzip.compress(body, mtime=0)
         if len(compressed) < len(body):

@@ -143,7 +143,7 @@ async def problem_middleware(
             "The database does not answer; try again in a moment.",
             headers={hdrs.RETRY_AFTER: "2"},
         )
-    except Exception:  # guards every route: the client gets an id, the log the trace
+    except Exception:  # noqa: BLE001 - guards every route: the client gets an id, the log the trace
         return _unexpected(request)
 
 
@@ -166,9 +166,7 @@ def _workflow_problem(request: web.Request, error: WorkflowError) -> web.Respons
 
 def _http_problem(error: web.HTTPException) -> web.Response:
     headers = {
-        name: value
-        for name, value in error.headers.items()
-        if name.lower() not in {"content-type", "content-length"}
+        name: value for name, value in error.headers.items() if name.lower() not in {"content-type", "content-length"}
     }
     code = _HTTP_CODES.get(error.status, HTTPStatus(error.status).name)
     detail = {

@@ -40,9 +40,7 @@ class PublicRoute:
     handler: PublicHandler
 
 
-def add_routes(
-    app: web.Application, routes: tuple[Route | PublicRoute, ...], authenticator: Authenticator
-) -> None:
+def add_routes(app: web.Application, routes: tuple[Route | PublicRoute, ...], authenticator: Authenticator) -> None:
     """Registers the routes; a GET route answers HEAD too."""
     for route in routes:
         handler = route.handler if isinstance(route, PublicRoute) else _protected(route, authenticator)

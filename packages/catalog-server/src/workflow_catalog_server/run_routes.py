@@ -111,9 +111,7 @@ def _idempotency_key(request: web.Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         words = f"must have between 1 and {_LONGEST_KEY} characters"
-        raise ValidationError(
-            f"Idempotency-Key: {words}", errors=[FieldError("Idempotency-Key", "LENGTH", words)]
-        )
+        raise ValidationError(f"Idempotency-Key: {words}", errors=[FieldError("Idempotency-Key", "LENGTH", words)])
     return key
 
 

@@ -37,9 +37,7 @@ async def store_secret(request: web.Request, principal: Principal) -> web.Stream
     name = request.match_info["name"]
     body = await read_body(request, SecretValue)
     async with services.database.tenant(principal.tenant) as conn:
-        await services.secrets.write(
-            conn, principal.tenant, WORKFLOW_SCOPE, name, body.value, actor=principal.user
-        )
+        await services.secrets.write(conn, principal.tenant, WORKFLOW_SCOPE, name, body.value, actor=principal.user)
     return web.Response(status=204)
 
 
@@ -56,7 +54,7 @@ async def delete_secret(request: web.Request, principal: Principal) -> web.Strea
 
 async def _listed(conn: Connection, tenant: UUID) -> list[dict[str, object]]:
     rows = await conn.fetch(
-        'SELECT name, created_at, updated_at, updated_by FROM tenant_secrets '
+        "SELECT name, created_at, updated_at, updated_by FROM tenant_secrets "
         'WHERE tenant = $1 AND scope = $2 ORDER BY name COLLATE "C"',
         tenant,
         WORKFLOW_SCOPE,

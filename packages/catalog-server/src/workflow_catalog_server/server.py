@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -18,15 +19,14 @@ from workflow_catalog_server.auth import Authenticator
 from workflow_catalog_server.availability_cache import AvailabilityCache
 from workflow_catalog_server.designer_catalog import DesignerCatalog
 from workflow_catalog_server.health import Health
-from workflow_catalog_server.request_log import RequestLogger
-from workflow_catalog_server.request_log import logger as request_logger
+from workflow_catalog_server.request_log import RequestLog
 from workflow_catalog_server.services import Services
 from workflow_catalog_server.settings import Settings
-from workflow_core.discovery import CORE_DISTRIBUTION, discover, require
+from workflow_core.discovery import discover, require
 from workflow_core.errors import ConfigurationError
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
-from workflow_core.storage.migrations import pending_migrations
+from workflow_core.storage.migrations import CORE_DISTRIBUTION, pending_migrations
 from workflow_core.temporal import data_converter
 
 _log = logging.getLogger(__name__)
@@ -47,9 +47,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     async with Database.open(settings.database_url, application_name="workflow-catalog-server") as database:
         pending = await pending_migrations(database)
         if CORE_DISTRIBUTION in pending:
-            raise ConfigurationError(
-                f"The database is not migrated ({', '.join(pending[CORE_DISTRIBUTION])}); run `workflow-modules migrate`"
-            )
+            names = ", ".join(pending[CORE_DISTRIBUTION])
+            raise ConfigurationError(f"The database is not migrated ({names}): run `workflow-modules migrate`.")
         discovery = discover(required=settings.required_distributions, pending=pending)
         require(discovery.report, required=settings.required_distributions, strict=settings.strict)
         registry = discovery.registry
@@ -63,15 +62,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             database=database,
             temporal=temporal,
             registry=registry,
-            authenticator=Authenticator(
-                settings.jwt_key, issuer=settings.jwt_issuer, audience=settings.jwt_audience
-            ),
+            authenticator=Authenticator(settings.jwt_key, issuer=settings.jwt_issuer, audience=settings.jwt_audience),
             availability=AvailabilityCache.for_registry(database, registry),
             catalog=DesignerCatalog(registry),
             secrets=TenantSecrets(settings.secrets_key),
-            health=Health(
-                database, temporal, registry.manifest, discovery.report, settings.required_distributions
-            ),
+            health=Health(database, temporal, registry.manifest, discovery.report, settings.required_distributions),
         )
 
 
@@ -86,14 +81,15 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with open_services(settings) as services:
+        log = RequestLog(sys.stderr.write)
         runner = web.AppRunner(
             create_app(services),
-            access_log_class=RequestLogger,
-            access_log=request_logger,
+            access_log_class=log.logger_class(),
             shutdown_timeout=DRAIN_SECONDS,
             handle_signals=False,
         )
         async with contextlib.AsyncExitStack() as stack:
+            stack.callback(log.flush)
             stack.push_async_callback(runner.cleanup)
             await runner.setup()
             await _listen(runner, settings)

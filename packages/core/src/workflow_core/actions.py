@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 from uuid import UUID
 
 import attrs
+from attrs.validators import deep_iterable, in_, instance_of, is_callable, optional
 
 if TYPE_CHECKING:
     import aiohttp
@@ -144,19 +145,21 @@ class Action:
         examples: At least one for documentation and dry runs.
     """
 
-    id: str
-    version: int = 1
-    label: str
-    description: str
+    id: str = attrs.field(validator=instance_of(str))
+    version: int = attrs.field(default=1, validator=instance_of(int))
+    label: str = attrs.field(validator=instance_of(str))
+    description: str = attrs.field(validator=instance_of(str))
     input: type
     output: type
-    effect: Effect
-    io: Io
-    handler: Handler
-    prepare: Prepare | None = None
-    retry: RetryHint = RetryHint()
-    time_limit: timedelta = timedelta(seconds=30)
-    examples: tuple[Example, ...] = ()
+    effect: Effect = attrs.field(validator=instance_of(Effect))
+    io: Io = attrs.field(validator=in_(get_args(Io)))
+    handler: Handler = attrs.field(validator=is_callable())
+    prepare: Prepare | None = attrs.field(default=None, validator=optional(is_callable()))
+    retry: RetryHint = attrs.field(default=RetryHint(), validator=instance_of(RetryHint))
+    time_limit: timedelta = attrs.field(default=timedelta(seconds=30), validator=instance_of(timedelta))
+    examples: tuple[Example, ...] = attrs.field(
+        default=(), converter=tuple, validator=deep_iterable(instance_of(Example))
+    )
 
     @property
     def key(self) -> str:

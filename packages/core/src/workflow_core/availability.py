@@ -45,8 +45,8 @@ class AvailabilityResolver:
         resolve: ``async (connection, tenant) -> Availability``, on a read-only transaction of that tenant.
     """
 
-    key: str
-    resolve: Resolve
+    key: str = attrs.field(validator=attrs.validators.instance_of(str))
+    resolve: Resolve = attrs.field(validator=attrs.validators.is_callable())
 
 
 async def resolve_availability(
@@ -76,7 +76,9 @@ async def resolve_availability(
                     answer = await resolver.resolve(connection, tenant)
             if not isinstance(answer, Availability):
                 raise TypeError(f"the resolver answered {type(answer).__name__}, not Availability")
-        except Exception as error:  # noqa: BLE001 - guards an integration's code: it must not hide the others
+        except (Exception, asyncio.CancelledError) as error:  # guards foreign code: it must not hide the others
+            if isinstance(error, asyncio.CancelledError) and (task := asyncio.current_task()) and task.cancelling():
+                raise  # nobody waits for the answer any more
             _log.warning("availability of %r for tenant %s: %s", key, tenant, type(error).__name__, exc_info=True)
             return key, Availability(
                 available=False, reason="The integration's availability could not be checked.", failed=True

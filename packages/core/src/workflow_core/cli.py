@@ -13,15 +13,17 @@ from typing import Any
 
 import asyncpg
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from workflow_core.discovery import Discovery, discover
+from workflow_core.discovery import DEFAULT_REQUIRED, Discovery, discover
 from workflow_core.errors import WorkflowError
+from workflow_core.storage._connecting import CONNECTING_ERRORS, unreachable
 from workflow_core.storage.migrations import APP_ROLE, Migration, migrate, pending_migrations
 
 ADMIN_URL = "WORKFLOW_ADMIN_DATABASE_URL"
 DATABASE_URL = "WORKFLOW_DATABASE_URL"
+REQUIRED = "WORKFLOW_REQUIRED_DISTRIBUTIONS"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,7 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser(
         "list",
         help="show every installed distribution, its modules and actions, and why one did not load",
-        description=f"Discovers as server and worker do. With {DATABASE_URL} set, pending migrations show too. "
+        description=f"Discovers as server and worker do: {REQUIRED} names what has to be there (default: "
+        f"{', '.join(sorted(DEFAULT_REQUIRED))}), and with {DATABASE_URL} set, pending migrations show too. "
         "Exits with 1 when a distribution failed or is blocked.",
     )
     listing.add_argument("--json", action="store_true", help="for programs")
@@ -71,7 +74,9 @@ def _list(options: argparse.Namespace) -> int:
     pending: Mapping[str, Sequence[str]] = {}
     if os.environ.get(DATABASE_URL):
         pending = asyncio.run(_pending(os.environ[DATABASE_URL]))
-    found = discover(pending=pending)
+    named = os.environ.get(REQUIRED)
+    required = DEFAULT_REQUIRED if named is None else filter(None, map(str.strip, named.split(",")))
+    found = discover(required=required, pending=pending)
     rows = list_rows(found)
     if options.json:
         summary = {"fingerprint": found.registry.manifest.fingerprint, "distributions": rows}
@@ -84,8 +89,8 @@ def _list(options: argparse.Namespace) -> int:
 async def _pending(url: str) -> Mapping[str, Sequence[str]]:
     try:
         conn = await asyncpg.connect(url, timeout=10)
-    except (OSError, asyncpg.PostgresError) as error:
-        raise WorkflowError(f"{DATABASE_URL}: the database cannot be reached ({type(error).__name__}).") from None
+    except CONNECTING_ERRORS as error:
+        raise unreachable(url, error) from None  # the cause may quote the connection string
     try:
         return await pending_migrations(conn)
     finally:
@@ -104,10 +109,7 @@ def list_rows(found: Discovery) -> list[dict[str, Any]]:
                 "actions": sorted(a.key for a in registry.actions.values() if a.id in module.allowed_action_ids),
             }
             for module in registry.modules.values()
-            if any(
-                registry.distribution_of.get(action_id) == loaded.distribution
-                for action_id in module.allowed_action_ids
-            )
+            if registry.distribution_of_module[module.group_key] == loaded.distribution
         ]
         rows.append(_row(loaded.distribution, loaded.version, "loaded", None, modules))
     rows += [_row(b.distribution, b.version, "blocked", b.cause, []) for b in found.report.blocked]
@@ -133,12 +135,13 @@ def _print_table(rows: Sequence[Mapping[str, Any]], fingerprint: str) -> None:
     table = Table("Distribution", "Version", "Status", "Module", "Actions", title="Workflow integrations")
     colours = {"loaded": "green", "blocked": "yellow", "failed": "red"}
     for row in rows:
-        status = f"[{colours[row['status']]}]{row['status']}[/]"
+        status = Text(row["status"], style=colours[row["status"]])
+        first = (Text(row["distribution"]), Text(row["version"] or "–"), status)
         if not row["modules"]:
-            table.add_row(row["distribution"], row["version"] or "–", status, "–", escape(row["cause"] or "–"))
+            table.add_row(*first, "–", Text(row["cause"] or "–"))
         for position, module in enumerate(row["modules"]):
-            first = (row["distribution"], row["version"], status) if position == 0 else ("", "", "")
-            table.add_row(*first, f"{module['label']} ({module['groupKey']})", "\n".join(module["actions"]))
+            names = Text(f"{module['label']} ({module['groupKey']})"), Text("\n".join(module["actions"]) or "–")
+            table.add_row(*(first if position == 0 else ("", "", "")), *names)
     console.print(table)
     console.print(f"fingerprint {fingerprint}", highlight=False)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import attrs
+from attrs.validators import deep_iterable, in_, instance_of
 
 FieldKind = Literal["text", "url", "choice", "secret"]
 
@@ -23,9 +24,9 @@ class ConnectionField:
         choices: ``(value, label)`` pairs of a ``choice``.
     """
 
-    name: str
-    label: str
-    kind: FieldKind = "text"
+    name: str = attrs.field(validator=instance_of(str))
+    label: str = attrs.field(validator=instance_of(str))
+    kind: FieldKind = attrs.field(default="text", validator=in_(get_args(FieldKind)))
     required: bool = True
     help: str = ""
     choices: tuple[tuple[str, str], ...] = ()
@@ -43,11 +44,13 @@ class Connection:
         fields: What the admin enters.
     """
 
-    provider: str
-    label: str
-    description: str
-    segments: tuple[str, ...] = attrs.field(converter=tuple)
-    fields: tuple[ConnectionField, ...] = attrs.field(converter=tuple)
+    provider: str = attrs.field(validator=instance_of(str))
+    label: str = attrs.field(validator=instance_of(str))
+    description: str = attrs.field(validator=instance_of(str))
+    segments: tuple[str, ...] = attrs.field(converter=tuple, validator=deep_iterable(instance_of(str)))
+    fields: tuple[ConnectionField, ...] = attrs.field(
+        converter=tuple, validator=deep_iterable(instance_of(ConnectionField))
+    )
 
     @property
     def secret_scope(self) -> str:

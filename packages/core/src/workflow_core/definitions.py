@@ -152,9 +152,7 @@ async def read_workflow(conn: Connection, tenant: UUID, workflow_id: UUID) -> Wo
     return _summary(row)
 
 
-async def read_definition(
-    conn: Connection, tenant: UUID, workflow_id: UUID, version: VersionName
-) -> StoredDefinition:
+async def read_definition(conn: Connection, tenant: UUID, workflow_id: UUID, version: VersionName) -> StoredDefinition:
     """The draft, or the version of a number.
 
     Raises:
@@ -316,14 +314,10 @@ async def lock_draft(conn: Connection, tenant: UUID, workflow_id: UUID) -> Store
         tenant,
         workflow_id,
     )
-    if row is None:
-        raise _no_workflow()
     return _draft(workflow_id, row)
 
 
-async def publish_draft(
-    conn: Connection, tenant: UUID, workflow_id: UUID, *, actor: UUID | None
-) -> StoredDefinition:
+async def publish_draft(conn: Connection, tenant: UUID, workflow_id: UUID, *, actor: UUID | None) -> StoredDefinition:
     """Makes the draft the next version, which acts in the name of ``actor`` and never changes.
 
     Validate the draft of :func:`lock_draft` before, in the same transaction.
@@ -381,7 +375,9 @@ def _rewritten(definition: Mapping[str, Any], workflow_id: UUID, version: int) -
     return {**without_nul(dict(definition)), "id": str(workflow_id), "version": version}
 
 
-def _draft(workflow_id: UUID, row: Record) -> StoredDefinition:
+def _draft(workflow_id: UUID, row: Record | None) -> StoredDefinition:
+    if row is None:
+        raise _no_workflow()
     return StoredDefinition(
         workflow_id=workflow_id,
         version=row["draft_version"],

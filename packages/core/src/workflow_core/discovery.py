@@ -13,7 +13,8 @@ import inspect
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -114,6 +115,7 @@ class Registry:
         resolvers: By availability key.
         connections: By provider.
         distribution_of: The distribution of each action id.
+        distribution_of_module: The distribution of each group key.
         manifest: What this process can run.
     """
 
@@ -122,6 +124,7 @@ class Registry:
     resolvers: Mapping[str, AvailabilityResolver]
     connections: Mapping[str, Connection]
     distribution_of: Mapping[str, str]
+    distribution_of_module: Mapping[str, str]
     manifest: Manifest
 
     def module_of(self, action_id: str) -> Module | None:
@@ -165,8 +168,12 @@ class _Contribution:
     connections: list[Connection] = attrs.Factory(list)
 
     @property
+    def allowed_action_ids(self) -> list[str]:
+        return [action_id for module in self.modules for action_id in module.allowed_action_ids]
+
+    @property
     def segments(self) -> set[str]:
-        return {action_id.split(".", 1)[0] for module in self.modules for action_id in module.allowed_action_ids}
+        return {action_id.split(".", 1)[0] for action_id in self.allowed_action_ids}
 
 
 class _PhaseError(Exception):
@@ -176,15 +183,46 @@ class _PhaseError(Exception):
         self.cause = cause
 
 
-def module_entry_points() -> list[importlib.metadata.EntryPoint]:
-    """The installed entry points of our group, sorted by distribution and name."""
-    found = [point for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP) if point.dist]
-    return sorted(found, key=lambda point: (_distribution_name(point), point.name))
+@attrs.define
+class _Installed:
+    """The installed distributions that have entry points of our group, and those that cannot be read."""
+
+    points: dict[str, list[importlib.metadata.EntryPoint]] = attrs.Factory(lambda: defaultdict(list))
+    failures: dict[str, Failure] = attrs.Factory(dict)
+
+    @classmethod
+    def find(cls) -> _Installed:
+        """Of several distributions with one name, the first on ``sys.path`` is the one that imports give."""
+        found = cls()
+        for distribution in importlib.metadata.distributions():
+            name, version = _identity(distribution)
+            if name in found.points or name in found.failures:
+                continue
+            try:
+                points = distribution.entry_points.select(group=ENTRY_POINT_GROUP)
+            except Exception as error:  # noqa: BLE001 - guards a foreign file: it must not hide all others
+                if _mentions_our_group(distribution):
+                    cause = f"its entry_points.txt cannot be read: {_describe(error)}"
+                    found.failures[name] = Failure(name, version, Phase.LOAD, cause)
+            else:
+                if points:
+                    found.points[name] += points
+        return found
 
 
-def _distribution_name(point: importlib.metadata.EntryPoint) -> str:
-    assert point.dist is not None  # noqa: S101 - module_entry_points keeps only those that have one
-    return canonicalize_name(point.dist.name)
+def _mentions_our_group(distribution: importlib.metadata.Distribution) -> bool:
+    try:
+        return ENTRY_POINT_GROUP in (distribution.read_text("entry_points.txt") or "")
+    except Exception:  # noqa: BLE001 - guards a foreign file
+        return False
+
+
+def _identity(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Normalised name and version; a distribution without metadata has neither."""
+    try:
+        return canonicalize_name(distribution.name), distribution.version or ""
+    except Exception:  # noqa: BLE001 - guards a foreign file
+        return "(a distribution without a name)", ""
 
 
 def discover(
@@ -204,20 +242,22 @@ def discover(
         The registry of what is healthy, and the report. Broken distributions never raise here; the host decides.
     """
     required = {canonicalize_name(name) for name in required}
-    points: dict[str, list[importlib.metadata.EntryPoint]] = defaultdict(list)
-    for point in module_entry_points() if entry_points is None else entry_points:
-        points[_distribution_name(point)].append(point)
+    installed = _Installed.find() if entry_points is None else _Installed()
+    for point in entry_points or ():
+        installed.points[_distribution(point)[0]].append(point)
 
-    failures: dict[str, Failure] = {}
+    failures = installed.failures
     blocked: list[Blocked] = []
     contributions: list[_Contribution] = []
-    for name in sorted(points):
-        version = _version(points[name][0])
+    for name in sorted(installed.points):
+        points = sorted(installed.points[name], key=lambda point: (point.name, point.value))
+        version = _distribution(points[0])[1]
         try:
-            contribution = _load(name, version, points[name])
-            _validate(contribution)
+            contribution = _load(name, version, points)
+            with _guard(Phase.VALIDATE):
+                _validate(contribution)
         except _PhaseError as error:
-            _log.error("distribution %s %s failed to %s: %s", name, version, error.phase, error.cause)
+            _log.debug("distribution %s %s", name, version, exc_info=error.__cause__)
             failures[name] = Failure(name, version, error.phase, error.cause)
             continue
         if pending.get(name):
@@ -226,10 +266,11 @@ def discover(
 
     for name, cause in _conflicts(contributions, required).items():
         version = next(c.version for c in contributions if c.distribution == name)
-        _log.error("distribution %s %s is refused: %s", name, version, cause)
         failures[name] = Failure(name, version, Phase.CONFLICT, cause)
-    for name in sorted(required - set(points)):
+    for name in sorted(required - set(installed.points) - set(failures)):
         failures[name] = Failure(name, None, Phase.REQUIRED, "required by configuration, and not installed")
+    for failure in failures.values():
+        _log.error("integration %s is left out: %s: %s", failure.distribution, failure.phase, failure.cause)
 
     held = {entry.distribution for entry in blocked}
     accepted = [c for c in contributions if c.distribution not in failures and c.distribution not in held]
@@ -278,8 +319,11 @@ def require(report: DiscoveryReport, *, required: Iterable[str], strict: bool) -
         raise DiscoveryError(f"cannot start without {'; '.join(bad)}. See `workflow-modules list`.")
 
 
-def _version(point: importlib.metadata.EntryPoint) -> str:
-    return point.dist.version if point.dist else ""
+def _distribution(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    """Normalised name and version of an entry point's distribution."""
+    if point.dist is None:
+        raise ValueError(f"the entry point {point.name} = {point.value} belongs to no distribution")
+    return _identity(point.dist)
 
 
 def _pending_words(files: Sequence[str]) -> str:
@@ -287,26 +331,38 @@ def _pending_words(files: Sequence[str]) -> str:
 
 
 def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - guards a foreign exception class
+        words = ""
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+@contextmanager
+def _guard(phase: Phase, where: str = "") -> Iterator[None]:
+    """Turns whatever foreign code raises into a failure of its distribution: ``SystemExit`` must not end the host."""
+    try:
+        yield
+    except (KeyboardInterrupt, _PhaseError):
+        raise
+    except BaseException as error:
+        raise _PhaseError(phase, f"{where}{_describe(error)}") from error
 
 
 def _load(name: str, version: str, points: Iterable[importlib.metadata.EntryPoint]) -> _Contribution:
     contribution = _Contribution(name, version)
     for point in points:
-        try:
+        where = f"entry point {point.name} = {point.value}: "
+        with _guard(Phase.LOAD, where):
             plugin = point.load()
-        except BaseException as error:  # guards foreign code at import: SystemExit too must not end the host
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            raise _PhaseError(Phase.LOAD, f"entry point {point.name} = {point.value}: {_describe(error)}") from error
         # One plugin manager for each plugin: a raising hook discards the results of its own plugin only.
         manager = pluggy.PluginManager(PROJECT)
         manager.add_hookspecs(WorkflowSpecs)
-        try:
+        with _guard(Phase.REGISTER, where):
             manager.register(plugin, name=f"{name}:{point.name}")
             manager.check_pending()
-        except Exception as error:  # guards a foreign plugin object
-            raise _PhaseError(Phase.REGISTER, _describe(error)) from error
+            if not manager.get_hookcallers(plugin):
+                raise _PhaseError(Phase.REGISTER, f"{where}it names an object that implements no hook")
         contribution.modules += _call(manager.hook.workflow_modules, Module)
         contribution.actions += _call(manager.hook.workflow_actions, Action)
         contribution.resolvers += _call(manager.hook.workflow_availability, AvailabilityResolver)
@@ -314,15 +370,12 @@ def _load(name: str, version: str, points: Iterable[importlib.metadata.EntryPoin
     return contribution
 
 
-def _call(hook: Callable[[], list[Any]], kind: type[T]) -> list[T]:
-    label = getattr(hook, "name", "hook")
-    try:
+def _call(hook: pluggy.HookCaller, kind: type[T]) -> list[T]:
+    with _guard(Phase.CONTRIBUTE, f"{hook.name}: "):
         records = [record for result in hook() for record in result]
-    except Exception as error:  # guards a foreign hook implementation
-        raise _PhaseError(Phase.CONTRIBUTE, f"{label}: {_describe(error)}") from error
     for record in records:
         if not isinstance(record, kind):
-            raise _PhaseError(Phase.CONTRIBUTE, f"{label} gave {type(record).__name__}, not {kind.__name__}")
+            raise _PhaseError(Phase.CONTRIBUTE, f"{hook.name} gave {type(record).__name__}, not {kind.__name__}")
     return records
 
 
@@ -332,14 +385,15 @@ def _validate(contribution: _Contribution) -> None:
     ids = {action.id for action in contribution.actions}
     for module in contribution.modules:
         problems += _module_problems(module, ids)
+    allowed = contribution.allowed_action_ids
     for action in contribution.actions:
-        problems += _action_problems(action, contribution.segments)
-    allowed = [action_id for module in contribution.modules for action_id in module.allowed_action_ids]
+        problems += _action_problems(action, contribution.segments, allowed)
     problems += _repeated("group key", [module.group_key for module in contribution.modules])
     problems += _repeated("action", [action.key for action in contribution.actions])
     problems += _repeated("allowed action", allowed)
     problems += _repeated("availability key", [resolver.key for resolver in contribution.resolvers])
     problems += _repeated("connection", [connection.provider for connection in contribution.connections])
+    problems += _repeated("connection of", [segment for c in contribution.connections for segment in c.segments])
     if problems:
         raise _PhaseError(Phase.VALIDATE, "; ".join(problems))
 
@@ -354,22 +408,27 @@ def _module_problems(module: Module, ids: set[str]) -> list[str]:
     missing = sorted(set(module.allowed_action_ids) - ids)
     if missing:
         problems.append(f"{where} allows actions that do not exist: {', '.join(missing)}")
-    if module.allowed_action_ids and module.default_action_id not in module.allowed_action_ids:
+    needs_default = bool(module.allowed_action_ids) or module.default_action_id is not None
+    if needs_default and module.default_action_id not in module.allowed_action_ids:
         problems.append(f"{where}: the default action {module.default_action_id} is not among its allowed actions")
     return problems
 
 
-def _action_problems(action: Action, segments: set[str]) -> list[str]:
+def _action_problems(action: Action, segments: set[str], allowed: Sequence[str]) -> list[str]:
     where = f"action {action.key}"
     problems = []
     if not _ACTION_ID.match(action.id):
         problems.append(f"{where}: the id must be dotted lower-case words")
     elif action.segment not in segments:
         problems.append(f"{where}: no module of this distribution claims {action.segment}.*")
+    elif action.id not in allowed:  # it would stand behind no availability check
+        problems.append(f"{where}: no module of this distribution allows it")
     if action.version < 1:
         problems.append(f"{where}: versions count from 1")
     if not inspect.iscoroutinefunction(action.handler):
         problems.append(f"{where}: the handler must be an async function")
+    if action.prepare is not None and not inspect.iscoroutinefunction(action.prepare):
+        problems.append(f"{where}: prepare must be an async function")
     if action.effect is Effect.LOCAL and action.io != "database":
         problems.append(f"{where}: a LOCAL effect needs io='database'")
     if action.effect in (Effect.REPEATABLE, Effect.ONCE) and action.io != "external":
@@ -385,34 +444,44 @@ def _action_problems(action: Action, segments: set[str]) -> list[str]:
 
 
 def _conflicts(contributions: Sequence[_Contribution], required: set[str]) -> dict[str, str]:
-    """Who loses a conflict, and why; the same for every order of the contributions."""
+    """Who loses a conflict, and why; the same for every order of the contributions.
+
+    What is required wins first. Whoever lost to it claims nothing any more, and so takes nobody else down.
+    """
+    causes = _losers(contributions, required)
+    others = [c for c in contributions if c.distribution not in causes]
+    return causes | _losers(others, None)
+
+
+def _losers(contributions: Sequence[_Contribution], winners: set[str] | None) -> dict[str, str]:
+    """Those who claim what one winner claims; if there are to be no winners, all who claim what another claims."""
+    keeps = "it is required by configuration and keeps it"
+    remedy = keeps if winners is not None else "uninstall one, or require the one that should win"
     claims: dict[tuple[str, str], set[str]] = defaultdict(set)
     for c in contributions:
-        for kind, keys in (
-            ("group key", (module.group_key for module in c.modules)),
-            ("action", (action.key for action in c.actions)),
-            ("actions", (f"{segment}.*" for segment in c.segments)),
-            ("availability key", (resolver.key for resolver in c.resolvers)),
-            ("connection", (connection.provider for connection in c.connections)),
-            ("icon", (module.icon.token for module in c.modules if module.icon)),
-        ):
-            for key in keys:
-                claims[kind, key].add(c.distribution)
+        for claim in _claims(c):
+            claims[claim].add(c.distribution)
     causes: dict[str, list[str]] = defaultdict(list)
     for (kind, key), owners in sorted(claims.items()):
-        if len(owners) < 2:
+        kept = owners & (winners or set())
+        if len(owners) < 2 or (winners is not None and len(kept) != 1):
             continue
-        privileged = owners & required
-        losers = owners - privileged if len(privileged) == 1 else owners
-        for loser in sorted(losers):
-            others = ", ".join(sorted(owners - {loser}))
-            remedy = (
-                "it is required by configuration and keeps it"
-                if len(privileged) == 1
-                else "uninstall one, or require the one that should win"
-            )
+        for loser in sorted(owners - kept):
+            others = ", ".join(sorted(kept or owners - {loser}))
             causes[loser].append(f"{kind} {key} is also claimed by {others}: {remedy}")
     return {name: "; ".join(words) for name, words in causes.items()}
+
+
+def _claims(c: _Contribution) -> Iterator[tuple[str, str]]:
+    """Everything that only one distribution may have: kind and key."""
+    yield from (("group key", module.group_key) for module in c.modules)
+    yield from (("action", action.key) for action in c.actions)
+    yield from (("actions", f"{segment}.*") for segment in c.segments)
+    yield from (("availability key", resolver.key) for resolver in c.resolvers)
+    yield from (("connection", connection.provider) for connection in c.connections)
+    # Actions read the secrets of the connection that names their segment.
+    yield from (("actions", f"{segment}.*") for connection in c.connections for segment in connection.segments)
+    yield from (("icon", module.icon.token) for module in c.modules if module.icon)
 
 
 def _registry(contributions: Sequence[_Contribution]) -> Registry:
@@ -424,5 +493,8 @@ def _registry(contributions: Sequence[_Contribution]) -> Registry:
         resolvers=MappingProxyType({r.key: r for c in contributions for r in c.resolvers}),
         connections=MappingProxyType({k.provider: k for c in contributions for k in c.connections}),
         distribution_of=MappingProxyType({a.id: c.distribution for c in contributions for a in c.actions}),
+        distribution_of_module=MappingProxyType(
+            {m.group_key: c.distribution for c in contributions for m in c.modules}
+        ),
         manifest=build_manifest(actions, versions),
     )

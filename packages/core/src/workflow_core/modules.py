@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, get_args
 from xml.etree import (
     ElementTree as ET,
 )  # an SVG that contains a document type or an entity is refused before parsing
 
 import attrs
+from attrs.validators import deep_iterable, in_, instance_of, optional
 
 TileKind = Literal["core-object", "transform", "app", "ai"]
 
@@ -39,6 +40,8 @@ _ALLOWED_ELEMENTS = frozenset(
         "symbol",
     ]
 )
+#: Style sheets can fetch in more ways than can be listed; a base turns ``#a`` into an address elsewhere.
+_REFUSED_ATTRIBUTES = frozenset(["style", "base"])
 _MAX_SVG = 64 * 1024
 
 
@@ -51,8 +54,8 @@ class Icon:
         svg: The text of a self-contained SVG: shapes only, no scripts, no styles from elsewhere, no links.
     """
 
-    token: str
-    svg: str = attrs.field(repr=False)
+    token: str = attrs.field(validator=instance_of(str))
+    svg: str = attrs.field(validator=instance_of(str), repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Refuses a token or a picture that could do more than be looked at."""
@@ -78,9 +81,16 @@ def _check_svg(svg: str) -> None:
             raise ValueError(f"an icon's SVG may not contain <{name}>")
         for attribute, value in element.attrib.items():
             local = attribute.rsplit("}", 1)[-1].lower()
-            outside = "url(" in value.replace("url(#", "") or (local == "href" and not value.startswith("#"))
-            if local.startswith("on") or outside or "javascript:" in value.lower():
+            if local.startswith("on") or local in _REFUSED_ATTRIBUTES or _reaches_out(local, value.lower()):
                 raise ValueError(f"an icon's SVG may not have the attribute {local} = {value[:40]!r}")
+
+
+def _reaches_out(attribute: str, value: str) -> bool:
+    """Whether an attribute, in lower case, refers to something that is not in the picture itself."""
+    if attribute == "href":
+        return not value.startswith("#")
+    # CSS reads `u\72l(` as `url(`: no picture needs the backslash.
+    return "url(" in value.replace("url(#", "") or "javascript:" in value or "\\" in value
 
 
 @attrs.frozen(kw_only=True)
@@ -98,14 +108,14 @@ class Module:
         availability_key: Which resolver says whether a tenant has it; None: every tenant does.
     """
 
-    group_key: str
-    label: str
-    description: str
-    tile_kind: TileKind
-    default_action_id: str | None
-    allowed_action_ids: tuple[str, ...] = attrs.field(converter=tuple)
-    icon: Icon | None = None
-    availability_key: str | None = None
+    group_key: str = attrs.field(validator=instance_of(str))
+    label: str = attrs.field(validator=instance_of(str))
+    description: str = attrs.field(validator=instance_of(str))
+    tile_kind: TileKind = attrs.field(validator=in_(get_args(TileKind)))
+    default_action_id: str | None = attrs.field(validator=optional(instance_of(str)))
+    allowed_action_ids: tuple[str, ...] = attrs.field(converter=tuple, validator=deep_iterable(instance_of(str)))
+    icon: Icon | None = attrs.field(default=None, validator=optional(instance_of(Icon)))
+    availability_key: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
 
     @property
     def icon_token(self) -> str:

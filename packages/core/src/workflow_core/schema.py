@@ -42,6 +42,10 @@ Trimmed = Annotated[str, msgspec.Meta(min_length=1, extra_json_schema={TRIM_MARK
 #: A moment with its offset from UTC.
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
+# What PostgreSQL's bigint and every JSON library take; and up to where every whole float is exactly one integer.
+_SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
+_LARGEST_EXACT_FLOAT = 2.0**53
+
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}\Z")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?\Z")
 
@@ -99,10 +103,11 @@ def json_schema(cls: Any) -> dict[str, Any]:
     (reference,), definitions = msgspec.json.schema_components([cls], ref_template="#/$defs/{name}")
     own = reference["$ref"].rsplit("/", 1)[-1]
     for name, definition in definitions.items():
-        nested = _classes(cls).get(name)
-        for rule in rules_of(nested) if nested else ():
-            definition.update(rule.schema())
-    schema = dict(definitions.pop(own))
+        rules = [rule.schema() for rule in rules_of(_classes(cls).get(name, object))]
+        definition.update(rules[0] if len(rules) == 1 else {"allOf": rules} if rules else {})
+    schema = dict(definitions[own])
+    if f'"{reference["$ref"]}"' not in msgspec.json.encode(definitions).decode():  # else it refers to itself
+        del definitions[own]
     if definitions:
         schema["$defs"] = definitions
     return schema
@@ -110,12 +115,14 @@ def json_schema(cls: Any) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _classes(cls: Any) -> dict[str, type]:
+    """The classes in a contract by the names of their definitions: the full name where two share the short one."""
     found: dict[str, type] = {}
 
     def visit(info: types.Type) -> None:
         if isinstance(info, types.DataclassType):
-            if info.cls.__name__ not in found:
-                found[info.cls.__name__] = info.cls
+            full_name = re.sub(r"[^a-zA-Z0-9.\-_]", "_", f"{info.cls.__module__}.{info.cls.__qualname__}")
+            if full_name not in found:
+                found[info.cls.__name__] = found[full_name] = info.cls
                 for field in info.fields:
                     visit(field.type)
             return
@@ -179,8 +186,10 @@ def _masked(info: types.Type, value: Any) -> Any:
     if isinstance(info, types.DataclassType) and isinstance(value, Mapping):
         kinds = {field.encode_name: field.type for field in info.fields}
         return {key: _masked(kinds[key], item) if key in kinds else item for key, item in value.items()}
-    if isinstance(info, types.ListType | types.VarTupleType) and isinstance(value, list | tuple):
-        return [_masked(info.item_type, item) for item in value]
+    if isinstance(info, types.ListType | types.VarTupleType):
+        if isinstance(value, list | tuple):
+            return [_masked(info.item_type, item) for item in value]
+        return _masked(info.item_type, value)  # a single value may stand for a list of one
     if isinstance(info, types.DictType) and isinstance(value, Mapping):
         return {key: _masked(info.value_type, item) for key, item in value.items()}
     return value
@@ -274,17 +283,23 @@ class _Conversion:
             values[field.name] = self.convert(field.type, given, here)
         if self.unknown == "forbid":
             known = {field.encode_name for field in info.fields}
-            for name in value:
-                if name not in known:
-                    here = f"{path}.{name}" if path else str(name)
-                    self.wrong(here, "UNKNOWN_FIELD", "there is no such field")
-        if len(self.errors) > before:
-            return _WRONG
+            for name in (name for name in value if name not in known):
+                here = f"{path}.{name}" if path else str(name)
+                self.wrong(here, "UNKNOWN_FIELD", "there is no such field")
+        return _WRONG if len(self.errors) > before else self._instance(info, values, path)
+
+    def _instance(self, info: types.DataclassType, values: dict[str, Any], path: str) -> Any:
+        before = len(self.errors)
         for rule in rules_of(info.cls):
             problem = rule.check(values)
             if problem is not None:
                 self.errors.append(attrs.evolve(problem, path=path))
-        return _WRONG if len(self.errors) > before else info.cls(**values)
+        if len(self.errors) > before:
+            return _WRONG
+        try:
+            return info.cls(**values)
+        except (TypeError, ValueError):  # a validator of the class's own; its words may quote the value
+            return self.wrong(path, "RULE", f"does not make a valid {info.cls.__name__}")
 
     def _list(self, info: Any, value: Any, path: str) -> Any:
         if not isinstance(value, list | tuple):
@@ -298,6 +313,7 @@ class _Conversion:
     def _dict(self, info: types.DictType, value: Any, path: str) -> Any:
         if not isinstance(value, Mapping):
             return self.wrong(path, "TYPE", "must be an object")
+        self._length(info, value, path, "entries")
         return {
             key: self.convert(info.value_type, item, f"{path}.{key}" if path else key) for key, item in value.items()
         }
@@ -305,7 +321,11 @@ class _Conversion:
     def _union(self, info: types.UnionType, value: Any, path: str) -> Any:
         if value is None and _nullable(info):
             return None
-        kinds = [kind for kind in info.types if not isinstance(kind, types.NoneType)]
+        # What the value is already goes before what it could be made into: "1" stays a string in `int | str`.
+        kinds = sorted(
+            (kind for kind in info.types if not isinstance(kind, types.NoneType)),
+            key=lambda kind: not _is_natural(kind, value),
+        )
         best: list[FieldError] = []
         for kind in kinds:
             attempt = _Conversion(unknown=self.unknown, mapped=self.mapped)
@@ -326,11 +346,13 @@ class _Conversion:
 
     def _int(self, info: types.IntType, value: Any, path: str) -> Any:
         if (isinstance(value, str) and _INTEGER.match(value.strip())) or (
-            isinstance(value, float) and value.is_integer()
+            isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_EXACT_FLOAT
         ):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             return self.wrong(path, "TYPE", "must be an integer")
+        if not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
+            return self.wrong(path, "RANGE", "must be an integer of at most 64 bits")
         return self._range(info, value, path)
 
     def _float(self, info: types.FloatType, value: Any, path: str) -> Any:
@@ -338,6 +360,10 @@ class _Conversion:
             value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return self.wrong(path, "TYPE", "must be a number")
+        if isinstance(value, float) and not math.isfinite(value):
+            return self.wrong(path, "TYPE", "must be a number; JSON has no infinity and no NaN")
+        if isinstance(value, int) and not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
+            return self.wrong(path, "RANGE", "must be a whole number of at most 64 bits, or a decimal number")
         return self._range(info, value, path)
 
     def _bool(self, _info: types.BoolType, value: Any, path: str) -> Any:
@@ -347,7 +373,7 @@ class _Conversion:
         return None if value is None else self.wrong(path, "TYPE", "must be null")
 
     def _any(self, _info: types.AnyType, value: Any, _path: str) -> Any:
-        return value
+        return _without_markers(value) if self.mapped else value
 
     def _uuid(self, _info: types.UUIDType, value: Any, path: str) -> Any:
         if isinstance(value, UUID):
@@ -399,6 +425,8 @@ class _Conversion:
         ):
             if bound is not None and not fits(value, bound):
                 return self.wrong(path, "RANGE", f"must be {words} {bound}")
+        if info.multiple_of is not None and value % info.multiple_of:
+            return self.wrong(path, "RANGE", f"must be a multiple of {info.multiple_of}")
         return value
 
     def _length(self, info: Any, value: Any, path: str, unit: str) -> None:
@@ -431,22 +459,56 @@ def _nullable(info: types.Type) -> bool:
     return isinstance(info, types.NoneType) or (isinstance(info, types.UnionType) and info.includes_none)
 
 
+#: The types of plain JSON values, and the contracts that take them as they are.
+_NATURAL: dict[type, tuple[type[types.Type], ...]] = {
+    str: (types.StrType, types.UUIDType, types.DateTimeType, types.DateType, types.LiteralType, types.EnumType),
+    bool: (types.BoolType, types.LiteralType),
+    int: (types.IntType, types.LiteralType, types.EnumType),
+    float: (types.FloatType,),
+    list: (types.ListType, types.VarTupleType),
+    dict: (types.DataclassType, types.DictType),
+}
+
+
+def _is_natural(info: types.Type, value: Any) -> bool:
+    return isinstance(_bare(info), _NATURAL.get(type(value), ()))
+
+
+def _bare(info: types.Type) -> types.Type:
+    while isinstance(info, types.Metadata):
+        info = info.type
+    return info
+
+
+def _without_markers(value: Any) -> Any:
+    """A free value in which what was missing is null."""
+    if value == MISSING_MARKER:
+        return None
+    if isinstance(value, Mapping):
+        return {key: _without_markers(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_markers(item) for item in value]
+    return value
+
+
 def check_supported(cls: type) -> None:
     """Raises TypeError when a class uses a type that :func:`convert` or :func:`json_schema` cannot serve."""
     if not attrs.has(cls):
         raise TypeError(f"{cls!r} is not an attrs class")
 
     def visit(info: types.Type, seen: set[type]) -> None:
-        while isinstance(info, types.Metadata):
-            info = info.type
+        info = _bare(info)
         if type(info) not in _Conversion._CONVERTERS:  # noqa: SLF001 - the table is this module's own
             raise TypeError(f"{cls.__name__} uses {type(info).__name__}, which has no conversion")
         if isinstance(info, types.DataclassType):
             if info.cls in seen:
                 return
             seen.add(info.cls)
+            _check_fields(info.cls)
             for field in info.fields:
                 visit(field.type, seen)
+        if isinstance(info, types.DictType) and not isinstance(_bare(info.key_type), types.StrType | types.AnyType):
+            raise TypeError(f"{cls.__name__} has a mapping whose keys are not strings")
         for name in ("item_type", "value_type"):
             if hasattr(info, name):
                 visit(getattr(info, name), seen)
@@ -455,3 +517,11 @@ def check_supported(cls: type) -> None:
 
     visit(_type_info(cls), set())
     json_schema(cls)
+
+
+def _check_fields(cls: type) -> None:
+    if not attrs.has(cls):
+        raise TypeError(f"{cls.__name__} is not an attrs class")
+    for field in attrs.fields(cls):
+        if not field.init or field.alias != field.name:
+            raise TypeError(f"{cls.__name__}.{field.name}: a contract's fields are given by their own names")

@@ -15,7 +15,7 @@ from rich.console import Console
 from workflow_core.errors import WorkflowError
 from workflow_core.storage.migrations import migrate
 from workflow_devstack import postgres
-from workflow_devstack.disk import check_free_space, full_disk, is_full_disk
+from workflow_devstack.disk import check_free_space, full_disk, is_full_disk, tells_of_full_disk
 from workflow_devstack.errors import FolderInUseError
 from workflow_devstack.folder import FOLDER_VARIABLE, DataFolder, default_path, read_json
 from workflow_devstack.ports import DEFAULT_PORTS, Ports, with_numbers
@@ -96,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _migrate(folder, console)
         return _reset(folder, console)
     except WorkflowError as error:
+        if tells_of_full_disk(error.message):
+            return _fail(full_disk(folder.path).message)
         return _fail(error.message)
     except OSError as error:
         if not is_full_disk(error):

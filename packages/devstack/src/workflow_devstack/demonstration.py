@@ -145,9 +145,6 @@ async def demonstrate(
         SampleError: The workflow cannot be published, or its run does not end.
     """
     url = ports.simulator.url
-    if fresh_alert:
-        await simulator.trigger_alert(url, await simulator.read_account(url))
-    alert = newest_alert(await simulator.read_account(url))
     async with (
         Api(ports.server.url, token(folder, CONNECTED)) as connected,
         Api(ports.server.url, token(folder, UNCONNECTED)) as unconnected,
@@ -156,7 +153,12 @@ async def demonstrate(
             Catalog(CONNECTED, await connected.call("GET", "/api/workflow/registry/designer-catalog")),
             Catalog(UNCONNECTED, await unconnected.call("GET", "/api/workflow/registry/designer-catalog")),
         ]
-        run = await sample.publish_and_run(connected, CONNECTED, progress=console.print)
+        workflow = await sample.publish(connected, CONNECTED, progress=console.print)
+        await sample.wait_for_earlier_runs(connected, workflow, progress=console.print)
+        if fresh_alert:
+            await simulator.trigger_alert(url, await simulator.read_account(url))
+        alert = newest_alert(await simulator.read_account(url))
+        run = await sample.run(connected, workflow, progress=console.print)
     async with database.tenant(CONNECTED.tenant, readonly=True) as conn:
         tickets = [dict(row) for row in await conn.fetch(_TICKETS, CONNECTED.tenant, alert.uid)]
     return Demonstration(

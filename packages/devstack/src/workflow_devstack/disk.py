@@ -14,6 +14,7 @@ MINIMUM_FREE_BYTES: Final = 300 * 1024 * 1024
 
 _FULL = (
     "no space left on device",  # the operating system, PostgreSQL and Python
+    "check free disk space",  # PostgreSQL's hint, when a file could be written in part
     "database or disk is full",  # SQLite, in which Temporal's development server keeps its state
     "disk quota exceeded",
 )

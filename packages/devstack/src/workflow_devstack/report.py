@@ -17,8 +17,7 @@ from workflow_devstack.folder import DataFolder
 from workflow_devstack.ports import Ports
 from workflow_devstack.seed import CONNECTED
 
-_SHOWN_ENTRIES: Final = 2
-_SHOWN_CHARACTERS: Final = 160
+_SHOWN_CHARACTERS: Final = 240
 _COLOURS: Final = {"SUCCEEDED": "green", "FAILED": "red"}
 
 
@@ -42,9 +41,9 @@ def _show_steps(console: Console, result: Demonstration) -> None:
         )
         for word, value in (("took", step.input), ("gave", step.output), ("error", step.error)):
             if value not in (None, {}, []):
-                console.print(Padding(_block(word, value), (0, 0, 0, 3)))
+                console.print(Padding(_block(word, value), (0, 0, 0, 3), expand=False))
     if run.error:
-        console.print(Padding(_block("error", run.error), (1, 0, 0, 0)))
+        console.print(Padding(_block("error", run.error), (1, 0, 0, 0), expand=False))
 
 
 def _block(word: str, value: Any) -> Table:
@@ -57,16 +56,24 @@ def _block(word: str, value: Any) -> Table:
     return table
 
 
-def lines(value: Any) -> Iterator[tuple[str, str]]:
-    """A value as names and short texts, one level deep; long lists are counted."""
-    if isinstance(value, Mapping):
-        for name, member in value.items():
-            if isinstance(member, list) and len(member) > _SHOWN_ENTRIES:
-                yield str(name), f"{len(member)} entries, the first: {summary(member[0])}"
-            else:
-                yield str(name), summary(member)
-    else:
-        yield "", summary(value)
+def lines(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """
+    A value as names and short texts: objects in objects by their paths, lists by their first entry.
+
+    What is null says nothing, and is left out.
+    """
+    if not isinstance(value, Mapping):
+        yield prefix, summary(value)
+        return
+    for name, member in value.items():
+        path = f"{prefix}.{name}" if prefix else str(name)
+        if isinstance(member, Mapping) and member:
+            yield from lines(member, path)
+        elif isinstance(member, list) and member and isinstance(member[0], Mapping):
+            more = f" and {len(member) - 1} more" if len(member) > 1 else ""
+            yield path, f"{summary(member[0])}{more}"
+        elif member is not None:
+            yield path, summary(member)
 
 
 def summary(value: Any) -> str:
@@ -76,12 +83,10 @@ def summary(value: Any) -> str:
         text = f"{{{told}}}"
     elif isinstance(value, list):
         text = f"[{', '.join(summary(member) for member in value)}]"
-    elif value is None:
-        text = "nothing"
     elif isinstance(value, bool):
         text = "yes" if value else "no"
     else:
-        text = " ⏎ ".join(str(value).splitlines())
+        text = " ⏎ ".join(line for line in str(value).splitlines() if line)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
@@ -129,7 +134,7 @@ def _coloured(status: str) -> str:
 
 
 def show_addresses(console: Console, folder: DataFolder, ports: Ports) -> None:
-    """Where everything is, and how to call it."""
+    """Where everything is."""
     console.rule("[bold]Addresses[/]")
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
@@ -144,6 +149,10 @@ def show_addresses(console: Console, folder: DataFolder, ports: Ports) -> None:
     for name, where in rows.items():
         table.add_row(name, Text(where))
     console.print(table)
+
+
+def show_how_to_call(console: Console, folder: DataFolder, ports: Ports) -> None:
+    """A command to copy."""
     console.print(f"\nCall the API as {CONNECTED.user[0]} of {CONNECTED.name} (the token is good for a week):\n")
     console.print(curl(folder, ports), soft_wrap=True, highlight=False, markup=False)
 

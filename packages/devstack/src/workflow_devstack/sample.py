@@ -7,23 +7,33 @@ priority → acknowledge the alert.* It is created, published and run over the H
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 
+from workflow_core.language.definition import iter_steps
+from workflow_devstack.api import Api
+from workflow_devstack.errors import SampleError
 from workflow_devstack.seed import TenantData
 
 NAME: Final = "Ticket for the newest NinjaOne alert"
+KEY: Final = "devstack.alert-to-ticket"
 RUN_SECONDS: Final = 60.0
 ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELED"})
 
 _POLL_SECONDS: Final = 0.1
 _DEFINITIONS: Final = "/api/workflow-definitions"
+_RUNS: Final = "/api/workflow-runs"
 
 _NEWEST: Final = "$sort(vars.active.alerts, function($a, $b) { $a.created_at < $b.created_at })[0]"
-_TITLE: Final = "vars.found.asset.name & ': ' & coalesce(vars.alert.title, vars.alert.message, 'alert without a text')"
+_WHAT: Final = "coalesce(vars.alert.title, vars.alert.message, 'An alert without a text')"
+_TITLE: Final = (
+    f"($what := {_WHAT}; $device := vars.found.asset.name; $contains($what, $device) ? $what : $device & ': ' & $what)"
+)
 _DESCRIPTION: Final = (
     "coalesce(vars.alert.message, 'No message.')"
     " & '\\n\\nDevice: ' & vars.found.asset.name"
@@ -32,6 +42,8 @@ _DESCRIPTION: Final = (
     " & '\\nSince: ' & coalesce(vars.alert.created_at, 'unknown')"
     " & '\\nNinjaOne alert: ' & vars.alert.external_alert_id"
 )
+# A condition that triggers again may have the id that it had before.
+_OCCURRENCE: Final = "vars.alert.external_alert_id & ' ' & coalesce(vars.alert.created_at, '')"
 _SEVERITIES: Final = {"critical": "Urgent", "major": "High", "moderate": "Medium", "minor": "Low", "none": "Low"}
 
 
@@ -98,7 +110,7 @@ def definition(data: TenantData) -> dict[str, Any]:
                     "board_id": str(data.board_id),
                     "priority_id": {"$expr": "vars.priority_id"},
                     "attributes": {"external_ref": {"$expr": "vars.alert.external_alert_id"}},
-                    "idempotency_key": {"$expr": "vars.alert.external_alert_id"},
+                    "idempotency_key": {"$expr": _OCCURRENCE},
                 },
                 save_as="ticket",
             ),
@@ -108,17 +120,25 @@ def definition(data: TenantData) -> dict[str, Any]:
                 "ninjaone.alerts.reset",
                 {"external_alert_id": {"$expr": "vars.alert.external_alert_id"}},
                 save_as="acknowledged",
+                once_per=_OCCURRENCE,
             ),
         ],
     }
 
 
 def _call(
-    step: str, name: str, action: str, mapping: Mapping[str, Any], *, save_as: str | None = None
+    step: str,
+    name: str,
+    action: str,
+    mapping: Mapping[str, Any],
+    *,
+    save_as: str,
+    once_per: str | None = None,
 ) -> dict[str, Any]:
-    config: dict[str, Any] = {"actionId": action, "version": 1, "inputMapping": dict(mapping)}
-    if save_as is not None:
-        config["saveAs"] = save_as
+    """A step that calls an action; with ``once_per``, across all runs only once for each value of that expression."""
+    config: dict[str, Any] = {"actionId": action, "version": 1, "inputMapping": dict(mapping), "saveAs": save_as}
+    if once_per is not None:
+        config["idempotencyKey"] = {"$expr": once_per}
     return {"id": step, "type": "action.call", "name": name, "config": config}
 
 
@@ -170,3 +190,127 @@ class Run:
     status: str
     error: Any
     steps: Sequence[Step]
+
+
+@attrs.frozen
+class Published:
+    """The sample workflow in a published version."""
+
+    workflow_id: str
+    version: int
+    definition: Mapping[str, Any]
+
+
+async def publish(api: Api, data: TenantData, *, progress: Callable[[str], None]) -> Published:
+    """
+    Publish the sample workflow, unless it is as it was published before.
+
+    Args:
+        api: With a token of the tenant.
+        data: The tenant.
+        progress: Is told what happens.
+
+    Raises:
+        ApiError: The server refused something, such as publishing.
+    """
+    wanted = definition(data)
+    workflow_id, version = await _publish(api, wanted, progress)
+    return Published(workflow_id, version, wanted)
+
+
+async def wait_for_earlier_runs(api: Api, workflow: Published, *, progress: Callable[[str], None]) -> None:
+    """
+    Let runs end that a stopped stack has left unfinished: Temporal goes on with them as soon as there is a worker.
+
+    Raises:
+        SampleError: One does not end in time.
+    """
+    query = f"{_RUNS}?workflowId={workflow.workflow_id}&status=RUNNING"
+    runs = (await api.call("GET", query))["runs"]
+    if runs:
+        progress(f"Waiting for {len(runs)} run(s) that were unfinished when the last stack stopped …")
+    for run in runs:
+        await _wait_for_end(api, run["runId"])
+
+
+async def run(api: Api, workflow: Published, *, progress: Callable[[str], None]) -> Run:
+    """
+    Run the workflow to its end.
+
+    Raises:
+        SampleError: It does not end in time.
+    """
+    started = await api.call(
+        "POST", _RUNS, body={"workflowId": workflow.workflow_id, "workflowVersion": workflow.version}
+    )
+    run_id = started["runId"]
+    progress(f"Started run {run_id} …")
+    record = await _wait_for_end(api, run_id)
+    entries = (await api.call("GET", f"{_RUNS}/{run_id}/steps"))["steps"]
+    names = {step["id"]: step.get("name") for _, step in iter_steps(workflow.definition)}
+    return Run(
+        name=NAME,
+        workflow_id=workflow.workflow_id,
+        version=workflow.version,
+        run_id=run_id,
+        status=record["status"],
+        error=record["error"],
+        steps=[_step(entry, names) for entry in entries],
+    )
+
+
+async def _publish(api: Api, wanted: Mapping[str, Any], progress: Callable[[str], None]) -> tuple[str, int]:
+    """The workflow's id, and the number of a published version that is as wanted."""
+    known = next((entry for entry in await api.call("GET", _DEFINITIONS) if entry["key"] == KEY), None)
+    if known is None:
+        created = await api.call("POST", _DEFINITIONS, body={"key": KEY, "definition": wanted})
+        workflow_id = created["workflowId"]
+        progress(f"Created the workflow “{NAME}”.")
+    else:
+        workflow_id = known["workflowId"]
+        version = known["publishedVersion"]
+        if version is not None:
+            published = await api.call("GET", f"{_DEFINITIONS}/{workflow_id}/{version}")
+            if _content(published["definition"]) == _content(wanted):
+                progress(f"The workflow “{NAME}” is published already, as version {version}.")
+                return workflow_id, version
+        await api.call("PUT", f"{_DEFINITIONS}/{workflow_id}/draft", body={"definition": wanted})
+    answer = await api.call("POST", f"{_DEFINITIONS}/{workflow_id}/draft/publish", body={})
+    for warning in answer["warnings"]:
+        progress(f"Warning: {warning['stepPath']}: {warning['message']}")
+    progress(f"Published version {answer['publishedVersion']}.")
+    return workflow_id, answer["publishedVersion"]
+
+
+def _content(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A definition without what the server itself writes into it."""
+    return {name: value for name, value in stored.items() if name not in {"id", "version"}}
+
+
+async def _wait_for_end(api: Api, run_id: str) -> Mapping[str, Any]:
+    deadline = time.monotonic() + RUN_SECONDS
+    while True:
+        record: Mapping[str, Any] = await api.call("GET", f"{_RUNS}/{run_id}")
+        if record["status"] in ENDED:
+            return record
+        if time.monotonic() > deadline:
+            raise SampleError(
+                f"Run {run_id} is still {record['status']} after {RUN_SECONDS:.0f} s. Look into the worker's log.",
+                details={"run": run_id},
+            )
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _step(entry: Mapping[str, Any], names: Mapping[str, str | None]) -> Step:
+    step_id = entry["definitionStepId"]
+    what = entry["type"] if entry["actionId"] is None else f"{entry['actionId']}@{entry['actionVersion']}"
+    return Step(
+        step_id=step_id,
+        name=names.get(step_id) or step_id,
+        what=what,
+        status=entry["status"],
+        duration_ms=entry["durationMs"],
+        input=entry["input"],
+        output=entry["output"],
+        error=entry["error"],
+    )

@@ -181,6 +181,7 @@ class _Stack:
             report.show_addresses(self._console, self._folder, self._ports)
         if self._options.once:
             return 0 if result.passed else 1
+        report.show_how_to_call(self._console, self._folder, self._ports)
         self._console.print("\n[bold]Everything runs.[/] Ctrl-C stops it.")
         ended = await processes.first_ended()
         raise failure(ended.name, f"has ended ({ended.how}), so the whole stack stops", ended.log)

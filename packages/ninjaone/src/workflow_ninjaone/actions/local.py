@@ -32,6 +32,14 @@ ORDER BY lower(a.name), a.asset_id
 LIMIT $4
 """
 
+# The candidates come from two indexes; an asset whose mapping names another device is that one.
+_DEVICE = """a.asset_id = ANY (ARRAY(
+    SELECT x.alga_entity_id::uuid FROM tenant_external_entity_mappings x
+    WHERE x.tenant = $1 AND x.integration_type = $2 AND x.alga_entity_type = $3 AND x.external_entity_id = {device}
+    UNION
+    SELECT y.asset_id FROM assets y WHERE y.tenant = $1 AND y.rmm_provider = $2 AND y.rmm_device_id = {device}
+)) AND coalesce(m.external_entity_id, a.rmm_device_id) = {device}"""
+
 _KNOWN = """
 SELECT x.device_id, a.asset_id, a.client_id, a.name, a.rmm_organization_id AS organization_id
 FROM (
@@ -85,7 +93,7 @@ async def find_devices(connection: Connection, tenant: UUID, wanted: FindDevices
 
     conditions = ["true"]
     if wanted.device_id is not None:
-        conditions.append(f"coalesce(m.external_entity_id, a.rmm_device_id) = {place(str(wanted.device_id))}")
+        conditions.append(_DEVICE.format(device=place(str(wanted.device_id))))
     if wanted.asset_id is not None:
         conditions.append(f"a.asset_id = {place(wanted.asset_id)}")
     if wanted.organization_id is not None:

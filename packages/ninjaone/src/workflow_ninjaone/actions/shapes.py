@@ -30,7 +30,9 @@ ExternalDeviceId = Annotated[str, msgspec.Meta(description="The device's id in N
 class FindDevices:
     """Input of ``ninjaone.devices.find``: every criterion that is given has to be met; without any, all devices do."""
 
-    device_id: DeviceId | None = None
+    device_id: Annotated[
+        DeviceId | None, msgspec.Meta(description="The device's id in NinjaOne, such as an alert's device_id.")
+    ] = None
     asset_id: Annotated[UUID | None, msgspec.Meta(description="The asset that the device is here.")] = None
     query: Annotated[
         Trimmed | None, msgspec.Meta(description="A part of the name, the host name or the serial number.")

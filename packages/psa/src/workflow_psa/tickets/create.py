@@ -75,7 +75,7 @@ INSERT INTO tickets (
 ) VALUES (
     $1, $2, generate_next_number($1, 'TICKET'), $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $12, $13, $14, now(), now(),
-    $15, CASE WHEN $15 THEN now() END, CASE WHEN $15 THEN $12 END, $16::jsonb, 'workflow', 'internal'
+    $15, CASE WHEN $15 THEN now() END, CASE WHEN $15 THEN $12::uuid END, $16::jsonb, 'workflow', 'internal'
 )
 RETURNING ticket_id, ticket_number, url, entered_at, status_id, priority_id
 """

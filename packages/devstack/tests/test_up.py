@@ -1,0 +1,86 @@
+"""The whole stack, as a user starts it: real PostgreSQL, real Temporal, real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from workflow_devstack.folder import DataFolder, read_json
+from workflow_devstack.pids import is_alive
+
+FREE_PORTS = [word for option in ("", "temporal-", "temporal-ui-", "simulator-") for word in (f"--{option}port", "0")]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A data folder that the tests of this module share, as one start after another does."""
+    return DataFolder(tmp_path_factory.mktemp("stack") / "data")
+
+
+def command(folder, *arguments):
+    """The command line of the devstack."""
+    return [sys.executable, "-m", "workflow_devstack", *arguments, "--data", str(folder.path)]
+
+
+def run(folder, *arguments):
+    """Run it to its end."""
+    environ = {**os.environ, "COLUMNS": "160"}
+    return subprocess.run(command(folder, *arguments), env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("start", ["first", "second"])
+def test_once_shows_the_whole_path_and_leaves_nothing_running(data, start):
+    """The second start reuses what the first has stored, and makes a ticket of another alert."""
+    answer = run(data, "up", "--once", *FREE_PORTS)
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "✗" not in answer.stdout
+    assert {"first": "TIC001000", "second": "TIC001001"}[start] in answer.stdout
+    assert {"first": "Published version 1", "second": "is published already"}[start] in answer.stdout
+    assert read_json(data.processes_file) == []
+
+
+def test_a_stack_that_runs_can_be_called_and_migrated_but_not_reset(data):
+    """Until Ctrl-C, which stops it in order."""
+    with subprocess.Popen(
+        command(data, "up", *FREE_PORTS), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as stack:
+        shown = []
+        for line in stack.stdout:
+            shown.append(line)
+            if "Everything runs" in line:
+                break
+        curl = next(line for line in shown if line.startswith("curl"))
+        assert "app:ninjaone" in {module["groupKey"] for module in follow(curl)}
+        pids = [entry["pid"] for entry in read_json(data.processes_file)]
+
+        migrated, reset, second = run(data, "migrate"), run(data, "reset"), run(data, "up", "--once")
+        stack.send_signal(signal.SIGINT)
+        shown += stack.stdout.readlines()
+
+    assert (migrated.returncode, reset.returncode, second.returncode) == (0, 1, 1)
+    assert "up to date" in migrated.stdout
+    assert f"process {stack.pid}" in reset.stderr
+    assert f"process {stack.pid}" in second.stderr
+    assert stack.returncode == 0, "".join(shown)
+    assert len(pids) == 5
+    assert not any(map(is_alive, pids))
+
+
+def follow(curl):
+    """What the shown command answers."""
+    _, _, authorization, url = (word.strip('"') for word in curl.replace('" ', '"\n').replace(' "', '\n"').split("\n"))
+    name, value = authorization.split(": ")
+    with urllib.request.urlopen(urllib.request.Request(url.strip(), headers={name: value})) as answer:
+        return json.load(answer)
+
+
+def test_a_stopped_stack_can_be_migrated_and_reset(data):
+    """With a PostgreSQL of its own for a moment; then nothing is left."""
+    assert run(data, "migrate").returncode == 0
+    assert run(data, "reset").returncode == 0
+    assert not data.path.exists()

@@ -1,0 +1,137 @@
+"""A tenant that is connected to the simulator, and its actions as the executor calls them."""
+
+import logging
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import attrs
+import pytest
+
+from workflow_core.actions import ActionContext
+from workflow_core.errors import IntegrationNotConfiguredError
+from workflow_core.records import rmm
+from workflow_core.schema import convert, to_json
+from workflow_core.storage.database import Database
+from workflow_core.storage.migrations import CORE_SOURCE, MigrationSource
+from workflow_ninjaone.plugin import NinjaOnePlugin
+
+PROVIDER = "ninjaone"
+
+
+@pytest.fixture
+def migration_sources() -> tuple[MigrationSource, ...]:
+    """This distribution has no tables of its own."""
+    return (CORE_SOURCE,)
+
+
+@attrs.define
+class Secrets:
+    """The connection's secrets, and what was asked to be hidden."""
+
+    values: dict[str, str] = attrs.Factory(lambda: {"client_id": "full-client", "client_secret": "full-secret"})
+    hidden: list[str] = attrs.Factory(list)
+
+    async def require(self, *names: str) -> dict[str, str]:
+        missing = [name for name in names if name not in self.values]
+        if missing:
+            raise IntegrationNotConfiguredError(f"missing: {missing}", details={"missing": missing})
+        return {name: self.values[name] for name in names}
+
+    def hide(self, value: str) -> None:
+        self.hidden.append(value)
+
+
+@attrs.define
+class Account:
+    """One tenant, its connection and its actions.
+
+    Attributes:
+        db: The database, as a worker's role.
+        tenant: Whose connection.
+        simulator: The other side.
+        secrets: The connection's.
+        actor: In whose name the actions run.
+        integration_id: The connection's row, once there is one.
+    """
+
+    db: Database
+    tenant: UUID
+    simulator: object
+    secrets: Secrets = attrs.Factory(Secrets)
+    actor: UUID = attrs.Factory(uuid4)
+    integration_id: UUID | None = None
+    actions: dict = attrs.Factory(
+        lambda: {action.id.removeprefix("ninjaone."): action for action in NinjaOnePlugin().workflow_actions()}
+    )
+
+    async def connect(self, **columns) -> None:
+        """Writes the connection's row."""
+        row = {"is_active": True, "instance_url": self.simulator.url, "connected_at": datetime.now(UTC)} | columns
+        async with self.db.tenant(self.tenant) as conn:
+            self.integration_id = (await rmm.put_integration(conn, self.tenant, PROVIDER, **row)).integration_id
+
+    async def client(self, name: str, organization: int | None = None) -> UUID:
+        """A client, mapped to an organization."""
+        async with self.db.tenant(self.tenant) as conn:
+            client_id = await conn.fetchval(
+                "INSERT INTO clients (tenant, client_name) VALUES ($1, $2) RETURNING client_id", self.tenant, name
+            )
+            if organization is not None:
+                await rmm.map_organization(
+                    conn, self.tenant, self.integration_id, str(organization), client_id=client_id
+                )
+        return client_id
+
+    def context(self) -> ActionContext:
+        return ActionContext(
+            tenant=self.tenant,
+            run_id=None,
+            step_path="root.steps[0]",
+            iteration="",
+            idempotency_key="0" * 64,
+            attempt=1,
+            actor=self.actor,
+            now=datetime.now(UTC),
+            log=logging.LoggerAdapter(logging.getLogger("test")),
+            secrets=self.secrets,
+            http=self.simulator.session,
+            transaction=lambda: self.db.tenant(self.tenant),
+        )
+
+    async def handle(self, action_id: str, **given):
+        """One call of a handler."""
+        action = self.actions[action_id]
+        return await action.handler(convert(action.input, given), self.context())
+
+    async def prepare(self, action_id: str, **given):
+        """The look-ups before the effect."""
+        action = self.actions[action_id]
+        return await action.prepare(convert(action.input, given), self.context())
+
+    async def json(self, action_id: str, **given):
+        """The output of a call as the next step sees it."""
+        return to_json(await self.handle(action_id, **given))
+
+    async def rows(self, sql: str, *arguments) -> list[dict]:
+        async with self.db.tenant(self.tenant) as conn:
+            return [dict(row) for row in await conn.fetch(sql, *arguments)]
+
+    async def one(self, sql: str, *arguments) -> dict:
+        (row,) = await self.rows(sql, *arguments)
+        return row
+
+
+@pytest.fixture
+async def account(db, tenants, simulator) -> Account:
+    """The first tenant, connected."""
+    connected = Account(db, tenants.a, simulator)
+    await connected.connect()
+    return connected
+
+
+@pytest.fixture
+async def stranger(db, tenants, simulator) -> Account:
+    """The second tenant, connected to the same NinjaOne account."""
+    connected = Account(db, tenants.b, simulator)
+    await connected.connect()
+    return connected

@@ -1,0 +1,103 @@
+"""What the distribution contributes, and the contracts of its actions."""
+
+import importlib.metadata
+
+import orjson
+import pytest
+
+from workflow_core.actions import Effect
+from workflow_core.catalog import catalog_records
+from workflow_core.discovery import discover
+from workflow_core.schema import convert, field_names, to_json
+from workflow_core.storage.migrations import MigrationSource, read_migrations
+from workflow_psa.plugin import PsaPlugin
+
+ACTIONS = {action.id: action for action in PsaPlugin().workflow_actions()}
+
+
+@pytest.fixture(scope="module")
+def registry():
+    """What discovery makes of this distribution alone."""
+    points = importlib.metadata.entry_points(group="workflow.modules", name="psa")
+    found = discover(entry_points=list(points))
+    assert found.report.healthy
+    return found.registry
+
+
+def test_catalog(registry):
+    """
+    Ticket and Asset stand in the palette with their defaults and pictures of their own.
+    """
+    records = [record for _, record in catalog_records(registry)]
+
+    shown = ("groupKey", "label", "iconToken", "tileKind", "allowedActionIds", "defaultActionId")
+    assert [tuple(record[key] for key in shown) for record in records] == [
+        ("ticket", "Ticket", "ticket", "core-object", ["tickets.create"], "tickets.create"),
+        ("asset", "Asset", "asset", "core-object", ["assets.find"], "assets.find"),
+    ]
+    assert all(module.icon.svg.startswith("<svg") for module in registry.modules.values())
+
+
+def test_tickets_create_is_the_contract():
+    """
+    The fields of ``tickets.create`` are those that stored workflows map into and from.
+    """
+    action = ACTIONS["tickets.create"]
+
+    assert (action.version, action.effect, action.io) == (1, Effect.LOCAL, "database")
+    assert set(field_names(action.input)) == {
+        *("client_id", "title", "board_id", "priority_id", "description", "contact_id", "location_id", "status_id"),
+        *("assignment", "category_id", "subcategory_id", "tags", "custom_fields", "attributes", "initial_comment"),
+        "idempotency_key",
+    }
+    assert field_names(action.output) == [
+        *("ticket_id", "ticket_number", "url", "created_at", "status_id", "priority_id")
+    ]
+
+
+def test_assets_find_only_reads():
+    """
+    ``assets.find`` is a read of our own database.
+    """
+    action = ACTIONS["assets.find"]
+
+    assert (action.version, action.effect, action.io) == (1, Effect.READ, "database")
+
+
+@pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS)
+def test_examples(action):
+    """
+    Every action has examples, and they fit its contracts.
+    """
+    assert action.examples
+    for example in action.examples:
+        convert(action.input, example.input)
+        output = to_json(convert(action.output, example.output))
+        assert orjson.loads(orjson.dumps(output)) == example.output
+
+
+def test_every_field_has_help():
+    """
+    The designer's forms show a sentence for every input.
+    """
+    from workflow_core.schema import json_schema
+
+    bare = [
+        (action.id, name)
+        for action in ACTIONS.values()
+        for contract in (action.input, action.output)
+        for name, field in json_schema(contract)["properties"].items()
+        if not field.get("description")
+    ]
+
+    assert bare == []
+
+
+def test_migrations_stand_on_core():
+    """
+    Each migration says what it stands on.
+    """
+    migrations = read_migrations(MigrationSource("workflow-psa", "workflow_psa"))
+
+    assert [migration.number for migration in migrations] == [1, 2, 3, 4]
+    assert all(migration.requires for migration in migrations)

@@ -32,7 +32,7 @@ from workflow_devstack.seed import CONNECTED, TenantData
 
 JWT_KEY = "a key of thirty-two characters or more"
 SECRETS_KEY = base64.b64encode(bytes(range(32))).decode()
-CLIENT_SECRET = "simulated-client-secret-0123456789"  # noqa: S105 - of a simulator that lives as long as the test
+CLIENT_SECRET = "simulated-client-secret-0123456789"
 PERMISSIONS = ("workflow:read", "workflow:manage", "workflow:publish", "workflow:run", "workflow:admin")
 DEADLINE = 60.0
 
@@ -108,6 +108,14 @@ class Stack:
         self.processes.append(started)
         return started
 
+    async def start_server(self, **environ: str) -> str:
+        """Another server beside the first; gives its address."""
+        port = free_port()
+        await self.start("workflow-catalog-server", environ={"WORKFLOW_HTTP_PORT": str(port), **environ})
+        url = f"http://127.0.0.1:{port}"
+        await until(lambda: answers(self.session, f"{url}/health/live"), "the server answers")
+        return url
+
     async def start_worker(self, **environ: str) -> Process:
         worker = await self.start("workflow-worker", environ=environ)
 
@@ -128,18 +136,28 @@ class Stack:
         return jwt.encode(claims, JWT_KEY, algorithm="HS256")
 
     async def call(
-        self, method: str, path: str, body: Any = None, *, data: TenantData = CONNECTED, headers: Any = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        data: TenantData = CONNECTED,
+        headers: Any = None,
+        url: str | None = None,
     ) -> tuple[int, Any]:
         given = {"Authorization": f"Bearer {self.token(data)}", **(headers or {})}
-        async with self.session.request(method, self.url + path, json=body, headers=given) as answer:
+        async with self.session.request(method, (url or self.url) + path, json=body, headers=given) as answer:
             return answer.status, await answer.json(content_type=None)
 
-    async def publish(self, definition: Mapping[str, Any], *, data: TenantData = CONNECTED) -> tuple[str, Any]:
-        status, created = await self.call("POST", "/api/workflow-definitions", {"definition": definition}, data=data)
+    async def publish(
+        self, definition: Mapping[str, Any], *, data: TenantData = CONNECTED, url: str | None = None
+    ) -> tuple[str, Any]:
+        given = {"definition": definition}
+        status, created = await self.call("POST", "/api/workflow-definitions", given, data=data, url=url)
         assert status == 201, created
         workflow_id = created["workflowId"]
         status, published = await self.call(
-            "POST", f"/api/workflow-definitions/{workflow_id}/draft/publish", {}, data=data
+            "POST", f"/api/workflow-definitions/{workflow_id}/draft/publish", {}, data=data, url=url
         )
         return workflow_id, published
 

@@ -84,7 +84,7 @@ async def test_a_process_is_ready_when_it_says_so_and_gone_after_stop(folder, pr
 
 async def test_a_process_that_dies_at_its_start_shows_its_last_words(processes):
     """Twenty lines, and how it ended."""
-    code = "import sys\nfor n in range(100): print('line', n)\nsys.exit('no key')"
+    code = "import sys\nfor n in range(100): print('line', n, flush=True)\nsys.exit('no key')"
 
     with pytest.raises(ProcessError) as caught:
         await processes.start(python(processes, code, ready=never_ready))

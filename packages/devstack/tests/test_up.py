@@ -1,11 +1,14 @@
 """The whole stack, as a user starts it: real PostgreSQL, real Temporal, real processes."""
 
+import itertools
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import urllib.request
+from contextlib import contextmanager
 
 import pytest
 
@@ -44,39 +47,57 @@ def test_once_shows_the_whole_path_and_leaves_nothing_running(data, start):
     assert read_json(data.processes_file) == []
 
 
+@contextmanager
+def running(folder):
+    """A stack that runs, and what it has shown until then; interrupted after the block."""
+    with subprocess.Popen(
+        command(folder, "up", *FREE_PORTS), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as stack:
+        try:
+            shown = list(itertools.takewhile(lambda line: "Everything runs" not in line, stack.stdout))
+            yield stack, shown
+        finally:
+            stack.send_signal(signal.SIGINT)
+            stack.stdout.read()
+
+
 def test_a_stack_that_runs_can_be_called_and_migrated_but_not_reset(data):
     """Until Ctrl-C, which stops it in order."""
-    with subprocess.Popen(
-        command(data, "up", *FREE_PORTS), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as stack:
-        shown = []
-        for line in stack.stdout:
-            shown.append(line)
-            if "Everything runs" in line:
-                break
+    with running(data) as (stack, shown):
         curl = next(line for line in shown if line.startswith("curl"))
         assert "app:ninjaone" in {module["groupKey"] for module in follow(curl)}
         pids = [entry["pid"] for entry in read_json(data.processes_file)]
-
         migrated, reset, second = run(data, "migrate"), run(data, "reset"), run(data, "up", "--once")
-        stack.send_signal(signal.SIGINT)
-        shown += stack.stdout.readlines()
 
     assert (migrated.returncode, reset.returncode, second.returncode) == (0, 1, 1)
     assert "up to date" in migrated.stdout
     assert f"process {stack.pid}" in reset.stderr
     assert f"process {stack.pid}" in second.stderr
-    assert stack.returncode == 0, "".join(shown)
+    assert stack.returncode == 0
     assert len(pids) == 5
     assert not any(map(is_alive, pids))
 
 
 def follow(curl):
     """What the shown command answers."""
-    _, _, authorization, url = (word.strip('"') for word in curl.replace('" ', '"\n').replace(' "', '\n"').split("\n"))
-    name, value = authorization.split(": ")
-    with urllib.request.urlopen(urllib.request.Request(url.strip(), headers={name: value})) as answer:
+    _, _, header, url = shlex.split(curl)
+    request = urllib.request.Request(url, headers=dict([header.split(": ")]))
+    with urllib.request.urlopen(request) as answer:
         return json.load(answer)
+
+
+def test_a_start_that_is_interrupted_leaves_nothing_running(data):
+    """While PostgreSQL has begun, and the rest has not."""
+    with subprocess.Popen(
+        command(data, "up", "--once", *FREE_PORTS), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as stack:
+        assert "PostgreSQL" in stack.stdout.readline()
+        stack.send_signal(signal.SIGINT)
+        shown = stack.stdout.read()
+
+    assert stack.returncode == 128 + signal.SIGINT, shown
+    assert "Everything is stopped" in shown
+    assert read_json(data.processes_file) == []
 
 
 def test_a_stopped_stack_can_be_migrated_and_reset(data):

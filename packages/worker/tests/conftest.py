@@ -78,7 +78,7 @@ class Probe:
             description="Probe",
             tile_kind="app",
             default_action_id="probe.read",
-            allowed_action_ids=[a.id for a in actions],
+            allowed_action_ids=tuple(a.id for a in actions),
         )
         return registry_of("workflow-probe", "1", modules=[module], actions=actions)
 

@@ -58,11 +58,13 @@ class Principal:
         tenant: Whose records they see.
         user: The user in whose name they act.
         permissions: What the token allows; unknown words are kept and open nothing.
+        tenant_text: The tenant's id as text.
     """
 
     tenant: UUID
     user: UUID
     permissions: frozenset[str]
+    tenant_text: str = attrs.field(init=False, default=attrs.Factory(lambda self: str(self.tenant), takes_self=True))
 
     def require(self, permission: Permission) -> None:
         """Refuses when the token does not carry the permission.

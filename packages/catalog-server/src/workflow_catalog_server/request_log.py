@@ -1,16 +1,16 @@
 """One line per request: time, method, route, status, duration and tenant; never a query string, a header or a body.
 
-The lines do not go through :mod:`logging`, which costs about as much as answering the catalog: they are collected and
-written together a few times a second.
+The lines do not go through :mod:`logging`, which costs about as much as answering the catalog: requests are noted, and
+their lines written together a few times a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from datetime import datetime
-from typing import Final
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
@@ -21,8 +21,19 @@ from workflow_catalog_server.routing import TENANT
 _DELAY: Final = 0.2
 
 
+class _Note(NamedTuple):
+    """A request that has been answered."""
+
+    at: float
+    method: str
+    resource: web.AbstractResource | None
+    status: int
+    seconds: float
+    tenant: str
+
+
 class RequestLog:
-    """Collects lines and writes them together.
+    """Notes requests, and writes their lines together.
 
     Args:
         write: Takes text that ends with a line feed, such as ``sys.stderr.write``.
@@ -30,40 +41,49 @@ class RequestLog:
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
-        self._lines: list[str] = []
+        self._notes: list[_Note] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, line: str) -> None:
+    def note(self, note: _Note) -> None:
         """Has a line written soon."""
-        self._lines.append(line)
+        self._notes.append(note)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_DELAY, self.flush)
 
     def flush(self) -> None:
-        """Writes what has been collected."""
+        """Writes what has been noted."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._lines:
-            text = "\n".join(self._lines)
-            self._lines.clear()
+        notes, self._notes = self._notes, []
+        if notes:
             with contextlib.suppress(OSError):  # whoever read the log is gone; the requests go on
-                self._write(f"{text}\n")
+                self._write("".join(_lines(notes)))
 
     def logger_class(self) -> type[AbstractAccessLogger]:
         """What aiohttp makes an instance of for every connection, writing here."""
         log = self
 
         class RequestLogger(AbstractAccessLogger):
-            """Logs the route's pattern instead of the path, so that lines of one route are alike."""
+            """Notes the route instead of the path, so that lines of one route are alike."""
 
-            def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+            def log(self, request: web.BaseRequest, response: web.StreamResponse, time_taken: float) -> None:
                 match = getattr(request, "match_info", None)
                 resource = match.route.resource if match is not None else None
-                route = resource.canonical if resource is not None else "(no route)"
-                log.add(
-                    f"{datetime.now():%Y-%m-%d %H:%M:%S} INFO request: {request.method} {route} {response.status} "
-                    f"{time * 1000:.1f} ms tenant={request.get(TENANT, '-')}"
-                )
+                tenant = request.get(TENANT, "-")
+                log.note(_Note(time.time(), request.method, resource, response.status, time_taken, tenant))
 
         return RequestLogger
+
+
+def _lines(notes: list[_Note]) -> Iterator[str]:
+    second, stamp = -1, ""
+    for note in notes:
+        if int(note.at) != second:
+            second = int(note.at)
+            stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        route = note.resource.canonical if note.resource is not None else "(no route)"
+        yield (
+            f"{stamp} INFO request: {note.method} {route} {note.status} {note.seconds * 1000:.1f} ms "
+            f"tenant={note.tenant}\n"
+        )

@@ -55,7 +55,7 @@ def _protected(route: Route, authenticator: Authenticator) -> PublicHandler:
 
     async def authenticated(request: web.Request) -> web.StreamResponse:
         principal = authenticator.authenticate(request.headers.get(hdrs.AUTHORIZATION))
-        request[TENANT] = principal.tenant
+        request[TENANT] = principal.tenant_text
         principal.require(permission)
         return await handler(request, principal)
 

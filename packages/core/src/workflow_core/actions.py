@@ -158,7 +158,7 @@ class Action:
     retry: RetryHint = attrs.field(default=RetryHint(), validator=instance_of(RetryHint))
     time_limit: timedelta = attrs.field(default=timedelta(seconds=30), validator=instance_of(timedelta))
     examples: tuple[Example, ...] = attrs.field(
-        default=(), converter=tuple, validator=deep_iterable(instance_of(Example))
+        default=(), validator=deep_iterable(instance_of(Example), instance_of(tuple))
     )
 
     @property

@@ -47,9 +47,9 @@ class Connection:
     provider: str = attrs.field(validator=instance_of(str))
     label: str = attrs.field(validator=instance_of(str))
     description: str = attrs.field(validator=instance_of(str))
-    segments: tuple[str, ...] = attrs.field(converter=tuple, validator=deep_iterable(instance_of(str)))
+    segments: tuple[str, ...] = attrs.field(validator=deep_iterable(instance_of(str), instance_of(tuple)))
     fields: tuple[ConnectionField, ...] = attrs.field(
-        converter=tuple, validator=deep_iterable(instance_of(ConnectionField))
+        validator=deep_iterable(instance_of(ConnectionField), instance_of(tuple))
     )
 
     @property

@@ -332,7 +332,9 @@ def _pending_words(files: Sequence[str]) -> str:
 
 def _describe(error: BaseException) -> str:
     try:
-        words = str(error)
+        # A validator of attrs gives its sentence first, and then the attribute and all that it knows of it.
+        sentence_first = len(error.args) > 1 and isinstance(error.args[0], str)
+        words = error.args[0] if sentence_first else str(error)
     except Exception:  # noqa: BLE001 - guards a foreign exception class
         words = ""
     return f"{type(error).__name__}: {words}" if words else type(error).__name__

@@ -113,7 +113,7 @@ class Module:
     description: str = attrs.field(validator=instance_of(str))
     tile_kind: TileKind = attrs.field(validator=in_(get_args(TileKind)))
     default_action_id: str | None = attrs.field(validator=optional(instance_of(str)))
-    allowed_action_ids: tuple[str, ...] = attrs.field(converter=tuple, validator=deep_iterable(instance_of(str)))
+    allowed_action_ids: tuple[str, ...] = attrs.field(validator=deep_iterable(instance_of(str), instance_of(tuple)))
     icon: Icon | None = attrs.field(default=None, validator=optional(instance_of(Icon)))
     availability_key: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
 

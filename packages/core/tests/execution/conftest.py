@@ -95,7 +95,7 @@ class Probe:
             description="Probe",
             tile_kind="app",
             default_action_id="probe.read",
-            allowed_action_ids=[action.id for action in actions],
+            allowed_action_ids=tuple(action.id for action in actions),
             availability_key="probe",
         )
         connection = Connection(

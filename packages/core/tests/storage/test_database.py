@@ -21,10 +21,14 @@ async def test_commits_at_the_end(db: Database, tenants: Tenants) -> None:
 
 async def test_rolls_back_when_it_raises(db: Database, tenants: Tenants) -> None:
     """What a block wrote before it raised is gone."""
-    with pytest.raises(LookupError):
+
+    async def write_and_fail() -> None:
         async with db.tenant(tenants.a) as conn:
             await conn.execute("INSERT INTO clients (tenant, client_name) VALUES ($1, 'Acme')", tenants.a)
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await write_and_fail()
     async with db.tenant(tenants.a) as conn:
         assert await conn.fetchval("SELECT count(*) FROM clients") == 0
 
@@ -111,9 +115,12 @@ async def test_application_name(migrated_database: PostgresDatabase) -> None:
 
 async def test_before_the_first_migration(database_factory: DatabaseFactory) -> None:
     """A database that was never migrated can be connected to: it has nothing of ours."""
-    async with database_factory.empty() as database:
-        async with Database.open(database.dsn, application_name="tests") as db, db.untenanted() as conn:
-            assert await our_tables(conn) == []
+    async with (
+        database_factory.empty() as database,
+        Database.open(database.dsn, application_name="tests") as db,
+        db.untenanted() as conn,
+    ):
+        assert await our_tables(conn) == []
 
 
 async def test_a_role_without_the_application_role(

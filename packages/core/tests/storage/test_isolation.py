@@ -22,7 +22,7 @@ DISPATCHED = {
 
 async def test_no_tenant_touches_another(migrated_database: PostgresDatabase, tenants: Tenants) -> None:
     """With tenant A set, or none, no row of B can be seen, changed, removed or added in any tenant table."""
-    assert [] == await find_leaks(migrated_database, tenants)
+    assert await find_leaks(migrated_database, tenants) == []
 
 
 async def test_leaks_are_found(migrated_database: PostgresDatabase, tenants: Tenants) -> None:

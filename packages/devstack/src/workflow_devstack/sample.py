@@ -295,7 +295,8 @@ async def _wait_for_end(api: Api, run_id: str) -> Mapping[str, Any]:
             return record
         if time.monotonic() > deadline:
             raise SampleError(
-                f"Run {run_id} is still {record['status']} after {RUN_SECONDS:.0f} s. Look into the worker's log.",
+                f"Run {run_id} is still {record['status']} after {RUN_SECONDS:.0f} s. Look into the worker's log; "
+                "./dev reset begins anew.",
                 details={"run": run_id},
             )
         await asyncio.sleep(_POLL_SECONDS)

@@ -17,6 +17,7 @@ import asyncpg
 import attrs
 from rich.console import Console
 
+from workflow_core.errors import WorkflowError
 from workflow_core.secrets import TenantSecrets, load_key_encryption_key
 from workflow_core.storage.database import Database
 from workflow_devstack import demonstration, keys, ports, postgres, report, seed, simulator, temporal
@@ -142,7 +143,7 @@ class _Stack:
                 try:
                     async with self._stopping(processes):
                         return await self._run(processes)
-                except asyncio.CancelledError:
+                except (asyncio.CancelledError, WorkflowError):  # Ctrl-C reaches some of what we start as well
                     if interruption.signal is None:
                         raise
                     task.uncancel()
@@ -190,8 +191,12 @@ class _Stack:
 
     async def _start_postgres(self, processes: Processes) -> Postgres:
         with self._timed("PostgreSQL", lambda: str(self._folder.postgres)):
-            server = await asyncio.to_thread(postgres.start, self._folder)
-            processes.adopt_server(postgres.NAME, server.pid, server.log, server.stop)
+            starting = asyncio.ensure_future(asyncio.to_thread(postgres.start, self._folder))
+            try:
+                await asyncio.shield(starting)
+            finally:  # a thread cannot be interrupted: what it starts after Ctrl-C has to be stopped, too
+                server = await starting
+                processes.adopt_server(postgres.NAME, server.pid, server.log, server.stop)
         with self._timed("migrations", lambda: f"{len(applied)} applied"):
             applied = await postgres.prepare_database(server)
         write_json(self._folder.running_file, {"admin_dsn": server.dsn()})

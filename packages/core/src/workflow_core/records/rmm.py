@@ -427,7 +427,7 @@ async def get_alert_by_external_id(
 
 async def acknowledge_alert(conn: Connection, tenant: UUID, alert_id: UUID, *, actor: UUID | None) -> Alert | None:
     """
-    Mark an alert acknowledged as of now; one that already is keeps who did it and when.
+    Mark an alert acknowledged as of now; one that already is keeps who did it and when, and one that is over stays so.
 
     Returns:
         The alert as it is now; None when there is none.
@@ -435,7 +435,8 @@ async def acknowledge_alert(conn: Connection, tenant: UUID, alert_id: UUID, *, a
     row = await conn.fetchrow(
         f"""
         UPDATE rmm_alerts
-        SET status = 'acknowledged', acknowledged_at = coalesce(acknowledged_at, now()),
+        SET status = CASE WHEN status IN ('resolved', 'auto_resolved') THEN status ELSE 'acknowledged' END,
+            acknowledged_at = coalesce(acknowledged_at, now()),
             acknowledged_by = CASE WHEN acknowledged_at IS NULL THEN $3 ELSE acknowledged_by END
         WHERE tenant = $1 AND alert_id = $2
         RETURNING {_ALERT_COLUMNS}

@@ -494,7 +494,7 @@ def test_registry_of_one_distribution() -> None:
         description="",
         tile_kind="app",
         default_action_id=None,
-        allowed_action_ids=[],
+        allowed_action_ids=(),
     )
     registry = registry_of("acme", "1.0", modules=[module])
     assert {"app:acme": module} == registry.modules

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,9 +18,10 @@ from temporalio.client import Client, WorkflowFailureError
 from workflow_core.actions import Action, ActionContext, Effect
 from workflow_core.discovery import Registry, registry_of
 from workflow_core.execution.executor import Executor
-from workflow_core.execution.runs import run_workflow_id, start_run
+from workflow_core.execution.runs import start_run
 from workflow_core.modules import Module
 from workflow_core.storage.database import Database
+from workflow_core.temporal import run_workflow_id
 from workflow_worker.activities import Activities
 from workflow_worker.process import build_workers
 
@@ -42,13 +44,14 @@ class Probe:
 
     calls: list[ActionContext] = attrs.Factory(list)
     inputs: list[Given] = attrs.Factory(list)
-    failures: list[Exception] = attrs.Factory(list)
+    failures: list[Exception | None] = attrs.Factory(list)
 
     async def handle(self, given: Given, ctx: ActionContext) -> Gave:
         self.calls.append(ctx)
         self.inputs.append(given)
-        if self.failures:
-            raise self.failures.pop(0)
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
         return Gave(text=given.text, calls=len(self.calls))
 
     def registry(self) -> Registry:
@@ -92,9 +95,7 @@ class Runner:
     registry: Registry
     tenant: UUID
 
-    async def run(
-        self, steps: list[dict[str, Any]], payload: Any = None, *, run_id: UUID | None = None
-    ) -> dict[str, Any]:
+    async def publish(self, steps: list[dict[str, Any]]) -> UUID:
         workflow_id = uuid4()
         definition = {"id": str(workflow_id), "version": 1, "name": "t", "payloadSchemaRef": "x", "steps": steps}
         async with self.db.tenant(self.tenant) as conn:
@@ -113,6 +114,9 @@ class Runner:
                 definition,
                 uuid4(),
             )
+        return workflow_id
+
+    async def start(self, workflow_id: UUID, payload: Any = None, *, run_id: UUID | None = None) -> UUID:
         run_id = run_id or uuid4()
         await start_run(
             self.db,
@@ -126,7 +130,17 @@ class Runner:
             cause="test",
             run_id=run_id,
         )
-        return await self.finished(run_id)
+        return run_id
+
+    async def run(
+        self, steps: list[dict[str, Any]], payload: Any = None, *, run_id: UUID | None = None
+    ) -> dict[str, Any]:
+        return await self.finished(await self.start(await self.publish(steps), payload, run_id=run_id))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not condition():
+                await asyncio.sleep(0.02)
 
     async def finished(self, run_id: UUID) -> dict[str, Any]:
         ended = None

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
+import pytest
+
 from workflow_core.errors import ActionError, Refused, TransientError
+from workflow_core.execution.runs import start_run
+from workflow_core.language.expressions import compile_expression
+from workflow_core.temporal import run_workflow_id
 
 
 def call(step_id, action, mapping=None, **config):
@@ -108,3 +115,92 @@ async def test_final_failure_names_step_and_code(runner, probe):
         "at": "",
     }
     assert [(s["status"], s["error_json"]["code"]) for s in run["steps"]] == [("FAILED", "BOARD_FULL")]
+
+
+async def test_a_computing_run_yields_and_ends(runner):
+    """Expressions that use up an activation's budget several times over do not stop the run."""
+    steps = [
+        {"id": f"s{i}", "type": "transform.assign", "config": {"assign": {"n": {"$expr": "$sum([1..9000].($ * 2))"}}}}
+        for i in range(8)
+    ]
+    run = await runner.run([*steps, call("read", "probe.read", {"number": {"$expr": "n"}})])
+    assert run["status"] == "SUCCEEDED", run["ended"]
+    assert run["steps"][-1]["input_json"]["number"] == 81009000
+
+
+@pytest.mark.parametrize(
+    ("step", "code"),
+    [
+        ({"id": "a", "type": "transform.assign", "config": {"assign": {"x": {"$expr": "1 +"}}}}, "INVALID_EXPRESSION"),
+        (
+            {"id": "a", "type": "transform.assign", "config": {"assign": {"x": {"$expr": "$sum('a')"}}}},
+            "EXPRESSION_FAILED",
+        ),
+        (
+            {"id": "a", "type": "transform.assign", "config": {"assign": {"x": {"$expr": "[1..99999999]"}}}},
+            "EXPRESSION_BUDGET_EXCEEDED",
+        ),
+        ({"id": "a", "type": "transform.assign", "config": {"assign": [1]}}, "INVALID_CONFIG"),
+        ({"id": "a", "type": "transform.assign", "config": {"assign": {"a..b": 1}}}, "INVALID_ASSIGN_PATH"),
+        ({"id": "a", "type": "event.wait", "config": {}}, "UNSUPPORTED_STEP_TYPE"),
+        ({"id": "a", "type": "no.such", "config": {}}, "UNSUPPORTED_STEP_TYPE"),
+        (call("a", "probe.read", {"text": {"$expr": "1 +"}}), "INVALID_EXPRESSION"),
+        (call("a", "probe.read", {"number": True}), "VALIDATION_ERROR"),
+        (call("a", "probe.read", saveAs="a..b"), "INVALID_ASSIGN_PATH"),
+        (call("a", "no.such"), "ACTION_NOT_ON_WORKERS"),
+        (call("a", "probe.write", idempotencyKey={"$expr": "payload.nothing"}), "INVALID_IDEMPOTENCY_KEY"),
+        (call("a", "probe.read", {"text": {"$secret": "NOPE"}}), "SECRET_NOT_FOUND"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_step_that_cannot_be_done_fails_the_run_with_its_path(runner, step, code):
+    """Whatever is wrong with a stored definition ends in a clear error of the step, never in a hanging run."""
+    run = await runner.run([step])
+    assert (run["status"], run["error_json"]["code"], run["error_json"]["nodePath"]) == (
+        "FAILED",
+        code,
+        "root.steps[0]",
+    )
+    assert [(s["status"], s["error_json"]["code"]) for s in run["steps"]] == [("FAILED", code)]
+
+
+async def test_starting_the_same_run_twice_runs_it_once(runner, probe):
+    """A run id is started once, however often a client asks."""
+    run_id = uuid4()
+    first = await runner.run([call("a", "probe.write")], run_id=run_id)
+    await start_run(
+        runner.db,
+        runner.client,
+        runner.registry,
+        tenant=runner.tenant,
+        workflow_id=first["workflow_id"],
+        version=None,
+        payload=None,
+        actor=None,
+        cause="test",
+        run_id=run_id,
+    )
+    assert (await runner.finished(run_id))["status"] == "SUCCEEDED"
+    assert len(probe.calls) == 1
+
+
+async def test_a_canceled_run_says_so(runner, probe):
+    """Cancelling while a step waits for its next attempt ends the run as CANCELED, with its last words written."""
+    probe.failures = [TransientError("reset")] * 9
+    workflow_id = await runner.publish([{**call("a", "probe.fetch"), "retry": {"maxAttempts": 9, "backoffMs": 60000}}])
+    run_id = await runner.start(workflow_id)
+    await runner.until(lambda: bool(probe.calls))
+    await runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).cancel()
+    run = await runner.finished(run_id)
+    assert (run["status"], run["error_json"]["code"]) == ("CANCELED", "CANCELED")
+
+
+async def test_libraries_are_passed_through_the_sandbox(runner):
+    """They are imported once for the process: what a run compiled is found in the process's own cache."""
+    source = f"'{uuid4()}'"
+    before = compile_expression.cache_info().currsize
+    await runner.run([{"id": "a", "type": "transform.assign", "config": {"assign": {"x": {"$expr": source}}}}])
+    hits = compile_expression.cache_info().hits
+    compile_expression(source)
+    assert compile_expression.cache_info().hits == hits + 1
+    assert compile_expression.cache_info().currsize == before + 1

@@ -109,8 +109,8 @@ async def list_steps(request: web.Request, principal: Principal) -> web.StreamRe
 
 def _idempotency_key(request: web.Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not 0 < len(key) <= _LONGEST_KEY:
-        words = f"must have between 1 and {_LONGEST_KEY} characters"
+    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+        words = f"must have between 1 and {_LONGEST_KEY} printable ASCII characters"
         raise ValidationError(f"Idempotency-Key: {words}", errors=[FieldError("Idempotency-Key", "LENGTH", words)])
     return key
 

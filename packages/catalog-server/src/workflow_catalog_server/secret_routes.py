@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from uuid import UUID
 
@@ -46,7 +47,9 @@ async def delete_secret(request: web.Request, principal: Principal) -> web.Strea
     services = request.app[SERVICES]
     name = request.match_info["name"]
     async with services.database.tenant(principal.tenant) as conn:
-        existed = await services.secrets.delete(conn, principal.tenant, WORKFLOW_SCOPE, name)
+        existed = _NAME.fullmatch(name) is not None and await services.secrets.delete(
+            conn, principal.tenant, WORKFLOW_SCOPE, name
+        )
     if not existed:
         raise NotFoundError("There is no secret of this name.")
     return web.Response(status=204)
@@ -70,6 +73,7 @@ async def _listed(conn: Connection, tenant: UUID) -> list[dict[str, object]]:
     ]
 
 
+_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
 _PREFIX: Final = "/api/workflow/secrets"
 
 ROUTES: Final = (

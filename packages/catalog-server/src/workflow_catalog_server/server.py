@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -95,6 +96,8 @@ async def serve(settings: Settings) -> None:
             await _listen(runner, settings)
             for address in runner.addresses:
                 _log.info("serving on http://%s:%s", *address[:2])
+            gc.collect()
+            gc.freeze()  # what lives as long as the process need not be looked through again and again
             await stop.wait()
             _log.info("stopping: requests in flight have %.0f s to finish", DRAIN_SECONDS)
 

@@ -138,7 +138,7 @@ class WorkflowSpecs:
 
 
             async def acme_connected(connection, tenant):
-                if await rmm.active_integration(connection, tenant, "acme") is not None:
+                if await rmm.get_active_integration(connection, tenant, "acme") is not None:
                     return AVAILABLE
                 return Availability(available=False, reason="Connect Acme under Connections.")
 

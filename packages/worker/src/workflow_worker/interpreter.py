@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from workflow_core.language.expressions import MISSING, Budget, compile_expression
     from workflow_core.language.mapping import assign_path, evaluate_mapping, parse_assign_path
     from workflow_core.language.plan import PlannedAction
+    from workflow_core.manifest import canonical_json
     from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, RUN_WORKFLOW, action_task_queue
     from workflow_worker.failures import StepFailure, from_activity_error
 
@@ -39,6 +40,8 @@ _PATIENCE: Final = timedelta(minutes=30)
 #: A yield between two activations of a run that computes a lot.
 _YIELD: Final = 0.001
 
+#: Bytes of one assigned value that the history shows.
+_MAX_SHOWN: Final = 4096
 _FINISH_TIMEOUT: Final = timedelta(seconds=30)
 
 _ROOTS: Final = ("payload", "vars", "local", "meta", "error", "system")
@@ -148,7 +151,9 @@ class RunWorkflow:
                     f"The step cannot be interpreted ({type(error).__name__}): look at its definition.",
                     code="INVALID_CONFIG",
                 )
-                raise _RunFailedError(self._error_object(corrupt, path)) from error
+                failure = self._error_object(corrupt, path)
+                self._record(step, path, self._now(), "FAILED", error=failure)
+                raise _RunFailedError(failure) from error
 
     async def _step(self, step: Mapping[str, Any], path: str) -> None:
         self._sequence += 1
@@ -171,17 +176,18 @@ class RunWorkflow:
         if kind == "control.return":
             raise _Returned
 
-    def _assign(self, step: Mapping[str, Any], _path: str) -> None:
+    def _assign(self, step: Mapping[str, Any], _path: str) -> Any:
         values = {
             target: self._evaluate(value) for target, value in (step.get("config") or {}).get("assign", {}).items()
         }
         for target, value in values.items():
             self._set(target, value)
+        return {target: _shown(value) for target, value in values.items()}
 
     def _set_state(self, step: Mapping[str, Any], _path: str) -> Any:
         state = self._evaluate((step.get("config") or {}).get("state"))
         self._set("meta.state", state)
-        return {"state": state}
+        return {"state": _shown(state)}
 
     def _if(self, step: Mapping[str, Any], path: str) -> Any:
         branch = "then" if self._condition(step.get("condition")) else "else"
@@ -204,9 +210,11 @@ class RunWorkflow:
 
     async def _action(self, step: Mapping[str, Any], path: str, sequence: int) -> None:
         started = self._now()
+        save_as = (step.get("config") or {}).get("saveAs")
         try:
+            if save_as:
+                parse_assign_path(save_as)  # before the effect: what it gives must have a place
             result = await self._call(step, path, sequence)
-            save_as = (step.get("config") or {}).get("saveAs")
             if save_as:
                 self._set(save_as, result.output)
         except WorkflowError as error:
@@ -403,6 +411,12 @@ class RunWorkflow:
             # The end must be written: tried until the database is back.
             retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
         )
+
+
+def _shown(value: Any) -> Any:
+    """A value for the history: what is large is only named, since the trace travels with the next action."""
+    size = len(canonical_json(value))
+    return value if size <= _MAX_SHOWN else f"[{size} bytes]"
 
 
 def _raise_if_canceled(error: BaseException) -> None:

@@ -16,7 +16,7 @@ Handler = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
 PublicHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 #: Where a request keeps its tenant, for the log line.
-TENANT: Final = "tenant"
+TENANT: Final = web.RequestKey("tenant", str)
 
 _UUID_LENGTH: Final = 36
 

@@ -18,9 +18,9 @@ from workflow_catalog_server.bodies import query_choice, query_int, read_body
 from workflow_catalog_server.problems import RequestError
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.run_history import Cursor, RunStatus, has_payload, list_runs, read_run, read_steps
-from workflow_catalog_server.services import SERVICES
-from workflow_core.errors import ConflictError, FieldError, ValidationError
-from workflow_core.execution.runs import run_id_for_request, start_run
+from workflow_catalog_server.services import SERVICES, Services
+from workflow_core.errors import ConflictError, FieldError, TransientError, ValidationError
+from workflow_core.execution.runs import StartedRun, run_id_for_request, start_run
 
 MAX_PAYLOAD: Final = 256 * 1024
 _LONGEST_KEY: Final = 255
@@ -44,16 +44,12 @@ async def start(request: web.Request, principal: Principal) -> web.StreamRespons
         raise RequestError(413, "PAYLOAD_TOO_LARGE", f"A run's payload has at most {MAX_PAYLOAD // 1024} KiB.")
     key = _idempotency_key(request)
     run_id = uuid4() if key is None else run_id_for_request(principal.tenant, body.workflowId, key)
-    started = await start_run(
-        services.database,
-        services.temporal,
-        services.registry,
-        tenant=principal.tenant,
+    started = await _start(
+        services,
+        principal,
         workflow_id=body.workflowId,
         version=body.workflowVersion,
         payload=body.payload,
-        actor=principal.user,
-        cause="api",
         run_id=run_id,
     )
     if not started.created:
@@ -105,6 +101,32 @@ async def list_steps(request: web.Request, principal: Principal) -> web.StreamRe
     run_id = path_uuid(request, "id")
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         return json_answer({"steps": await read_steps(conn, principal.tenant, run_id)})
+
+
+async def _start(
+    services: Services, principal: Principal, *, workflow_id: UUID, version: int | None, payload: Any, run_id: UUID
+) -> StartedRun:
+    try:
+        return await start_run(
+            services.database,
+            services.temporal,
+            services.registry,
+            tenant=principal.tenant,
+            workflow_id=workflow_id,
+            version=version,
+            payload=payload,
+            actor=principal.user,
+            cause="api",
+            run_id=run_id,
+        )
+    except RuntimeError as error:
+        # What a lazy client raises when its first connection fails; afterwards such failures are RPC errors.
+        if not str(error).startswith("Failed client connect"):
+            raise
+        raise TransientError(
+            "Temporal cannot be reached. The run is recorded: start it again with the same Idempotency-Key.",
+            code="TEMPORAL_UNAVAILABLE",
+        ) from error
 
 
 def _idempotency_key(request: web.Request) -> str | None:

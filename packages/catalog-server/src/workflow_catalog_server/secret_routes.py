@@ -46,10 +46,10 @@ async def delete_secret(request: web.Request, principal: Principal) -> web.Strea
     """Forgets a secret."""
     services = request.app[SERVICES]
     name = request.match_info["name"]
-    async with services.database.tenant(principal.tenant) as conn:
-        existed = _NAME.fullmatch(name) is not None and await services.secrets.delete(
-            conn, principal.tenant, WORKFLOW_SCOPE, name
-        )
+    existed = False
+    if _NAME.fullmatch(name):
+        async with services.database.tenant(principal.tenant) as conn:
+            existed = await services.secrets.delete(conn, principal.tenant, WORKFLOW_SCOPE, name)
     if not existed:
         raise NotFoundError("There is no secret of this name.")
     return web.Response(status=204)

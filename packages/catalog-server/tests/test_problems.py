@@ -1,0 +1,202 @@
+"""Bad input: always a problem document with a stable code and the paths, never a 500, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from workflow_catalog_server.problems import problem
+
+DEFINITIONS = "/api/workflow-definitions"
+RUNS = "/api/workflow-runs"
+SECRETS = "/api/workflow/secrets"
+UNKNOWN = "99999999-9999-4999-8999-999999999999"
+JSON = {"Content-Type": "application/json"}
+
+BAD_BODIES = {
+    "no body": (b"", JSON, 400, "MALFORMED_JSON", []),
+    "half a body": (b'{"definition": {', JSON, 400, "MALFORMED_JSON", []),
+    "not UTF-8": (b'{"definition": "\xff"}', JSON, 400, "MALFORMED_JSON", []),
+    "NaN": (b'{"definition": NaN}', JSON, 400, "MALFORMED_JSON", []),
+    "lone surrogate": (b'{"definition": "\\ud800"}', JSON, 400, "MALFORMED_JSON", []),
+    "too deep": (b'{"definition":' + b"[" * 400 + b"]" * 400 + b"}", JSON, 400, "JSON_TOO_DEEP", []),
+    "a form": (b"definition=1", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "UNSUPPORTED_MEDIA_TYPE", []),
+    "no content type": (b"{}", {"Content-Type": ""}, 415, "UNSUPPORTED_MEDIA_TYPE", []),
+    "too large": (b'{"a":"' + b"x" * (4 * 1024 * 1024) + b'"}', JSON, 413, "BODY_TOO_LARGE", []),
+    "an array": (b"[]", JSON, 422, "VALIDATION_ERROR", [("", "TYPE")]),
+    "null": (b"null", JSON, 422, "VALIDATION_ERROR", [("", "TYPE")]),
+    "nothing in it": (b"{}", JSON, 422, "VALIDATION_ERROR", [("definition", "REQUIRED")]),
+    "everything wrong at once": (
+        b'{"definition": 3, "key": "Bad Key", "colour": "red"}',
+        JSON,
+        422,
+        "VALIDATION_ERROR",
+        [("colour", "UNKNOWN_FIELD"), ("definition", "TYPE"), ("key", "FORMAT")],
+    ),
+    "no name and steps": (
+        b'{"definition": {"description": 4}}',
+        JSON,
+        422,
+        "INVALID_WORKFLOW_DEFINITION",
+        [("definition.description", "TYPE"), ("definition.name", "REQUIRED"), ("definition.steps", "REQUIRED")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "headers", "status", "code", "errors"), BAD_BODIES.values(), ids=BAD_BODIES)
+async def test_bad_body(server, assert_problem, body, headers, status, code, errors):
+    """Each gets its own code and the paths of all that is wrong; nothing is stored."""
+    response = await server.a("POST", DEFINITIONS, data=body, headers=headers)
+    document = await assert_problem(response, status, code)
+    found = sorted((error["path"], error["code"]) for error in document.get("errors", []))
+    assert found == errors
+    assert await (await server.a("GET", DEFINITIONS)).json() == []
+
+
+BAD_ADDRESSES = [
+    ("GET", f"{DEFINITIONS}/{UNKNOWN}/draft", None),
+    ("GET", f"{DEFINITIONS}/nonsense/draft", None),
+    ("GET", f"{DEFINITIONS}/{{{UNKNOWN}}}/draft", None),
+    ("GET", f"{DEFINITIONS}/{UNKNOWN}/versions", None),
+    ("GET", f"{DEFINITIONS}/{UNKNOWN}/0", None),
+    ("GET", f"{DEFINITIONS}/{UNKNOWN}/99999999999999999999", None),
+    ("GET", f"{DEFINITIONS}/{UNKNOWN}/-1", None),
+    ("GET", f"{DEFINITIONS}/%00/draft", None),
+    ("PUT", f"{DEFINITIONS}/{UNKNOWN}/draft", {"definition": {"name": "x", "steps": []}}),
+    ("POST", f"{DEFINITIONS}/{UNKNOWN}/draft/publish", {}),
+    ("GET", f"{RUNS}/{UNKNOWN}", None),
+    ("GET", f"{RUNS}/{UNKNOWN}/steps", None),
+    ("GET", f"{RUNS}/nonsense", None),
+    ("POST", RUNS, {"workflowId": UNKNOWN}),
+    ("DELETE", f"{SECRETS}/UNKNOWN", None),
+    ("DELETE", f"{SECRETS}/%00%FF", None),
+    ("GET", "/api/workflow/registry/actions/tickets.create/99", None),
+    ("GET", "/api/workflow/registry/actions/tickets.create/one", None),
+    ("GET", "/api/workflow/registry/actions/%00/1", None),
+    ("GET", "/api/workflow/registry/icons/unknown.svg", None),
+    ("GET", "/api/workflow/registry/icons/..%2F..%2Fetc.svg", None),
+    ("GET", "/nowhere", None),
+    ("GET", "/api/workflow-definitions/", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), BAD_ADDRESSES)
+async def test_unknown_address(server, assert_problem, method, path, body):
+    """Whatever does not exist is 404, well-formed or not."""
+    await assert_problem(await server.a(method, path, json=body), 404, "NOT_FOUND")
+
+
+BAD_VALUES = [
+    ("GET", f"{RUNS}?limit=abc", None, ["limit"]),
+    ("GET", f"{RUNS}?limit=0", None, ["limit"]),
+    ("GET", f"{RUNS}?limit=100000", None, ["limit"]),
+    ("GET", f"{RUNS}?status=DONE", None, ["status"]),
+    ("GET", f"{RUNS}?cursor=xyz", None, ["cursor"]),
+    ("GET", f"{RUNS}?cursor=MjAyNi0wMS0wMSB4", None, ["cursor"]),
+    ("GET", f"{RUNS}?workflowId=1", None, ["workflowId"]),
+    ("GET", "/api/workflow/registry/designer-catalog?include=everything", None, ["include"]),
+    ("POST", RUNS, {}, ["workflowId"]),
+    ("POST", RUNS, {"workflowId": 1, "payload": [], "x": 1}, ["payload", "workflowId", "x"]),
+    ("POST", RUNS, {"workflowId": UNKNOWN, "workflowVersion": 2**40}, ["workflowVersion"]),
+    ("POST", RUNS, {"workflowId": UNKNOWN, "workflowVersion": True}, ["workflowVersion"]),
+    ("PUT", f"{SECRETS}/NAME", {"value": 1}, ["value"]),
+    ("POST", f"{DEFINITIONS}/validate", {"definition": {}, "allowUnavailable": "yes"}, ["allowUnavailable"]),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "paths"), BAD_VALUES)
+async def test_bad_value(server, assert_problem, method, path, body, paths):
+    """Every wrong value is named by its path."""
+    document = await assert_problem(await server.a(method, path, json=body), 422, "VALIDATION_ERROR")
+    assert sorted(error["path"] for error in document["errors"]) == paths
+
+
+async def test_wrong_method_says_which_are_right(server, assert_problem):
+    """The Allow header survives."""
+    response = await server.a("PATCH", DEFINITIONS)
+    await assert_problem(response, 405, "METHOD_NOT_ALLOWED")
+    assert set(response.headers["Allow"].split(",")) == {"GET", "HEAD", "POST"}
+
+
+async def test_another_tenants_ids_are_unknown(server, assert_problem, definition, db, worker):
+    """B cannot tell A's records from none, and cannot change them."""
+    created = await (await server.a("POST", DEFINITIONS, json={"definition": definition})).json()
+    path = f"{DEFINITIONS}/{created['workflowId']}"
+    for method, address, body in (
+        ("GET", f"{path}/draft", None),
+        ("GET", f"{path}/1", None),
+        ("GET", f"{path}/versions", None),
+        ("PUT", f"{path}/draft", {"definition": {"name": "mine", "steps": []}}),
+        ("POST", f"{path}/draft/publish", {}),
+        ("POST", RUNS, {"workflowId": created["workflowId"]}),
+    ):
+        await assert_problem(await server.b(method, address, json=body), 404, "NOT_FOUND")
+    assert await (await server.b("GET", DEFINITIONS)).json() == []
+    draft = await (await server.a("GET", f"{path}/draft")).json()
+    assert draft["definition"]["name"] == "Open a ticket"
+    assert await (await server.a("GET", f"{path}/versions")).json() == []
+
+
+async def test_unexpected_error_gives_an_id_only(serve, assert_problem, caplog):
+    """The log has the trace under the id that the client got."""
+
+    class Broken:
+        def modules(self, *_arguments, **_options):
+            raise RuntimeError("password=hunter2")
+
+    async with serve(catalog=Broken()) as server:
+        response = await server.a("GET", "/api/workflow/registry/designer-catalog")
+        document = await assert_problem(response, 500, "INTERNAL_ERROR")
+    assert "hunter2" not in json.dumps(document)
+    assert document["incident"] in caplog.text
+    assert "hunter2" in caplog.text
+
+
+@pytest.mark.parametrize("error", [asyncpg.CannotConnectNowError("x"), asyncpg.InterfaceError("x"), TimeoutError()])
+async def test_database_that_is_gone(serve, assert_problem, error):
+    """It is not the client's fault, and passes."""
+
+    class Gone:
+        def modules(self, *_arguments, **_options):
+            raise error
+
+    async with serve(catalog=Gone()) as server:
+        response = await server.a("GET", "/api/workflow/registry/designer-catalog")
+        await assert_problem(response, 503, "DATABASE_UNAVAILABLE")
+        assert response.headers["Retry-After"]
+
+
+async def test_requests_are_logged_without_what_they_carry(serve):
+    """Pattern, status and tenant; no query, no token."""
+    from aiohttp import web
+    from aiohttp.test_utils import TestClient, TestServer
+
+    from workflow_catalog_server.app import create_app
+    from workflow_catalog_server.request_log import RequestLog
+
+    lines = []
+    async with serve() as server:
+        log = RequestLog(lines.append)
+        test_server = TestServer(create_app(server.services))
+        await test_server.start_server(access_log_class=log.logger_class())
+        try:
+            path = f"{test_server.make_url(f'{RUNS}/{uuid4()}')}?secret=hunter2"
+            async with server.client.session.get(path, headers={"Authorization": f"Bearer {server.a.token}"}):
+                pass
+        finally:
+            await test_server.close()
+            log.flush()
+    assert web
+    assert TestClient
+    (line,) = lines
+    assert f"GET {RUNS}/{{id}} 404 " in line
+    assert line.endswith(f"tenant={server.tenants.a}\n")
+    assert "hunter2" not in line
+
+
+async def test_problem_keeps_its_headers():
+    """What a caller must read beside the document is sent."""
+    assert problem(429, "SLOW_DOWN", "Wait.", headers={"Retry-After": "3"}).headers["Retry-After"] == "3"

@@ -34,6 +34,7 @@ from workflow_core.schema import AtLeastOne
 from workflow_core.secrets import KeyEncryptionKey, TenantSecrets
 from workflow_core.storage.database import Connection, Database
 from workflow_core.storage.migrations import CORE_SOURCE, MigrationSource
+from workflow_core.temporal import data_converter
 from workflow_core.testing.postgres import Tenants
 
 KEY = b"k" * 32
@@ -171,7 +172,7 @@ class Caller:
     token: str | None
 
     async def __call__(self, method: str, path: str, **options: Any) -> ClientResponse:
-        headers = dict(options.pop("headers", {}))
+        headers = {"Accept-Encoding": "identity", **options.pop("headers", {})}
         if self.token is not None:
             headers.setdefault("Authorization", f"Bearer {self.token}")
         return await self.client.request(method, path, headers=headers, **options)
@@ -179,6 +180,12 @@ class Caller:
     def with_token(self, token: str | None) -> Caller:
         """The same with another token."""
         return attrs.evolve(self, token=token)
+
+    @asynccontextmanager
+    async def at(self, client: TestClient[Any, Any]) -> AsyncIterator[Caller]:
+        """The same, speaking to another server, which is stopped afterwards."""
+        async with client:
+            yield attrs.evolve(self, client=client)
 
 
 @attrs.frozen
@@ -241,7 +248,7 @@ def migration_sources() -> tuple[MigrationSource, ...]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def no_temporal() -> Client:
     """A client of a Temporal server that does not answer."""
-    return await Client.connect("127.0.0.1:1", lazy=True)
+    return await Client.connect("127.0.0.1:1", data_converter=data_converter, lazy=True)
 
 
 @pytest.fixture
@@ -251,9 +258,7 @@ def registry() -> Registry:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def server(
-    db: Database, no_temporal: Client, registry: Registry, tenants: Tenants
-) -> AsyncIterator[Running]:
+async def server(db: Database, no_temporal: Client, registry: Registry, tenants: Tenants) -> AsyncIterator[Running]:
     """The server, while Temporal is down."""
     async with serving(make_services(db, no_temporal, registry), tenants) as running:
         yield running
@@ -329,7 +334,6 @@ async def assert_problem(response: ClientResponse, status: int, code: str) -> di
     assert document["detail"]
     assert "Traceback" not in str(document)
     return document
-
 
 
 # ── What tests call ──────────────────────────────────────────────────────────────────────────────────────────────

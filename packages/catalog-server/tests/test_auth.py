@@ -26,9 +26,7 @@ ED = ed25519.Ed25519PrivateKey.generate()
 
 
 def public_pem(key):
-    return key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def encode(part):
@@ -36,9 +34,7 @@ def encode(part):
 
 
 def unsigned(header, claims, signature=b""):
-    return ".".join(
-        [encode(json.dumps(header).encode()), encode(json.dumps(claims).encode()), encode(signature)]
-    )
+    return ".".join([encode(json.dumps(header).encode()), encode(json.dumps(claims).encode()), encode(signature)])
 
 
 CLAIMS = {"tenant": str(TENANT), "sub": str(TENANT), "permissions": ["workflow:read"], "exp": 4_000_000_000}
@@ -135,9 +131,7 @@ def test_public_key_is_no_secret():
     [
         b"short",
         b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
-        ED.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
+        ED.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
         public_pem(rsa.generate_private_key(public_exponent=65537, key_size=1024)),
         public_pem(ec.generate_private_key(ec.SECP256K1())),
     ],

@@ -77,9 +77,7 @@ async def _sees_acme(server):
     return (await server.services.availability.get(server.tenants.a)).answers["acme"].available
 
 
-@pytest.mark.parametrize(
-    "known", ['W/{tag}', '"other", {tag}', "*", '{tag_gzip}', 'W/"x",W/{tag_gzip}'], ids=repr
-)
+@pytest.mark.parametrize("known", ["W/{tag}", '"other", {tag}', "*", "{tag_gzip}", 'W/"x",W/{tag_gzip}'], ids=repr)
 async def test_if_none_match(server, known):
     """Weak, listed and encoded tags are recognised."""
     tag = (await server.a("GET", CATALOG)).headers["ETag"]
@@ -152,9 +150,7 @@ async def test_icon_is_served_harmlessly(server):
     assert response.status == 200
     assert response.headers["Content-Type"] == "image/svg+xml; charset=utf-8"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert (
-        response.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-    )
+    assert response.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     again = await server.client.get(
         "/api/workflow/registry/icons/acme.svg", headers={"If-None-Match": response.headers["ETag"]}
     )

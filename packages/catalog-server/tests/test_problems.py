@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
+from workflow_catalog_server.app import create_app
 from workflow_catalog_server.problems import problem
+from workflow_catalog_server.request_log import Note, RequestLog
 
 DEFINITIONS = "/api/workflow-definitions"
 RUNS = "/api/workflow-runs"
@@ -49,7 +53,7 @@ BAD_BODIES = {
 @pytest.mark.parametrize(("body", "headers", "status", "code", "errors"), BAD_BODIES.values(), ids=BAD_BODIES)
 async def test_bad_body(server, assert_problem, body, headers, status, code, errors):
     """Each gets its own code and the paths of all that is wrong; nothing is stored."""
-    response = await server.a("POST", DEFINITIONS, data=body, headers=headers)
+    response = await server.a("POST", DEFINITIONS, data=io.BytesIO(body), headers=headers)
     document = await assert_problem(response, status, code)
     found = sorted((error["path"], error["code"]) for error in document.get("errors", []))
     assert found == errors
@@ -169,32 +173,32 @@ async def test_database_that_is_gone(serve, assert_problem, error):
         assert response.headers["Retry-After"]
 
 
-async def test_requests_are_logged_without_what_they_carry(serve):
+async def test_requests_are_logged_without_what_they_carry(server):
     """Pattern, status and tenant; no query, no token."""
-    from aiohttp import web
-    from aiohttp.test_utils import TestClient, TestServer
-
-    from workflow_catalog_server.app import create_app
-    from workflow_catalog_server.request_log import RequestLog
-
     lines = []
-    async with serve() as server:
-        log = RequestLog(lines.append)
-        test_server = TestServer(create_app(server.services))
-        await test_server.start_server(access_log_class=log.logger_class())
-        try:
-            path = f"{test_server.make_url(f'{RUNS}/{uuid4()}')}?secret=hunter2"
-            async with server.client.session.get(path, headers={"Authorization": f"Bearer {server.a.token}"}):
-                pass
-        finally:
-            await test_server.close()
-            log.flush()
-    assert web
-    assert TestClient
-    (line,) = lines
-    assert f"GET {RUNS}/{{id}} 404 " in line
-    assert line.endswith(f"tenant={server.tenants.a}\n")
-    assert "hunter2" not in line
+    log = RequestLog(lines.append)
+    logging_server = TestServer(create_app(server.services))
+    await logging_server.start_server(access_log_class=log.logger_class())
+    async with server.a.at(TestClient(logging_server)) as caller:
+        await caller("GET", f"{RUNS}/{uuid4()}?secret=hunter2")
+        await caller("GET", "/nowhere/hunter2")
+    log.flush()
+    first, second = "".join(lines).splitlines()
+    assert f" INFO request: GET {RUNS}/{{id}} 404 " in first
+    assert first.endswith(f"tenant={server.tenants.a}")
+    assert " INFO request: GET (no route) 404 " in second
+    assert "hunter2" not in first + second
+
+
+async def test_log_survives_its_reader():
+    """When nobody reads the log any more, requests go on."""
+
+    def closed(_text):
+        raise BrokenPipeError
+
+    log = RequestLog(closed)
+    log.note(Note(0.0, "GET", None, 200, 0.1, "-"))
+    log.flush()
 
 
 async def test_problem_keeps_its_headers():

@@ -9,7 +9,7 @@ from uuid import UUID
 import attrs
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_core.errors import FieldError, ValidationError
@@ -658,6 +658,7 @@ _order = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)  # how fast is no question here
 @given(value=_order, mapped=st.booleans())
 def test_conversion_is_stable(value: dict[str, Any], mapped: bool) -> None:
     """What conversion gave converts to itself, strictly; and conversion never fails but with a ValidationError."""

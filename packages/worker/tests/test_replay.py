@@ -7,6 +7,7 @@ Record anew, after a change that is meant to break compatibility, with
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -48,14 +49,19 @@ SCENARIOS = {
 }
 
 
-@pytest.mark.skipif("RECORD_HISTORIES" not in os.environ, reason="records only when RECORD_HISTORIES is set")
-@pytest.mark.parametrize("name", SCENARIOS)
-async def test_record(runner, probe, name):
-    """Writes one history."""
-    steps, probe.failures = SCENARIOS[name]
-    run = await runner.run(steps, {"name": "Ada"})
-    handle = runner.client.get_workflow_handle(run_workflow_id(str(run["run_id"]), 1))
-    (HISTORIES / f"{name}.json").write_text((await handle.fetch_history()).to_json() + "\n")
+if "RECORD_HISTORIES" in os.environ:
+
+    @pytest.mark.parametrize("name", SCENARIOS)
+    async def test_record(runner, probe, name):
+        """Writes one history."""
+        steps, probe.failures = SCENARIOS[name]
+        run = await runner.run(steps, {"name": "Ada"})
+        handle = runner.client.get_workflow_handle(run_workflow_id(str(run["run_id"]), 1))
+        text = (await handle.fetch_history()).to_json()
+        # What says where it was recorded is nobody's business, and of no use to a replay.
+        text = re.sub(r'"stackTrace": *"(?:[^"\\]|\\.)*"', '"stackTrace": ""', text)
+        text = re.sub(r'"identity": *"(?:[^"\\]|\\.)*"', '"identity": "recorder"', text)
+        (HISTORIES / f"{name}.json").write_text(text + "\n")
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -21,7 +21,7 @@ from workflow_catalog_server.routing import TENANT
 _DELAY: Final = 0.2
 
 
-class _Note(NamedTuple):
+class Note(NamedTuple):
     """A request that has been answered."""
 
     at: float
@@ -41,10 +41,10 @@ class RequestLog:
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
-        self._notes: list[_Note] = []
+        self._notes: list[Note] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def note(self, note: _Note) -> None:
+    def note(self, note: Note) -> None:
         """Has a line written soon."""
         self._notes.append(note)
         if self._timer is None:
@@ -71,12 +71,12 @@ class RequestLog:
                 match = getattr(request, "match_info", None)
                 resource = match.route.resource if match is not None else None
                 tenant = request.get(TENANT, "-")
-                log.note(_Note(time.time(), request.method, resource, response.status, time_taken, tenant))
+                log.note(Note(time.time(), request.method, resource, response.status, time_taken, tenant))
 
         return RequestLogger
 
 
-def _lines(notes: list[_Note]) -> Iterator[str]:
+def _lines(notes: list[Note]) -> Iterator[str]:
     second, stamp = -1, ""
     for note in notes:
         if int(note.at) != second:

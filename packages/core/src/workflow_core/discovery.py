@@ -27,7 +27,8 @@ from workflow_core.actions import Action, Effect
 from workflow_core.availability import AvailabilityResolver
 from workflow_core.connections import Connection
 from workflow_core.errors import DiscoveryError
-from workflow_core.hookspecs import ENTRY_POINT_GROUP, PROJECT, WorkflowSpecs
+from workflow_core.hookspecs import PROJECT, WorkflowSpecs
+from workflow_core.installed import Installed, find_installed, identify
 from workflow_core.manifest import Manifest, build_manifest
 from workflow_core.modules import Module
 from workflow_core.schema import check_supported
@@ -183,48 +184,6 @@ class _PhaseError(Exception):
         self.cause = cause
 
 
-@attrs.define
-class _Installed:
-    """The installed distributions that have entry points of our group, and those that cannot be read."""
-
-    points: dict[str, list[importlib.metadata.EntryPoint]] = attrs.Factory(lambda: defaultdict(list))
-    failures: dict[str, Failure] = attrs.Factory(dict)
-
-    @classmethod
-    def find(cls) -> _Installed:
-        """Of several distributions with one name, the first on ``sys.path`` is the one that imports give."""
-        found = cls()
-        for distribution in importlib.metadata.distributions():
-            name, version = _identity(distribution)
-            if name in found.points or name in found.failures:
-                continue
-            try:
-                points = distribution.entry_points.select(group=ENTRY_POINT_GROUP)
-            except Exception as error:  # noqa: BLE001 - guards a foreign file: it must not hide all others
-                if _mentions_our_group(distribution):
-                    cause = f"its entry_points.txt cannot be read: {_describe(error)}"
-                    found.failures[name] = Failure(name, version, Phase.LOAD, cause)
-            else:
-                if points:
-                    found.points[name] += points
-        return found
-
-
-def _mentions_our_group(distribution: importlib.metadata.Distribution) -> bool:
-    try:
-        return ENTRY_POINT_GROUP in (distribution.read_text("entry_points.txt") or "")
-    except Exception:  # noqa: BLE001 - guards a foreign file
-        return False
-
-
-def _identity(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
-    """Normalised name and version; a distribution without metadata has neither."""
-    try:
-        return canonicalize_name(distribution.name), distribution.version or ""
-    except Exception:  # noqa: BLE001 - guards a foreign file
-        return "(a distribution without a name)", ""
-
-
 def discover(
     *,
     required: Iterable[str] = DEFAULT_REQUIRED,
@@ -242,11 +201,14 @@ def discover(
         The registry of what is healthy, and the report. Broken distributions never raise here; the host decides.
     """
     required = {canonicalize_name(name) for name in required}
-    installed = _Installed.find() if entry_points is None else _Installed()
+    given: dict[str, list[importlib.metadata.EntryPoint]] = defaultdict(list)
     for point in entry_points or ():
-        installed.points[_distribution(point)[0]].append(point)
+        given[_distribution(point)[0]].append(point)
+    installed = find_installed() if entry_points is None else Installed(given, {})
 
-    failures = installed.failures
+    failures = {
+        name: Failure(name, broken.version, Phase.LOAD, broken.cause) for name, broken in installed.unreadable.items()
+    }
     blocked: list[Blocked] = []
     contributions: list[_Contribution] = []
     for name in sorted(installed.points):
@@ -323,7 +285,7 @@ def _distribution(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
     """Normalised name and version of an entry point's distribution."""
     if point.dist is None:
         raise ValueError(f"the entry point {point.name} = {point.value} belongs to no distribution")
-    return _identity(point.dist)
+    return identify(point.dist)
 
 
 def _pending_words(files: Sequence[str]) -> str:

@@ -23,7 +23,6 @@ from workflow_core.connections import Connection
 from workflow_core.modules import Module
 
 PROJECT = "workflow"
-ENTRY_POINT_GROUP = "workflow.modules"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

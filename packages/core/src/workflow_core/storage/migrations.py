@@ -14,7 +14,6 @@ unprotected is rolled back: see :mod:`workflow_core.storage.tenancy`.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import importlib.util
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,11 +26,11 @@ import attrs
 from packaging.utils import canonicalize_name
 
 from workflow_core.errors import MigrationError
+from workflow_core.installed import find_installed
 from workflow_core.storage._connecting import CONNECTING_ERRORS, unreachable
 from workflow_core.storage.database import Connection, Database, our_tables
 from workflow_core.storage.tenancy import DISPATCH_ROLE, find_violations
 
-ENTRY_POINT_GROUP: Final = "workflow.modules"
 CORE_DISTRIBUTION: Final = "workflow-modules-core"
 APP_ROLE: Final = "workflow_app"
 
@@ -97,9 +96,9 @@ class Migration:
 def installed_sources() -> list[MigrationSource]:
     """Core, and every distribution with an entry point in the group ``workflow.modules``; nothing is imported."""
     found = {
-        MigrationSource(entry_point.dist.name, entry_point.module.partition(".")[0])
-        for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
-        if entry_point.dist is not None
+        MigrationSource(name, point.module.partition(".")[0])
+        for name, points in find_installed().points.items()
+        for point in points
     }
     return [CORE_SOURCE, *sorted(found - {CORE_SOURCE}, key=attrs.astuple)]
 

@@ -20,7 +20,7 @@ from textwrap import dedent
 import attrs
 import pytest
 
-from workflow_core.hookspecs import ENTRY_POINT_GROUP
+from workflow_core.installed import ENTRY_POINT_GROUP
 
 
 @attrs.define

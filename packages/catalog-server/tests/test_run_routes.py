@@ -1,0 +1,134 @@
+"""Runs over HTTP: started once, listed in pages, and clear about a Temporal that is down."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from workflow_core.temporal import run_workflow_id
+
+DEFINITIONS = "/api/workflow-definitions"
+RUNS = "/api/workflow-runs"
+
+
+@pytest.fixture
+async def workflow_id(server, definition, worker):
+    """A workflow with one published version."""
+    created = await (await server.a("POST", DEFINITIONS, json={"definition": definition})).json()
+    response = await server.a("POST", f"{DEFINITIONS}/{created['workflowId']}/draft/publish", json={})
+    assert response.status == 200
+    return created["workflowId"]
+
+
+@pytest.fixture
+async def with_temporal(serve, temporal_client):
+    """A server whose Temporal answers."""
+    async with serve(temporal=temporal_client) as server:
+        yield server
+
+
+async def test_run_starts(with_temporal, workflow_id, temporal_client):
+    """The answer says where to look, and Temporal has the run."""
+    body = {"workflowId": workflow_id, "payload": {"title": "Disk full"}}
+    response = await with_temporal.a("POST", RUNS, json=body)
+    assert response.status == 202
+    started = await response.json()
+    assert (started["status"], started["workflowVersion"]) == ("RUNNING", 1)
+    run = await (await with_temporal.a("GET", response.headers["Location"])).json()
+    assert (run["runId"], run["payload"], run["cause"]) == (started["runId"], {"title": "Disk full"}, "api")
+    assert run["actorId"] == "11111111-1111-4111-8111-111111111111"
+    handle = temporal_client.get_workflow_handle(run_workflow_id(started["runId"], 1))
+    assert (await handle.describe()).id == run_workflow_id(started["runId"], 1)
+    steps = await (await with_temporal.a("GET", f"{RUNS}/{started['runId']}/steps")).json()
+    assert steps == {"steps": []}
+    assert (await with_temporal.b("GET", f"{RUNS}/{started['runId']}")).status == 404
+
+
+async def test_same_key_starts_once(with_temporal, workflow_id, assert_problem):
+    """A retried request gets the run of the first; another payload or version under the key is refused."""
+    headers = {"Idempotency-Key": "alert-17"}
+    body = {"workflowId": workflow_id, "payload": {"n": 1, "big": 1e19, "zero": -0.0}}
+    answers = [await (await with_temporal.a("POST", RUNS, json=body, headers=headers)).json() for _ in range(2)]
+    assert answers[0] == answers[1]
+    for other in ({"payload": {"n": 2}}, {"payload": {"n": True, "big": 1e19, "zero": 0}}):
+        response = await with_temporal.a("POST", RUNS, json={**body, **other}, headers=headers)
+        await assert_problem(response, 409, "IDEMPOTENCY_KEY_REUSED")
+    assert len((await (await with_temporal.a("GET", RUNS)).json())["runs"]) == 1
+
+
+async def test_temporal_down(server, workflow_id, assert_problem, with_temporal):
+    """The run is recorded, and the same key starts it once Temporal is back."""
+    headers = {"Idempotency-Key": "alert-18"}
+    response = await server.a("POST", RUNS, json={"workflowId": workflow_id}, headers=headers)
+    await assert_problem(response, 503, "TEMPORAL_UNAVAILABLE")
+    assert response.headers["Retry-After"]
+    (recorded,) = (await (await server.a("GET", RUNS)).json())["runs"]
+    assert recorded["startedAt"] is None
+    again = await with_temporal.a("POST", RUNS, json={"workflowId": workflow_id}, headers=headers)
+    assert (again.status, (await again.json())["runId"]) == (202, recorded["runId"])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"payload": {"x": "y" * (256 * 1024)}}, 413, "PAYLOAD_TOO_LARGE"),
+        ({"workflowVersion": 9}, 404, "NOT_FOUND"),
+    ],
+)
+async def test_run_that_cannot_start(server, workflow_id, assert_problem, body, status, code):
+    """Nothing is recorded of it."""
+    response = await server.a("POST", RUNS, json={"workflowId": workflow_id, **body})
+    await assert_problem(response, status, code)
+    assert (await (await server.a("GET", RUNS)).json())["runs"] == []
+
+
+async def test_workflow_that_cannot_run(server, definition, db, assert_problem, workflow_id):
+    """Without a published version, or paused, it does not start."""
+    draft = await (await server.a("POST", DEFINITIONS, json={"definition": definition})).json()
+    response = await server.a("POST", RUNS, json={"workflowId": draft["workflowId"]})
+    await assert_problem(response, 409, "NOT_PUBLISHED")
+    async with db.tenant(server.tenants.a) as conn:
+        await conn.execute("UPDATE workflow_definitions SET is_paused = true")
+    response = await server.a("POST", RUNS, json={"workflowId": workflow_id})
+    await assert_problem(response, 409, "WORKFLOW_PAUSED")
+
+
+@pytest.mark.parametrize("key", ["", "x" * 300, "käse"])
+async def test_unfit_key(server, assert_problem, key):
+    """A key is short printable ASCII."""
+    body = {"workflowId": "99999999-9999-4999-8999-999999999999"}
+    response = await server.a("POST", RUNS, json=body, headers={"Idempotency-Key": key})
+    document = await assert_problem(response, 422, "VALIDATION_ERROR")
+    assert document["errors"][0]["path"] == "Idempotency-Key"
+
+
+async def test_runs_come_in_pages(server, db):
+    """Newest first; each page goes on where the last one ended, also among runs of one moment."""
+    workflow = "99999999-9999-4999-8999-999999999999"
+    async with db.tenant(server.tenants.a) as conn:
+        for number in range(7):
+            await conn.execute(
+                "INSERT INTO workflow_runs (tenant, run_id, workflow_id, workflow_version, status, cause, plan, "
+                "plan_sha256, created_at) VALUES ($1, $2, $3, 1, $4, 'api', '{}', '', "
+                "'2026-08-01T00:00:00Z'::timestamptz + make_interval(mins => $5))",
+                server.tenants.a,
+                UUID(int=number),
+                UUID(workflow),
+                "FAILED" if number % 2 else "SUCCEEDED",
+                number // 3,
+            )
+    seen, cursor = [], None
+    while True:
+        query = f"?limit=2&cursor={cursor}" if cursor else "?limit=2"
+        page = await (await server.a("GET", f"{RUNS}{query}")).json()
+        seen += [run["runId"] for run in page["runs"]]
+        cursor = page["nextCursor"]
+        if cursor is None:
+            break
+    assert seen == [str(UUID(int=number)) for number in (6, 3, 4, 5, 0, 1, 2)]
+    failed = await (await server.a("GET", f"{RUNS}?status=FAILED&workflowId={workflow}")).json()
+    assert [run["runId"] for run in failed["runs"]] == [str(UUID(int=number)) for number in (3, 5, 1)]
+    none = await (await server.a("GET", f"{RUNS}?workflowId={UUID(int=1)}")).json()
+    assert none == {"runs": [], "nextCursor": None}
+    assert (await (await server.b("GET", RUNS)).json())["runs"] == []

@@ -167,7 +167,7 @@ async def test_module_that_the_tenant_lacks(server, definition, worker, connect_
     ],
     ids=["none", "a dead one", "without it", "with another contract", "one of two has it"],
 )
-async def test_workers_have_to_run_it(server, definition, register_worker, assert_problem, workers, words):
+async def test_workers_have_to_run_it(server, definition, register_worker, assert_problem, *, workers, words):
     """Only what a live worker runs in the same contract is published; the difference is named."""
     for number, worker in enumerate(workers):
         await register_worker(identity=f"worker-{number}", **worker)
@@ -206,7 +206,7 @@ async def test_anything_can_be_validated(server, definition):
         ("DELETE", "/api/workflow/secrets/X", "workflow:admin"),
     ],
 )
-async def test_permissions(server, make_token, assert_problem, method, path, permission):
+async def test_permissions(server, make_token, assert_problem, *, method, path, permission):
     """Each route needs its own, before it looks at anything else."""
     from workflow_catalog_server.auth import Permission
 

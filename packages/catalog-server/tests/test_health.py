@@ -75,7 +75,7 @@ async def test_workers_that_differ(serve, temporal_client, register_worker):
     ],
     ids=["optional failed", "optional blocked", "required failed"],
 )
-async def test_discovery_decides(serve, temporal_client, worker, report, status, word):
+async def test_discovery_decides(serve, temporal_client, worker, *, report, status, word):
     """What is required keeps the server from being ready; what is not is shown."""
     async with serve(temporal=temporal_client, report=report) as server:
         found, document = await ready(server)

@@ -27,7 +27,7 @@ BAD_BODIES = {
     "NaN": (b'{"definition": NaN}', JSON, 400, "MALFORMED_JSON", []),
     "lone surrogate": (b'{"definition": "\\ud800"}', JSON, 400, "MALFORMED_JSON", []),
     "too deep": (b'{"definition":' + b"[" * 400 + b"]" * 400 + b"}", JSON, 400, "JSON_TOO_DEEP", []),
-    "a form": (b"definition=1", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "UNSUPPORTED_MEDIA_TYPE", []),
+    "a form": (b"definition=1", {"Content-Type": "multipart/form-data"}, 415, "UNSUPPORTED_MEDIA_TYPE", []),
     "no content type": (b"{}", {"Content-Type": ""}, 415, "UNSUPPORTED_MEDIA_TYPE", []),
     "too large": (b'{"a":"' + b"x" * (4 * 1024 * 1024) + b'"}', JSON, 413, "BODY_TOO_LARGE", []),
     "an array": (b"[]", JSON, 422, "VALIDATION_ERROR", [("", "TYPE")]),
@@ -51,7 +51,7 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize(("body", "headers", "status", "code", "errors"), BAD_BODIES.values(), ids=BAD_BODIES)
-async def test_bad_body(server, assert_problem, body, headers, status, code, errors):
+async def test_bad_body(server, assert_problem, *, body, headers, status, code, errors):
     """Each gets its own code and the paths of all that is wrong; nothing is stored."""
     response = await server.a("POST", DEFINITIONS, data=io.BytesIO(body), headers=headers)
     document = await assert_problem(response, status, code)
@@ -112,7 +112,7 @@ BAD_VALUES = [
 
 
 @pytest.mark.parametrize(("method", "path", "body", "paths"), BAD_VALUES)
-async def test_bad_value(server, assert_problem, method, path, body, paths):
+async def test_bad_value(server, assert_problem, *, method, path, body, paths):
     """Every wrong value is named by its path."""
     document = await assert_problem(await server.a(method, path, json=body), 422, "VALIDATION_ERROR")
     assert sorted(error["path"] for error in document["errors"]) == paths

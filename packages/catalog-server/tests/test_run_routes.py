@@ -76,7 +76,7 @@ async def test_temporal_down(server, workflow_id, assert_problem, with_temporal)
         ({"workflowVersion": 9}, 404, "NOT_FOUND"),
     ],
 )
-async def test_run_that_cannot_start(server, workflow_id, assert_problem, body, status, code):
+async def test_run_that_cannot_start(server, workflow_id, assert_problem, *, body, status, code):
     """Nothing is recorded of it."""
     response = await server.a("POST", RUNS, json={"workflowId": workflow_id, **body})
     await assert_problem(response, status, code)

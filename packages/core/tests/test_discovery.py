@@ -25,6 +25,7 @@ from workflow_core.discovery import (
 from workflow_core.errors import DiscoveryError
 from workflow_core.installed import ENTRY_POINT_GROUP
 from workflow_core.modules import Module
+from workflow_core.storage.migrations import installed_sources
 from workflow_core.testing.distributions import FakeDistributions
 
 NOTHING_REQUIRED = frozenset[str]()
@@ -714,7 +715,6 @@ def test_report_as_json() -> None:
 FINGERPRINT = """
 import sys
 from workflow_core.discovery import discover
-from workflow_core.storage.migrations import installed_sources
 found = discover()
 assert found.report.healthy, found.report
 print(found.registry.manifest.fingerprint)

@@ -167,6 +167,15 @@ async def test_failing_resolver_hides_the_module(db, tenants):
         assert "hunter2" not in answer.reason
 
 
+async def test_what_could_not_be_checked_is_not_kept(db, tenants):
+    """The module is back as soon as its resolver answers, not 30 seconds later."""
+    resolver = Resolver(RuntimeError("for a moment"))
+    async with caching(db, resolver) as cache:
+        await cache.get(tenants.a)
+        await cache.get(tenants.a)
+        assert resolver.asked == 2
+
+
 async def test_slow_resolver_hides_the_module(db, tenants):
     """Whoever takes too long is unavailable, and holds nobody up."""
     resolver = Resolver(hold=asyncio.Event())

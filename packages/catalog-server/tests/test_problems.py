@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import io
 import json
 from uuid import uuid4
@@ -58,6 +60,33 @@ async def test_bad_body(server, assert_problem, *, body, headers, status, code, 
     found = sorted((error["path"], error["code"]) for error in document.get("errors", []))
     assert found == errors
     assert await (await server.a("GET", DEFINITIONS)).json() == []
+
+
+BAD_STREAMS = {
+    "not gzip": (b"Content-Encoding: gzip\r\nContent-Length: 5\r\n", b"hello"),
+    "a bomb": (None, gzip.compress(b" " * (64 * 1024 * 1024))),
+    "bad chunks": (b"Transfer-Encoding: chunked\r\n", b"zz\r\nhello\r\n"),
+    "chunk of a lie": (b"Transfer-Encoding: chunked\r\n", b"5\r\nhelloXX0\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize(("headers", "body"), BAD_STREAMS.values(), ids=BAD_STREAMS)
+async def test_bad_stream(server, headers, body):
+    """Whatever comes over the wire is refused, and the server goes on."""
+    if headers is None:
+        headers = b"Content-Encoding: gzip\r\nContent-Length: %d\r\n" % len(body)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.client.port)
+    try:
+        writer.write(
+            b"POST /api/workflow-definitions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Authorization: Bearer " + server.a.token.encode() + b"\r\n" + headers + b"\r\n" + body
+        )
+        status = int((await asyncio.wait_for(reader.readline(), 10)).split()[1])
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    assert status in (400, 413)
+    assert (await server.a("GET", DEFINITIONS)).status == 200
 
 
 BAD_ADDRESSES = [

@@ -20,6 +20,7 @@ from workflow_core.schema import (
     Timestamp,
     Trimmed,
     check_supported,
+    clean_json,
     convert,
     field_error_for,
     field_names,
@@ -667,3 +668,9 @@ def test_conversion_is_stable(value: dict[str, Any], mapped: bool) -> None:
     except ValidationError:
         return
     assert once == to_json(convert(Order, once))
+
+
+def test_clean_json() -> None:
+    """What jsonb refuses goes, in keys, values and lists; everything else stays."""
+    dirty = {"a\0": ["\0b", {"c": "\0"}, 1, None, float("nan")], "d": "\ud800x"}
+    assert {"a": ["b", {"c": ""}, 1, None, None], "d": "\ufffdx"} == clean_json(dirty)

@@ -140,7 +140,8 @@ class AvailabilityCache:
         # A flight that is no longer in the table was overtaken by a notification: its answer may be old.
         if self._flights.get(tenant) is this_flight:
             del self._flights[tenant]
-            if self._listening:
+            # What could not be checked is asked again: it may be over in a moment.
+            if self._listening and not any(answer.failed for answer in availability.answers.values()):
                 self._keep(tenant, availability)
         return availability
 

@@ -9,9 +9,8 @@ import orjson
 from aiohttp import web
 
 from workflow_catalog_server.problems import RequestError
-from workflow_core.definitions import without_nul
 from workflow_core.errors import FieldError, ValidationError
-from workflow_core.schema import convert
+from workflow_core.schema import clean_json, convert
 
 T = TypeVar("T")
 
@@ -29,10 +28,15 @@ async def read_body(request: web.Request, cls: type[T], *, optional: bool = Fals
         optional: Whether no body stands for ``{}``.
 
     Raises:
-        RequestError: ``UNSUPPORTED_MEDIA_TYPE``, ``MALFORMED_JSON`` or ``JSON_TOO_DEEP``.
+        RequestError: ``UNREADABLE_BODY``, ``UNSUPPORTED_MEDIA_TYPE``, ``MALFORMED_JSON`` or ``JSON_TOO_DEEP``.
         ValidationError: Naming every wrong place.
     """
-    content = await request.read()
+    try:
+        content = await request.read()
+    except (web.RequestPayloadError, ConnectionResetError):
+        raise RequestError(
+            400, "UNREADABLE_BODY", "The body ended early, or is not encoded as its headers say."
+        ) from None
     if not content and optional:
         return convert(cls, {})
     if request.content_type != "application/json":
@@ -46,7 +50,7 @@ async def read_body(request: web.Request, cls: type[T], *, optional: bool = Fals
     if _deeper_than(value, MAX_DEPTH):
         raise RequestError(400, "JSON_TOO_DEEP", f"The body nests deeper than {MAX_DEPTH} levels.")
     if b"\\u0000" in content:  # jsonb refuses it
-        value = without_nul(value)
+        value = clean_json(value)
     return convert(cls, value)
 
 

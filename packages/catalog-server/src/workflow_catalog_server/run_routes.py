@@ -19,7 +19,7 @@ from workflow_catalog_server.problems import RequestError
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.run_history import Cursor, RunStatus, has_payload, list_runs, read_run, read_steps
 from workflow_catalog_server.services import SERVICES, Services
-from workflow_core.errors import ConflictError, FieldError, TransientError, ValidationError
+from workflow_core.errors import ConflictError, FieldError, ValidationError
 from workflow_core.execution.runs import StartedRun, run_id_for_request, start_run
 
 MAX_PAYLOAD: Final = 256 * 1024
@@ -106,27 +106,18 @@ async def list_steps(request: web.Request, principal: Principal) -> web.StreamRe
 async def _start(
     services: Services, principal: Principal, *, workflow_id: UUID, version: int | None, payload: Any, run_id: UUID
 ) -> StartedRun:
-    try:
-        return await start_run(
-            services.database,
-            services.temporal,
-            services.registry,
-            tenant=principal.tenant,
-            workflow_id=workflow_id,
-            version=version,
-            payload=payload,
-            actor=principal.user,
-            cause="api",
-            run_id=run_id,
-        )
-    except RuntimeError as error:
-        # What a lazy client raises when its first connection fails; afterwards such failures are RPC errors.
-        if not str(error).startswith("Failed client connect"):
-            raise
-        raise TransientError(
-            "Temporal cannot be reached. The run is recorded: start it again with the same Idempotency-Key.",
-            code="TEMPORAL_UNAVAILABLE",
-        ) from error
+    return await start_run(
+        services.database,
+        services.temporal,
+        services.registry,
+        tenant=principal.tenant,
+        workflow_id=workflow_id,
+        version=version,
+        payload=payload,
+        actor=principal.user,
+        cause="api",
+        run_id=run_id,
+    )
 
 
 def _idempotency_key(request: web.Request) -> str | None:

@@ -18,7 +18,7 @@ import attrs
 from workflow_core.errors import ConflictError, FieldError, NotFoundError, ValidationError
 from workflow_core.language.definition import DefinitionShape
 from workflow_core.manifest import sha256_json
-from workflow_core.schema import convert
+from workflow_core.schema import clean_json, convert
 from workflow_core.storage.database import Connection, Record
 
 #: What a path names: the draft, or a number.
@@ -91,17 +91,6 @@ class PublishedVersion:
     sha256: str
     published_by: UUID | None
     published_at: datetime
-
-
-def without_nul(value: Any) -> Any:
-    """A JSON value without the character U+0000, which ``jsonb`` refuses."""
-    if isinstance(value, str):
-        return value.replace("\0", "")
-    if isinstance(value, dict):
-        return {without_nul(key): without_nul(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_nul(item) for item in value]
-    return value
 
 
 def read_shape(definition: Any) -> DefinitionShape:
@@ -372,7 +361,7 @@ async def publish_draft(conn: Connection, tenant: UUID, workflow_id: UUID, *, ac
 
 def _rewritten(definition: Mapping[str, Any], workflow_id: UUID, version: int) -> dict[str, Any]:
     """A definition under its own id and version."""
-    return {**without_nul(dict(definition)), "id": str(workflow_id), "version": version}
+    return {**clean_json(dict(definition)), "id": str(workflow_id), "version": version}
 
 
 def _draft(workflow_id: UUID, row: Record | None) -> StoredDefinition:

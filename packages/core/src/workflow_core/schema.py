@@ -149,16 +149,17 @@ def field_names(cls: type) -> list[str]:
 
 def to_json(value: Any) -> Any:
     """An attrs instance (or any tree of them) as plain JSON values that PostgreSQL takes: without NUL characters."""
-    return _clean(msgspec.to_builtins(value))
+    return clean_json(msgspec.to_builtins(value))
 
 
-def _clean(value: Any) -> Any:
+def clean_json(value: Any) -> Any:
+    """A JSON value without what PostgreSQL's ``jsonb`` refuses: NUL characters, lone surrogates, NaN and infinity."""
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, dict):
-        return {clean_text(str(key)): _clean(item) for key, item in value.items()}
+        return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
+        return [clean_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

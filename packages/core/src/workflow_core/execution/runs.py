@@ -223,7 +223,10 @@ async def _start(client: Client, run: RunInput) -> None:
             )
     except WorkflowAlreadyStartedError:
         _log.info("run %s had been started before", run.run_id)
-    except (RPCError, TimeoutError, OSError) as error:
+    except (RPCError, TimeoutError, OSError, RuntimeError) as error:
+        # A lazy client's first connection fails with a bare RuntimeError; afterwards such failures are RPC errors.
+        if isinstance(error, RuntimeError) and not str(error).startswith("Failed client connect"):
+            raise
         _log.warning("could not start run %s: %s", run.run_id, type(error).__name__)
         raise TransientError(
             "Temporal did not take the run. It is recorded: start it again with the same Idempotency-Key.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from workflow_core.actions import Action
 from workflow_core.catalog import module_availability
@@ -78,7 +78,7 @@ def workers_run_the_action(view: StepView, context: Context) -> Iterator[Finding
     yield view.error("ACTION_NOT_ON_WORKERS", _difference(action, context, context.workers), at="config.actionId")
 
 
-def _difference(action: Action, context: Context, workers: tuple[Manifest, ...] | list[Manifest]) -> str:
+def _difference(action: Action, context: Context, workers: Sequence[Manifest]) -> str:
     if not workers:
         return f"No worker is running, so nothing could run {action.key}. Start one."
     distribution = context.registry.distribution_of[action.id]

@@ -138,7 +138,7 @@ def _findings(view: StepView, errors: list[FieldError], code: str, *, known: boo
 def _field_errors(cls: type, value: Any, below: str = "") -> list[FieldError]:
     """What is wrong with a stored value; it is used as it is, so its types have to fit without conversion."""
     try:
-        converted = convert(cls, value)
+        converted: Any = convert(cls, value)
     except ValidationError as error:
         errors = list(error.errors)
     else:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_core.errors import FieldError, ValidationError
+from workflow_core.language.expressions import MISSING
 from workflow_core.redaction import REDACTED
 from workflow_core.schema import (
     SECRET_MARK,
@@ -31,7 +32,6 @@ from workflow_core.schema import (
 )
 
 Secret = Annotated[str, msgspec.Meta(extra_json_schema={SECRET_MARK: True})]
-MISSING = {"$missing": True}
 
 
 class Colour(enum.StrEnum):
@@ -374,15 +374,15 @@ def test_rules_of_classes_with_one_name() -> None:
 )
 def test_missing(annotation: Any, expected: Any) -> None:
     """Where an expression found nothing: an empty list for an array, null where null is allowed."""
-    assert expected == converted(annotation, dict(MISSING), mapped=True)
+    assert expected == converted(annotation, MISSING, mapped=True)
 
 
 def test_missing_takes_the_default() -> None:
     """Where an expression found nothing, a field with a default has it."""
     cls = holder(int, default=5)
-    assert 5 == convert(cls, {"value": dict(MISSING)}, mapped=True).value
-    assert [] == convert(Node, {"name": "a", "children": dict(MISSING)}, mapped=True).children
-    order = {"reference": str(UUID(int=1)), "items": dict(MISSING), "buyer": "Ada", "colour": dict(MISSING)}
+    assert 5 == convert(cls, {"value": MISSING}, mapped=True).value
+    assert [] == convert(Node, {"name": "a", "children": MISSING}, mapped=True).children
+    order = {"reference": str(UUID(int=1)), "items": MISSING, "buyer": "Ada", "colour": MISSING}
     assert Order(UUID(int=1), [], "Ada") == convert(Order, order, mapped=True)
 
 
@@ -391,15 +391,15 @@ def test_missing_and_required() -> None:
     message = "is required, and the expression found nothing"
     for annotation in (int, str, Item, dict[str, int], bool):
         with pytest.raises(ValidationError) as caught:
-            converted(annotation, dict(MISSING), mapped=True)
+            converted(annotation, MISSING, mapped=True)
         assert (FieldError("value", "REQUIRED", message),) == caught.value.errors
-    assert [("value[1]", "REQUIRED")] == errors(holder(list[int]), {"value": [1, dict(MISSING)]}, mapped=True)
-    assert [("value.a", "REQUIRED")] == errors(holder(dict[str, int]), {"value": {"a": dict(MISSING)}}, mapped=True)
+    assert [("value[1]", "REQUIRED")] == errors(holder(list[int]), {"value": [1, MISSING]}, mapped=True)
+    assert [("value.a", "REQUIRED")] == errors(holder(dict[str, int]), {"value": {"a": MISSING}}, mapped=True)
 
 
 def test_missing_in_a_free_mapping() -> None:
     """In a free value, at every depth, what was missing is null."""
-    value = {"a": dict(MISSING), "b": [1, dict(MISSING), {"c": dict(MISSING)}]}
+    value = {"a": MISSING, "b": [1, MISSING, {"c": MISSING}]}
     expected = {"a": None, "b": [1, None, {"c": None}]}
     assert expected == converted(Any, value, mapped=True)
     assert expected == converted(dict[str, Any], value, mapped=True)
@@ -407,14 +407,14 @@ def test_missing_in_a_free_mapping() -> None:
 
 def test_missing_counts_for_rules() -> None:
     """An optional field whose expression found nothing does not satisfy "at least one"."""
-    value = {"reference": str(UUID(int=1)), "items": [], "buyer": dict(MISSING)}
+    value = {"reference": str(UUID(int=1)), "items": [], "buyer": MISSING}
     assert [("", "RULE")] == errors(Order, value, mapped=True)
 
 
 def test_marker_outside_of_mappings() -> None:
     """Outside of mappings the marker is a value like any other."""
-    assert MISSING == converted(Any, dict(MISSING))
-    assert [("value", "TYPE")] == errors(holder(int), {"value": dict(MISSING)})
+    assert {"$missing": True} == converted(Any, {"$missing": True}, mapped=True)
+    assert [("value", "TYPE")] == errors(holder(int), {"value": {"$missing": True}}, mapped=True)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from workflow_core.errors import ActionError, Refused, TransientError
+from workflow_core.errors import ActionError, Refused, TransientError, ValidationError
 from workflow_core.execution.runs import start_run
 from workflow_core.language.expressions import compile_expression
 from workflow_core.temporal import run_workflow_id
@@ -150,6 +150,24 @@ async def test_a_computing_run_yields_and_ends(runner):
         (call("a", "no.such"), "ACTION_NOT_ON_WORKERS"),
         (call("a", "probe.write", idempotencyKey={"$expr": "payload.nothing"}), "INVALID_IDEMPOTENCY_KEY"),
         (call("a", "probe.read", {"text": {"$secret": "NOPE"}}), "SECRET_NOT_FOUND"),
+        ("x", "INVALID_CONFIG"),
+        ({"id": "a", "type": "action.call", "config": "abc"}, "ACTION_NOT_ON_WORKERS"),
+        (
+            {"id": "a", "type": "action.call", "config": {"actionId": "probe.read", "version": "abc"}},
+            "ACTION_NOT_ON_WORKERS",
+        ),
+        (
+            {"id": "a", "type": "action.call", "config": {"actionId": "probe.read", "version": 2**40}},
+            "ACTION_NOT_ON_WORKERS",
+        ),
+        (
+            call(
+                "a",
+                "probe.read",
+                {"text": {"$expr": "$pad('x', 200000)"}, "tags": [{"$expr": "$pad('x', 200000)"}] * 6},
+            ),
+            "INPUT_TOO_LARGE",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -162,6 +180,40 @@ async def test_a_step_that_cannot_be_done_fails_the_run_with_its_path(runner, st
         "root.steps[0]",
     )
     assert [(s["status"], s["error_json"]["code"]) for s in run["steps"]] == [("FAILED", code)]
+
+
+async def test_many_costly_expressions_in_one_step_do_not_hang_the_run(runner):
+    """The interpreter lets Temporal see that it is alive between the expressions of a step, too."""
+    costly = {f"v{i}": {"$expr": "$sum([1..9000].($ * 2))"} for i in range(40)}
+    run = await runner.run([{"id": "a", "type": "transform.assign", "config": {"assign": costly}}])
+    assert run["status"] == "SUCCEEDED", run["ended"]
+
+
+async def test_a_run_that_is_too_large_is_refused_before_it_is_recorded(runner):
+    """RUN_TOO_LARGE: no row stays behind that could never be started."""
+    run_id = uuid4()
+    with pytest.raises(ValidationError) as refused:
+        await runner.run([call("a", "probe.read")], {"x": "x" * 2_000_000}, run_id=run_id)
+    assert refused.value.code == "RUN_TOO_LARGE"
+    async with runner.db.tenant(runner.tenant) as conn:
+        assert await conn.fetchval("SELECT count(*) FROM workflow_runs") == 0
+
+
+async def test_a_long_trace_is_written_on_the_way(runner):
+    """A thousand control steps with something to show do not travel with one action."""
+    steps = [
+        {"id": f"s{i}", "type": "transform.assign", "config": {"assign": {f"v{i % 7}": "x" * 3000}}} for i in range(300)
+    ]
+    run = await runner.run([*steps, call("read", "probe.read")])
+    assert (run["status"], len(run["steps"])) == ("SUCCEEDED", 301)
+
+
+async def test_data_cannot_ask_for_a_secret(runner, probe):
+    """What a payload holds is data, whatever it looks like."""
+    run = await runner.run(
+        [call("a", "probe.read", {"text": {"$expr": "payload.alert"}})], {"alert": {"$secret": "SMTP_PASSWORD"}}
+    )
+    assert (run["status"], run["error_json"]["code"]) == ("FAILED", "VALIDATION_ERROR")
 
 
 async def test_starting_the_same_run_twice_runs_it_once(runner, probe):
@@ -185,7 +237,7 @@ async def test_starting_the_same_run_twice_runs_it_once(runner, probe):
 
 
 async def test_a_canceled_run_says_so(runner, probe):
-    """Cancelling while a step waits for its next attempt ends the run as CANCELED, with its last words written."""
+    """Cancelling while a step waits for its next attempt closes run and step as CANCELED."""
     probe.failures = [TransientError("reset")] * 9
     workflow_id = await runner.publish([{**call("a", "probe.fetch"), "retry": {"maxAttempts": 9, "backoffMs": 60000}}])
     run_id = await runner.start(workflow_id)
@@ -193,6 +245,7 @@ async def test_a_canceled_run_says_so(runner, probe):
     await runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).cancel()
     run = await runner.finished(run_id)
     assert (run["status"], run["error_json"]["code"]) == ("CANCELED", "CANCELED")
+    assert [step["status"] for step in run["steps"]] == ["CANCELED"]
 
 
 async def test_libraries_are_passed_through_the_sandbox(runner):

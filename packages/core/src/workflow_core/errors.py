@@ -164,6 +164,12 @@ class Refused(WorkflowError):  # noqa: N818 - it is a verdict about the effect, 
         self.cause = cause
 
 
+class OutputTooLargeError(ActionError):
+    """An action's output cannot travel through a workflow."""
+
+    code = "OUTPUT_TOO_LARGE"
+
+
 class ActionTimeoutError(WorkflowError):
     """A handler ran into its hard time limit."""
 

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar, cast, runtime_checkable
+from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, TypeVar, cast, runtime_checkable
 from uuid import UUID
 
 import attrs
@@ -25,8 +25,7 @@ import msgspec
 from msgspec import inspect as types
 
 from workflow_core.errors import FieldError, ValidationError
-from workflow_core.language._values import clean_text
-from workflow_core.language.mapping import MISSING_MARKER
+from workflow_core.language._values import MISSING, clean_text
 from workflow_core.redaction import REDACTED
 
 T = TypeVar("T")
@@ -36,6 +35,9 @@ Unknown = Literal["forbid", "ignore"]
 # A secret-bearing field is marked in its schema, so that whoever stores or shows the value knows to hide it.
 SECRET_MARK = "x-secret"  # noqa: S105 - the name of a schema keyword
 TRIM_MARK = "x-trim"
+
+#: How deep a JSON value may be nested.
+MAX_DEPTH: Final = 200
 
 #: A string that is trimmed, and then not empty.
 Trimmed = Annotated[str, msgspec.Meta(min_length=1, extra_json_schema={TRIM_MARK: True})]
@@ -148,26 +150,57 @@ def field_names(cls: type) -> list[str]:
 
 
 def to_json(value: Any) -> Any:
-    """An attrs instance (or any tree of them) as plain JSON values that PostgreSQL takes: without NUL characters."""
+    """An attrs instance (or any tree of them) as plain JSON values that PostgreSQL takes; see :func:`clean_json`.
+
+    Raises:
+        TypeError: It holds something that has no JSON form.
+        RecursionError: It is nested too deeply, or holds itself.
+    """
     return clean_json(msgspec.to_builtins(value))
 
 
-def clean_json(value: Any) -> Any:
-    """A JSON value without what PostgreSQL's ``jsonb`` refuses: NUL characters, lone surrogates, NaN and infinity."""
+def clean_json(value: Any, _depth: int = 0) -> Any:
+    """A JSON value without what PostgreSQL and our JSON library refuse.
+
+    NUL characters and lone surrogates go, NaN and infinity become null, and an integer of more than 64 bits becomes a
+    string of its digits.
+
+    Raises:
+        RecursionError: It is nested more than :data:`MAX_DEPTH` levels deep.
+    """
     if isinstance(value, str):
         return clean_text(value)
+    if _depth > MAX_DEPTH:
+        raise RecursionError
     if isinstance(value, dict):
-        return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
+        return {clean_text(str(key)): clean_json(item, _depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [clean_json(item) for item in value]
+        return [clean_json(item, _depth + 1) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
     return value
 
 
 def mask_secrets(cls: type, value: Any) -> Any:
     """A value of the class with every field that its schema marks as secret (:data:`SECRET_MARK`) hidden."""
-    return _masked(_type_info(cls), value) if _has_secret(cls) else value
+    return _masked(_type_info(cls), value, lambda _: REDACTED) if _has_secret(cls) else value
+
+
+def marked_secrets(cls: type, value: Any) -> list[str]:
+    """The strings in a value of the class that stand in fields which its schema marks as secret."""
+    if not _has_secret(cls):
+        return []
+    found: list[str] = []
+
+    def collect(item: Any) -> str:
+        if isinstance(item, str):
+            found.append(item)
+        return REDACTED
+
+    _masked(_type_info(cls), value, collect)
+    return found
 
 
 @lru_cache(maxsize=1024)
@@ -175,24 +208,24 @@ def _has_secret(cls: Any) -> bool:
     return f'"{SECRET_MARK}"' in msgspec.json.encode(json_schema(cls)).decode()
 
 
-def _masked(info: types.Type, value: Any) -> Any:
+def _masked(info: types.Type, value: Any, hide: Callable[[Any], Any]) -> Any:
     while isinstance(info, types.Metadata):
         if (info.extra_json_schema or {}).get(SECRET_MARK) and value is not None:
-            return REDACTED
+            return hide(value)
         info = info.type
     if isinstance(info, types.UnionType) and value is not None:
         for kind in info.types:
-            value = _masked(kind, value)
+            value = _masked(kind, value, hide)
         return value
     if isinstance(info, types.DataclassType) and isinstance(value, Mapping):
         kinds = {field.encode_name: field.type for field in info.fields}
-        return {key: _masked(kinds[key], item) if key in kinds else item for key, item in value.items()}
+        return {key: _masked(kinds[key], item, hide) if key in kinds else item for key, item in value.items()}
     if isinstance(info, types.ListType | types.VarTupleType):
         if isinstance(value, list | tuple):
-            return [_masked(info.item_type, item) for item in value]
-        return _masked(info.item_type, value)  # a single value may stand for a list of one
+            return [_masked(info.item_type, item, hide) for item in value]
+        return _masked(info.item_type, value, hide)  # a single value may stand for a list of one
     if isinstance(info, types.DictType) and isinstance(value, Mapping):
-        return {key: _masked(info.value_type, item) for key, item in value.items()}
+        return {key: _masked(info.value_type, item, hide) for key, item in value.items()}
     return value
 
 
@@ -206,8 +239,8 @@ def convert(cls: type[T], value: Any, *, unknown: Unknown = "forbid", mapped: bo
         cls: The class to build.
         value: A JSON object.
         unknown: Whether a field that the class does not have is an error or is left out.
-        mapped: The value was computed by a mapping: a missing result (marked ``{"$missing": true}``) is left to
-            the field's default, is ``[]`` for an array and null where null is allowed, and a single value where
+        mapped: The value was computed by a mapping: a missing result (:data:`MISSING`) is left to the field's
+            default, is ``[]`` for an array and null where null is allowed, and a single value where
             an array is due is a list of one.
 
     Raises:
@@ -218,7 +251,7 @@ def convert(cls: type[T], value: Any, *, unknown: Unknown = "forbid", mapped: bo
     if run.errors:
         places = "; ".join(f"{error.path or 'value'}: {error.message}" for error in run.errors[:5])
         more = f" (and {len(run.errors) - 5} more)" if len(run.errors) > 5 else ""
-        raise ValidationError(f"{places}{more}", errors=run.errors)
+        raise ValidationError(f"{places}{more}", errors=run.errors[:_MAX_ERRORS])
     return cast("T", result)
 
 
@@ -235,6 +268,8 @@ def field_error_for(cls: type, field: str, value: Any) -> tuple[FieldError, ...]
 
 
 _WRONG = object()
+#: How many wrong places of one value are told.
+_MAX_ERRORS: Final = 50
 
 
 class _Conversion:
@@ -254,7 +289,7 @@ class _Conversion:
         while isinstance(info, types.Metadata):
             extra |= info.extra_json_schema or {}
             info = info.type
-        if self.mapped and value == MISSING_MARKER:
+        if self.mapped and value is MISSING:
             return self._missing(info, path)
         if extra.get(TRIM_MARK) and isinstance(value, str):
             value = value.strip()
@@ -279,7 +314,7 @@ class _Conversion:
                     self.wrong(here, "REQUIRED", "is required")
                 continue
             given = value[field.encode_name]
-            if self.mapped and given == MISSING_MARKER and not field.required:
+            if self.mapped and given is MISSING and not field.required:
                 continue
             values[field.name] = self.convert(field.type, given, here)
         if self.unknown == "forbid":
@@ -292,14 +327,17 @@ class _Conversion:
     def _instance(self, info: types.DataclassType, values: dict[str, Any], path: str) -> Any:
         before = len(self.errors)
         for rule in rules_of(info.cls):
-            problem = rule.check(values)
+            try:
+                problem = rule.check(values)
+            except Exception:  # noqa: BLE001 - guards a foreign rule; its words may quote the value
+                problem = FieldError("", "RULE", f"cannot be checked by {type(rule).__name__}")
             if problem is not None:
                 self.errors.append(attrs.evolve(problem, path=path))
         if len(self.errors) > before:
             return _WRONG
         try:
             return info.cls(**values)
-        except (TypeError, ValueError):  # a validator of the class's own; its words may quote the value
+        except Exception:  # noqa: BLE001 - guards a validator of the class's own; its words may quote the value
             return self.wrong(path, "RULE", f"does not make a valid {info.cls.__name__}")
 
     def _list(self, info: Any, value: Any, path: str) -> Any:
@@ -374,7 +412,7 @@ class _Conversion:
         return None if value is None else self.wrong(path, "TYPE", "must be null")
 
     def _any(self, _info: types.AnyType, value: Any, _path: str) -> Any:
-        return _without_markers(value) if self.mapped else value
+        return _without_missing(value) if self.mapped else value
 
     def _uuid(self, _info: types.UUIDType, value: Any, path: str) -> Any:
         if isinstance(value, UUID):
@@ -481,14 +519,14 @@ def _bare(info: types.Type) -> types.Type:
     return info
 
 
-def _without_markers(value: Any) -> Any:
+def _without_missing(value: Any) -> Any:
     """A free value in which what was missing is null."""
-    if value == MISSING_MARKER:
+    if value is MISSING:
         return None
     if isinstance(value, Mapping):
-        return {key: _without_markers(item) for key, item in value.items()}
+        return {key: _without_missing(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_markers(item) for item in value]
+        return [_without_missing(item) for item in value]
     return value
 
 

@@ -27,6 +27,7 @@ RUN_WORKFLOW: Final = "workflow-run"
 RUN_TASK_QUEUE: Final = "workflow-runs"
 #: The activities.
 EXECUTE_ACTION: Final = "execute_action"
+RECORD_STEPS: Final = "record_steps"
 FINISH_RUN: Final = "finish_run"
 
 

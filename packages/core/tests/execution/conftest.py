@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import aiohttp
 import attrs
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -28,6 +29,13 @@ class Given:
     text: str = ""
     number: int | None = None
     tags: list[str] = attrs.Factory(list)
+
+
+@attrs.frozen
+class Free:
+    any: Any = None
+    password: Annotated[str, msgspec.Meta(extra_json_schema={"x-secret": True})] = ""
+    number: int | None = None
 
 
 @attrs.frozen
@@ -55,7 +63,7 @@ class Probe:
         self.inputs.append(given)
         if self.behave is not None:
             return await self.behave(given, ctx)
-        return Gave(text=given.text, calls=len(self.calls))
+        return Gave(text=getattr(given, "text", ""), calls=len(self.calls))
 
     async def look_up(self, given: Given, ctx: ActionContext) -> None:
         if self.prepare is not None:
@@ -89,6 +97,7 @@ class Probe:
             )
             for name, (effect, io) in kinds.items()
         ]
+        actions.append(attrs.evolve(actions[0], id="probe.free", input=Free))
         module = Module(
             group_key="app:probe",
             label="Probe",
@@ -148,6 +157,9 @@ class Bench:
             "action_version": 1,
             "effect": "READ",
             "input": given or {},
+            "secrets": [],
+            "missing": [],
+            "time_limit": 0.5,
             "explicit_key": None,
             "attempt": 1,
             "max_attempts": 3,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 import pytest
 
 from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError
 from workflow_core.execution.executor import ExecutionFailedError
-from workflow_core.language.mapping import MISSING_MARKER
 
+TOKEN = {"text": {"$secret": "TOKEN"}}
 DEAD = "fence = gen_random_uuid()"
 LEASE_OVER = "lease_until = now() - interval '1 second'"
 LEASE_RUNS = "lease_until = now() + interval '60 seconds'"
@@ -335,8 +336,8 @@ async def test_an_action_that_this_worker_lacks_waits_for_one_that_has_it(bench)
 async def test_the_input_is_converted_without_loss_and_every_problem_is_named(bench, probe):
     """A numeric string is an integer, a single value a list of one, a missing value its default."""
     run_id = await bench.new_run()
-    given = {"text": MISSING_MARKER, "number": "7", "tags": "one", "unknown": 1}
-    await bench.executor.execute(bench.call(run_id, "read", given))
+    given = {"text": None, "number": "7", "tags": "one", "unknown": 1}
+    await bench.executor.execute(bench.call(run_id, "read", given, missing=[["text"]]))
     assert [(i.text, i.number, i.tags) for i in probe.inputs] == [("", 7, ["one"])]
     failed = await failing(bench, bench.call(run_id, "read", {"text": 5, "number": True}, step_path="root.steps[1]"))
     assert (failed.error["code"], failed.retryable) == ("VALIDATION_ERROR", False)
@@ -356,7 +357,7 @@ async def test_a_secret_reaches_the_handler_and_nothing_else(bench, probe, caplo
 
     probe.behave = behave
     with caplog.at_level(logging.INFO):
-        result = await bench.executor.execute(bench.call(run_id, "send", {"text": {"$secret": "TOKEN"}}))
+        result = await bench.executor.execute(bench.call(run_id, "send", TOKEN, secrets=[["text"]]))
     assert probe.inputs[0].text == secret
     assert result.output == {"text": {"echo": "Bearer [REDACTED]"}, "calls": 1}
 
@@ -365,7 +366,7 @@ async def test_a_secret_reaches_the_handler_and_nothing_else(bench, probe, caplo
 
     probe.behave = fail
     failed = await failing(
-        bench, bench.call(run_id, "send", {"text": {"$secret": "TOKEN"}}, step_path="root.steps[1]", step_id="b")
+        bench, bench.call(run_id, "send", TOKEN, secrets=[["text"]], step_path="root.steps[1]", step_id="b")
     )
     assert (failed.error["message"], failed.error["details"]) == ("refused [REDACTED]", {"sent": "[REDACTED]"})
     everything = [caplog.text, repr(await bench.steps(run_id)), repr(await bench.ledger()), repr(failed)]
@@ -374,7 +375,9 @@ async def test_a_secret_reaches_the_handler_and_nothing_else(bench, probe, caplo
 
 async def test_a_missing_secret_is_named(bench, probe):
     """SECRET_NOT_FOUND, before anything is sent."""
-    failed = await failing(bench, bench.call(await bench.new_run(), "once", {"text": {"$secret": "NOPE"}}))
+    failed = await failing(
+        bench, bench.call(await bench.new_run(), "once", {"text": {"$secret": "NOPE"}}, secrets=[["text"]])
+    )
     assert (failed.error["code"], "NOPE" in failed.error["message"], probe.calls) == ("SECRET_NOT_FOUND", True, [])
 
 
@@ -419,3 +422,185 @@ async def test_a_nul_character_does_not_lose_an_effect(bench, probe):
     result = await bench.executor.execute(bench.call(await bench.new_run(), "once"))
     assert result.output["text"] == "ab"
     assert [row["status"] for row in await bench.ledger()] == ["succeeded"]
+
+
+async def test_data_that_looks_like_a_secret_is_data(bench, probe):
+    """Only what the author of the step wrote is resolved: an alert cannot ask for the tenant's secrets."""
+    async with bench.db.tenant(bench.tenant) as conn:
+        await bench.secrets.write(conn, bench.tenant, "workflow", "TOKEN", "s3cr3t-value", actor=None)
+    failed = await failing(bench, bench.call(await bench.new_run(), "read", TOKEN))
+    assert [(e["path"], e["code"]) for e in failed.error["details"]["errors"]] == [("text", "TYPE")]
+    await bench.executor.execute(bench.call(await bench.new_run(), "free", {"any": TOKEN}))
+    assert [given.any for given in probe.inputs] == [TOKEN]
+
+
+async def test_a_marked_input_is_hidden_although_it_never_fitted(bench, probe):
+    """A field that its schema marks as secret shows in no row, not even when the input is refused."""
+    run_id = await bench.new_run()
+    given = {"password": "clear-text-password", "number": True}
+    failed = await failing(bench, bench.call(run_id, "free", given))
+    everything = repr(await bench.steps(run_id)) + repr(failed.error)
+    assert "clear-text-password" not in everything
+
+
+# ── What no integration should do, and some will ─────────────────────────────────────────────────────────────────
+
+
+class Foreign:
+    """No JSON."""
+
+
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("output", [Foreign(), nested(500), {1, 2}], ids=["object", "deep", "set"])
+@pytest.mark.parametrize("action", ["write", "send", "once"])
+async def test_an_output_that_is_no_json_does_not_lose_what_happened(bench, probe, action, output):
+    """The effect is known to have happened: it is kept, with a note, and never sent again."""
+    run_id = await bench.new_run()
+
+    async def behave(given, ctx):
+        return {"text": output, "calls": 1} if not isinstance(output, Foreign) else output
+
+    probe.behave = behave
+    for _ in range(2):
+        await bench.executor.execute(bench.call(run_id, action))
+    assert [row["status"] for row in await bench.ledger()] == ["succeeded"]
+    assert len(probe.calls) == 1
+
+
+async def test_numbers_beyond_64_bits_are_kept_as_their_digits(bench, probe):
+    """jsonb would take them, our JSON library would not: nothing is lost over it."""
+
+    async def behave(given, ctx):
+        return {"text": 2**70, "calls": 1}
+
+    probe.behave = behave
+    result = await bench.executor.execute(bench.call(await bench.new_run(), "once"))
+    assert result.output["text"] == str(2**70)
+
+
+@pytest.mark.parametrize(("action", "state"), [("write", "failed"), ("send", "succeeded"), ("once", "succeeded")])
+async def test_an_output_that_is_too_large_to_travel(bench, probe, action, state):
+    """OUTPUT_TOO_LARGE: a LOCAL effect is rolled back; an external one has happened, and stays so."""
+
+    async def behave(given, ctx):
+        return {"text": "x" * 2_000_000, "calls": 1}
+
+    probe.behave = behave
+    call = bench.call(await bench.new_run(), action)
+    for _ in range(2):
+        failed = await failing(bench, call)
+        assert (failed.error["code"], failed.retryable) == ("OUTPUT_TOO_LARGE", False)
+        assert ("has happened" in failed.error["message"]) is (action != "write")
+    assert [row["status"] for row in await bench.ledger()] == [state]
+    assert len(probe.calls) == (2 if action == "write" else 1)
+
+
+@pytest.mark.parametrize("action", ["read", "write", "fetch", "send"])
+async def test_details_that_are_no_json_are_left_out(bench, probe, action):
+    """The error itself arrives."""
+
+    async def behave(given, ctx):
+        raise ActionError("No.", code="NO", details={"object": Foreign()})
+
+    probe.behave = behave
+    failed = await failing(bench, bench.call(await bench.new_run(), action))
+    assert (failed.error["code"], failed.error["details"]) == ("NO", {})
+
+
+@pytest.mark.parametrize("action", ["read", "fetch", "write"])
+async def test_refused_where_nothing_is_sent_is_its_cause(bench, probe, action):
+    """A client that is shared by actions may raise it anywhere."""
+
+    async def behave(given, ctx):
+        raise Refused(TransientError("Slow down.", code="RATE_LIMITED", retry_after=7))
+
+    probe.behave = behave
+    failed = await failing(bench, bench.call(await bench.new_run(), action))
+    assert (failed.error["code"], failed.retryable, failed.retry_after) == ("RATE_LIMITED", True, 7)
+
+
+async def test_a_mistake_in_logging_fails_no_effect(bench, probe, caplog):
+    """A format that does not fit its arguments is told, and that is all."""
+
+    async def behave(given, ctx):
+        ctx.log.warning("%d devices", "three")
+        return {"text": "x", "calls": 1}
+
+    probe.behave = behave
+    await bench.executor.execute(bench.call(await bench.new_run(), "once"))
+    assert "a log line could not be formatted" in caplog.text
+
+
+async def test_a_cancellation_before_anything_was_sent_frees_the_key(bench, probe):
+    """What was only prepared has failed, and is free for another attempt."""
+    entered = asyncio.Event()
+
+    async def prepare(given, ctx):
+        entered.set()
+        await asyncio.Event().wait()
+
+    probe.prepare = prepare
+    task = asyncio.create_task(bench.executor.execute(bench.call(await bench.new_run(), "once")))
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [(row["status"], row["sends"]) for row in await bench.ledger()] == [("failed", 0)]
+
+
+async def test_a_success_is_written_although_the_attempt_is_canceled(bench, probe):
+    """From the answer on, nothing prevents that it is kept."""
+    call = bench.call(await bench.new_run(), "once")
+
+    async def at(point, _call):
+        if point == "after-answer":
+            task.cancel()
+
+    bench.executor._at = at
+    task = asyncio.create_task(bench.executor.execute(call))
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert [row["status"] for row in await bench.ledger()] == ["succeeded"]
+
+
+async def test_a_worker_that_was_held_up_does_not_act_after_its_lease(bench, probe, monkeypatch):
+    """Between `sent` and the handler too much time has passed: another attempt may be at work already."""
+    monkeypatch.setattr("workflow_core.execution.executor._LATEST_START", -1.0)
+    busy = await failing(bench, bench.call(await bench.new_run(), "once"))
+    assert (busy.error["code"], busy.counts, probe.calls) == ("KEY_BUSY", False, [])
+    assert [row["status"] for row in await bench.ledger()] == ["failed"]
+
+
+async def test_two_successes_give_one_answer(bench, probe):
+    """When two attempts have both acted, the first one's output counts for both."""
+    call = bench.call(await bench.new_run(), "send")
+
+    async def behave(given, ctx):
+        if len(probe.calls) == 1:
+            await bench.alter_ledger(f"{DEAD}, {LEASE_OVER}")
+            await bench.executor.execute(call)
+        return {"text": f"answer {len(probe.calls)}", "calls": len(probe.calls)}
+
+    probe.behave = behave
+    first = await bench.executor.execute(call)
+    second = await bench.executor.execute(call)
+    assert first.output == second.output
+
+
+async def test_redaction_leaves_the_error_object_whole(bench, probe):
+    """A secret that happens to occur in a time or a code does not damage them."""
+    async with bench.db.tenant(bench.tenant) as conn:
+        await bench.secrets.write(conn, bench.tenant, "workflow", "TOKEN", "root", actor=None)
+
+    async def behave(given, ctx):
+        raise ActionError("The root of it.")
+
+    probe.behave = behave
+    failed = await failing(bench, bench.call(await bench.new_run(), "read", TOKEN, secrets=[["text"]]))
+    assert (failed.error["nodePath"], failed.error["message"]) == ("root.steps[0]", "The [REDACTED] of it.")

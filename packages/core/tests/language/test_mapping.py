@@ -10,20 +10,23 @@ import pytest
 from workflow_core.errors import ExpressionBudgetError, ExpressionError, ValidationError
 from workflow_core.language.expressions import Budget
 from workflow_core.language.mapping import (
-    MISSING_MARKER,
     assign_path,
     evaluate_mapping,
+    evaluate_stepwise,
+    exhaust,
+    get_at,
     iter_expressions,
     iter_secrets,
     parse_assign_path,
+    put_at,
 )
 
 NOW = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 SCOPE = {"vars": {"title": "T", "ids": [1, 2], "nul": "a\0b"}, "payload": {"n": None}}
 
 
-def evaluate(value, **keywords):
-    return evaluate_mapping(value, SCOPE, now=NOW, budget=Budget(), **keywords)
+def evaluate(value):
+    return evaluate_mapping(value, SCOPE, now=NOW, budget=Budget())
 
 
 # ── Values ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -58,23 +61,46 @@ def test_evaluate_mapping(value, expected):
     assert before == value
 
 
-@pytest.mark.parametrize(
-    ("missing", "expected"),
-    [
-        ("null", {"a": None, "b": None, "c": [None]}),
-        ("mark", {"a": {"$missing": True}, "b": None, "c": [MISSING_MARKER]}),
-    ],
-)
-def test_missing_results(missing, expected):
-    """What selects nothing is null, or marked for one who knows the schema; null is always null."""
-    value = {"a": {"$expr": "vars.nope"}, "b": {"$expr": "payload.n"}, "c": [{"$expr": "nope"}]}
-    assert expected == evaluate(value, missing=missing)
+def test_missing_results_and_authored_secrets():
+    """What selects nothing is null and its place is told; so are secrets that the author wrote, and no others."""
+    data = {
+        "vars": {
+            "forged": {
+                "$secret": "KEY",
+            },
+            "deep": [{"$secret": "KEY"}],
+        }
+    }
+    value = {
+        "a": {"$expr": "vars.nope"},
+        "b": [{"$expr": "nope"}, {"c.d": {"$secret": "KEY"}}],
+        "e": {"$expr": "vars.forged"},
+        "f": {"$expr": "vars.deep"},
+        "g": {"$expr": "null"},
+    }
+    mapped = exhaust(evaluate_stepwise(value, data, now=NOW, budget=Budget()))
+    assert mapped.missing == [("a",), ("b", 0)]
+    assert mapped.secrets == [("b", 1, "c.d")]
+    assert mapped.value == {
+        "a": None,
+        "b": [None, {"c.d": {"$secret": "KEY"}}],
+        "e": {"$secret": "KEY"},
+        "f": [{"$secret": "KEY"}],
+        "g": None,
+    }
 
 
-def test_markers_are_copies():
-    """A marker in a result may be changed without changing the constant."""
-    evaluate({"$expr": "nope"}, missing="mark")["x"] = 1
-    assert MISSING_MARKER == {"$missing": True}
+def test_stepwise_evaluation_stops_before_each_expression():
+    """Whoever drives it can wait between two expressions."""
+    steps = evaluate_stepwise([{"$expr": "1"}, "x", {"a": {"$expr": "2"}}], {}, now=NOW, budget=Budget())
+    assert len(list(steps)) == 2
+
+
+def test_putting_and_getting_at_a_place():
+    """The value that is given stays as it is."""
+    value = {"a": [1, {"b": 2}]}
+    assert put_at(value, ("a", 1, "b"), 3) == {"a": [1, {"b": 3}]}
+    assert (put_at(value, (), 3), get_at(value, ("a", 1, "b")), value) == (3, 2, {"a": [1, {"b": 2}]})
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import asyncpg
+import attrs
 from temporalio import activity
 
 from workflow_core.execution.executor import ExecutionFailedError, Executor
-from workflow_core.execution.history import write_end
-from workflow_core.execution.models import ActionCall, ActionResult, RunEnd
+from workflow_core.execution.history import write_end, write_trace
+from workflow_core.execution.models import ActionCall, ActionResult, RunEnd, TraceBatch
 from workflow_core.storage.database import Database
-from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN
+from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, RECORD_STEPS
 from workflow_worker.failures import to_application_error
+
+_log = logging.getLogger(__name__)
 
 
 class Activities:
@@ -40,11 +45,23 @@ class Activities:
         # Outside the except block: neither cause nor context of the error may reach the history.
         raise to_application_error(failed)
 
+    @activity.defn(name=RECORD_STEPS)
+    async def record_steps(self, batch: TraceBatch) -> None:
+        """Writes steps that ended."""
+        async with self._database.tenant(UUID(batch.tenant)) as conn:
+            await write_trace(conn, UUID(batch.tenant), UUID(batch.run_id), batch.trace)
+
     @activity.defn(name=FINISH_RUN)
     async def finish_run(self, end: RunEnd) -> None:
         """Writes how a run ended, and the control steps since the last action."""
-        async with self._database.tenant(UUID(end.tenant)) as conn:
-            await write_end(conn, end)
+        try:
+            async with self._database.tenant(UUID(end.tenant)) as conn:
+                await write_end(conn, end)
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError) as error:
+            # That the run has ended must not depend on whether its last steps can be told.
+            _log.error("the last steps of run %s cannot be written: %s", end.run_id, type(error).__name__)
+            async with self._database.tenant(UUID(end.tenant)) as conn:
+                await write_end(conn, attrs.evolve(end, trace=[]))
 
 
 @asynccontextmanager

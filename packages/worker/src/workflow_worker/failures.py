@@ -69,4 +69,6 @@ def from_activity_error(failure: FailureError, *, action_id: str, step_path: str
         # What the ledger says about the effect is asked by the attempt that follows.
         return engine_failure("WORKER_LOST", f"The worker was lost while {action_id} was under way.")
     kind = cause.type if isinstance(cause, ApplicationError) else type(cause).__name__
-    return engine_failure("WORKER_LOST", f"The worker could not execute {action_id} ({kind}).")
+    # Nobody foresaw it: it may happen again at every attempt, so it counts as one.
+    failed = engine_failure("INTERNAL_ERROR", f"The worker could not execute {action_id} ({kind}).")
+    return attrs.evolve(failed, counts=True)

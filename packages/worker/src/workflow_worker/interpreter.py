@@ -8,8 +8,9 @@ the run's history are written by the activities, which carry the trace of the co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from temporalio import workflow
@@ -21,27 +22,32 @@ with workflow.unsafe.imports_passed_through():
 
     from workflow_core.errors import ActionNotOnWorkersError, ErrorCategory, WorkflowError
     from workflow_core.execution.ledger import LEASE_GRACE
-    from workflow_core.execution.models import ActionCall, ActionResult, RunEnd, RunInput, StepTrace
-    from workflow_core.language.expressions import MISSING, Budget, compile_expression
-    from workflow_core.language.mapping import assign_path, evaluate_mapping, parse_assign_path
+    from workflow_core.execution.models import ActionCall, ActionResult, RunEnd, RunInput, StepTrace, TraceBatch
+    from workflow_core.language.expressions import Budget
+    from workflow_core.language.mapping import Mapped, assign_path, evaluate_stepwise, parse_assign_path
     from workflow_core.language.plan import PlannedAction
     from workflow_core.manifest import canonical_json
-    from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, RUN_WORKFLOW, action_task_queue
-    from workflow_worker.failures import StepFailure, from_activity_error
+    from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, RECORD_STEPS, RUN_WORKFLOW, action_task_queue
+    from workflow_worker.failures import from_activity_error
 
-#: Beyond a handler's hard limit: for the ledger's writes around it.
-_ACTIVITY_GRACE: Final = timedelta(seconds=LEASE_GRACE + 30)
+#: What an activity does around its handler: the ledger's writes, repeated while the database is away.
+_ACTIVITY_GRACE: Final = timedelta(seconds=LEASE_GRACE + 35)
 #: A worker that is not heard of for so long is lost.
 _HEARTBEAT: Final = timedelta(seconds=10)
 #: How long an action may wait for a worker that has it before it is looked at again.
-_SCHEDULE_TO_START: Final = timedelta(minutes=1)
+_SCHEDULE_TO_START: Final = timedelta(minutes=5)
 #: How long a step goes on trying when nothing counts as an attempt (no worker, a busy key, our database away).
 _PATIENCE: Final = timedelta(minutes=30)
+#: Seconds between two such tries: doubled from the first to the second.
+_FIRST_WAIT: Final = 0.5
+_LONGEST_WAIT: Final = 30.0
 #: A yield between two activations of a run that computes a lot.
 _YIELD: Final = 0.001
-
-#: Bytes of one assigned value that the history shows.
+#: Bytes of JSON that one action may be given; a workflow's history takes two megabytes at once.
+_MAX_INPUT: Final = 1024 * 1024
+#: Bytes of what one control step shows, and of all that waits to be written.
 _MAX_SHOWN: Final = 4096
+_MAX_TRACE: Final = 256 * 1024
 _FINISH_TIMEOUT: Final = timedelta(seconds=30)
 
 _ROOTS: Final = ("payload", "vars", "local", "meta", "error", "system")
@@ -105,26 +111,34 @@ class RunWorkflow:
         Raises:
             ApplicationError: The run failed: type = the error's code, first detail = the error object.
         """
+        status, error = "SUCCEEDED", None
         try:
             await self._walk()
         except _RunFailedError as failed:
-            await self._finish("FAILED", failed.error)
-            raise ApplicationError(
-                failed.error["message"], failed.error, type=failed.error["code"], non_retryable=True
-            ) from None
+            status, error = "FAILED", failed.error
         except asyncio.CancelledError:
-            canceled = {
-                "category": ErrorCategory.CANCELLATION.value,
-                "code": "CANCELED",
-                "message": "The run was canceled.",
-                "details": {},
-                "nodePath": self._frames[-1].path if self._frames else "root",
-                "at": self._now(),
-            }
-            await asyncio.shield(self._finish("CANCELED", canceled))
-            raise
-        await self._finish("SUCCEEDED", None)
-        return {"status": "SUCCEEDED"}
+            status, error = "CANCELED", self._canceled()
+        # Written once, whatever is asked of the run meanwhile: the row and Temporal tell the same end.
+        writing = asyncio.ensure_future(self._finish(status, error))
+        while not writing.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(writing)
+        writing.result()
+        if status == "CANCELED":
+            raise asyncio.CancelledError
+        if error is not None:
+            raise ApplicationError(error["message"], error, type=error["code"], non_retryable=True)
+        return {"status": status}
+
+    def _canceled(self) -> dict[str, Any]:
+        return {
+            "category": ErrorCategory.CANCELLATION.value,
+            "code": "CANCELED",
+            "message": "The run was canceled.",
+            "details": {},
+            "nodePath": self._frames[-1].path if self._frames else "root",
+            "at": self._now(),
+        }
 
     # ── Walking ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -137,9 +151,10 @@ class RunWorkflow:
             step = frame.steps[frame.index]
             path = f"{frame.path}[{frame.index}]"
             frame.index += 1
-            await self._yield_if_spent()
             try:
+                await self._yield_if_spent()
                 await self._step(step, path)
+                await self._flush_if_large()
             except _Returned:
                 return
             except _RunFailedError:
@@ -147,11 +162,7 @@ class RunWorkflow:
             except Exception as error:
                 _raise_if_canceled(error)
                 # A definition that nobody validated: a run never hangs on it.
-                corrupt = WorkflowError(
-                    f"The step cannot be interpreted ({type(error).__name__}): look at its definition.",
-                    code="INVALID_CONFIG",
-                )
-                failure = self._error_object(corrupt, path)
+                failure = self._error_object(_not_interpretable(error), path)
                 self._record(step, path, self._now(), "FAILED", error=failure)
                 raise _RunFailedError(failure) from error
 
@@ -167,7 +178,7 @@ class RunWorkflow:
             if execute is None:
                 message = f"Steps of type {kind!r} cannot be run by this version of the worker."
                 raise WorkflowError(message, code="UNSUPPORTED_STEP_TYPE")
-            output = execute(self, step, path)
+            output = await execute(self, step, path)
         except WorkflowError as error:
             failure = self._error_object(error, path)
             self._record(step, path, started, "FAILED", error=failure)
@@ -176,27 +187,25 @@ class RunWorkflow:
         if kind == "control.return":
             raise _Returned
 
-    def _assign(self, step: Mapping[str, Any], _path: str) -> Any:
-        values = {
-            target: self._evaluate(value) for target, value in (step.get("config") or {}).get("assign", {}).items()
-        }
+    async def _assign(self, step: Mapping[str, Any], _path: str) -> Any:
+        values = (await self._evaluate(_config(step).get("assign", {}))).value
         for target, value in values.items():
             self._set(target, value)
-        return {target: _shown(value) for target, value in values.items()}
+        return _shown(values)
 
-    def _set_state(self, step: Mapping[str, Any], _path: str) -> Any:
-        state = self._evaluate((step.get("config") or {}).get("state"))
+    async def _set_state(self, step: Mapping[str, Any], _path: str) -> Any:
+        state = (await self._evaluate(_config(step).get("state"))).value
         self._set("meta.state", state)
-        return {"state": _shown(state)}
+        return _shown({"state": state})
 
-    def _if(self, step: Mapping[str, Any], path: str) -> Any:
-        branch = "then" if self._condition(step.get("condition")) else "else"
+    async def _if(self, step: Mapping[str, Any], path: str) -> Any:
+        branch = "then" if (await self._evaluate(step.get("condition"))).value else "else"
         steps = step.get(branch)
         if isinstance(steps, list) and steps:
             self._frames.append(_Frame(f"{path}.{branch}.steps", steps))
         return {"branch": branch}
 
-    def _return(self, _step: Mapping[str, Any], _path: str) -> None:
+    async def _return(self, _step: Mapping[str, Any], _path: str) -> None:
         return None
 
     _CONTROL: Final = {
@@ -210,7 +219,7 @@ class RunWorkflow:
 
     async def _action(self, step: Mapping[str, Any], path: str, sequence: int) -> None:
         started = self._now()
-        save_as = (step.get("config") or {}).get("saveAs")
+        save_as = _config(step).get("saveAs")
         try:
             if save_as:
                 parse_assign_path(save_as)  # before the effect: what it gives must have a place
@@ -221,27 +230,33 @@ class RunWorkflow:
             failure = self._error_object(error, path)
         except _RunFailedError as failed:
             failure = failed.error
+        except asyncio.CancelledError:
+            self._record(step, path, started, "CANCELED", sequence=sequence)
+            raise
         else:
             return
         self._record(step, path, started, "FAILED", error=failure, sequence=sequence)
         raise _RunFailedError(failure)
 
     async def _call(self, step: Mapping[str, Any], path: str, sequence: int) -> ActionResult:
-        config = step.get("config") or {}
-        action_id, version = str(config.get("actionId")), int(config.get("version") or 1)
+        config = _config(step)
+        action_id, version = str(config.get("actionId")), config.get("version", 1)
         planned = self._run.plan.actions.get(f"{action_id}@{version}")
         if planned is None:
             raise ActionNotOnWorkersError(
                 f"{action_id}@{version} was not installed when the run started: install its distribution, "
                 "then start the run again."
             )
-        mapped = evaluate_mapping(
-            config.get("inputMapping") or {}, self._scope(), now=workflow.now(), budget=self._budget, missing="mark"
-        )
+        mapped = await self._evaluate(config.get("inputMapping") or {})
+        if (size := len(canonical_json(mapped.value))) > _MAX_INPUT:
+            message = (
+                f"The input of {action_id} has {size} bytes; {_MAX_INPUT} are possible. Pass on only what it needs."
+            )
+            raise WorkflowError(message, code="INPUT_TOO_LARGE")
         explicit = config.get("idempotencyKey")
-        explicit_key = None if explicit is None else self._explicit_key(explicit)
+        explicit_key = None if explicit is None else await self._explicit_key(explicit)
         retry = _Retry.of(step, planned)
-        attempt, waited_since = 1, workflow.now()
+        attempt, waits, waiting_since = 1, 0, workflow.now()
         while True:
             call = ActionCall(
                 tenant=self._run.tenant,
@@ -253,7 +268,10 @@ class RunWorkflow:
                 action_id=action_id,
                 action_version=version,
                 effect=planned.effect,
-                input=mapped,
+                input=mapped.value,
+                secrets=[list(place) for place in mapped.secrets],
+                missing=[list(place) for place in mapped.missing],
+                time_limit=planned.time_limit,
                 explicit_key=explicit_key,
                 attempt=attempt,
                 max_attempts=retry.max_attempts,
@@ -270,16 +288,26 @@ class RunWorkflow:
                 self._trace = []
                 self._budget.reset()
                 return result
-            delay = self._delay(failure, retry, attempt, waited_since)
-            if delay is None:
+            if not failure.retryable:
                 raise _RunFailedError(failure.error)
             if failure.counts:
-                attempt, waited_since = attempt + 1, workflow.now() + timedelta(seconds=delay)
+                if attempt >= retry.max_attempts:
+                    raise _RunFailedError(failure.error)
+                delay = max(retry.backoff_of(attempt), failure.retry_after or 0.0)
+                attempt, waits = attempt + 1, 0
+            else:
+                if waits == 0:
+                    waiting_since = workflow.now()
+                if workflow.now() - waiting_since > _PATIENCE:
+                    raise _RunFailedError(failure.error)
+                delay = _wait(waits, failure.retry_after)
+                waits += 1
             await workflow.sleep(delay)
             self._budget.reset()
 
     async def _dispatch(self, call: ActionCall, planned: PlannedAction) -> ActionResult:
-        limit = timedelta(seconds=planned.time_limit) + _ACTIVITY_GRACE
+        # Look-up and handler each have the limit.
+        limit = 2 * timedelta(seconds=planned.time_limit) + _ACTIVITY_GRACE
         result: ActionResult
         if planned.io == "database":
             result = await workflow.execute_local_activity(
@@ -298,25 +326,14 @@ class RunWorkflow:
             schedule_to_start_timeout=_SCHEDULE_TO_START,
             start_to_close_timeout=limit,
             heartbeat_timeout=_HEARTBEAT,
+            # A canceled run ends after its effect has: the ledger and the step then tell how.
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             retry_policy=RetryPolicy(maximum_attempts=1),
         )
         return result
 
-    def _delay(self, failure: StepFailure, retry: _Retry, attempt: int, waited_since: datetime) -> float | None:
-        """Seconds until the next attempt, or None: the failure is final."""
-        if not failure.retryable:
-            return None
-        if not failure.counts:
-            if workflow.now() - waited_since > _PATIENCE:
-                return None
-            # An asked-for wait is the rest of a lease, to the moment: a little more, so as not to come too early.
-            return min(max((failure.retry_after or 1.0) + 0.2, 0.2), 300.0)
-        if attempt >= retry.max_attempts:
-            return None
-        return max(retry.backoff_of(attempt), failure.retry_after or 0.0)
-
-    def _explicit_key(self, mapping: Any) -> str:
-        value = self._evaluate(mapping)
+    async def _explicit_key(self, mapping: Any) -> str:
+        value = (await self._evaluate(mapping)).value
         if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
             message = "The idempotency key must be a string or a number, and not empty."
             raise WorkflowError(message, code="INVALID_IDEMPOTENCY_KEY")
@@ -330,15 +347,16 @@ class RunWorkflow:
         local = self._scopes["local"]
         return {**variables, **local, **{root: self._scopes[root] for root in _ROOTS}}
 
-    def _evaluate(self, mapping: Any) -> Any:
-        return evaluate_mapping(mapping, self._scope(), now=workflow.now(), budget=self._budget, missing="null")
-
-    def _condition(self, mapping: Any) -> bool:
-        if isinstance(mapping, Mapping) and isinstance(mapping.get("$expr"), str):
-            expression = compile_expression(mapping["$expr"])
-            value = expression.evaluate(self._scope(), now=workflow.now(), budget=self._budget)
-            return value is not MISSING and bool(value)
-        return bool(self._evaluate(mapping))
+    async def _evaluate(self, mapping: Any) -> Mapped:
+        """Evaluates a mapping value, and lets Temporal see between its expressions that the run is alive."""
+        steps = evaluate_stepwise(mapping, self._scope(), now=workflow.now(), budget=self._budget)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                mapped: Mapped = done.value
+                return mapped
+            await self._yield_if_spent()
 
     def _set(self, path: str, value: Any) -> None:
         parse_assign_path(path)
@@ -367,7 +385,7 @@ class RunWorkflow:
 
     def _record(
         self,
-        step: Mapping[str, Any],
+        step: Any,
         path: str,
         started: str,
         status: str,
@@ -376,25 +394,38 @@ class RunWorkflow:
         error: dict[str, Any] | None = None,
         sequence: int | None = None,
     ) -> None:
-        config = step.get("config") or {}
-        is_action = step.get("type") == "action.call"
+        action_id, version = _called(step)
+        shown = step if isinstance(step, Mapping) else {}
         self._trace = [
             *self._trace,
             StepTrace(
                 step_path=path,
                 iteration="",
-                step_id=str(step.get("id")),
-                step_type=str(step.get("type")),
+                step_id=str(shown.get("id")),
+                step_type=str(shown.get("type")),
                 sequence=self._sequence if sequence is None else sequence,
                 status=status,
                 started_at=started,
                 completed_at=self._now(),
                 output=output,
                 error=error,
-                action_id=config.get("actionId") if is_action else None,
-                action_version=config.get("version", 1) if is_action else None,
+                action_id=action_id,
+                action_version=version,
             ),
         ]
+
+    async def _flush_if_large(self) -> None:
+        """Writes the trace before it is too large to travel with an action."""
+        if len(self._trace) * 512 + sum(len(canonical_json(step.output)) for step in self._trace) < _MAX_TRACE:
+            return
+        await workflow.execute_local_activity(
+            RECORD_STEPS,
+            TraceBatch(tenant=self._run.tenant, run_id=self._run.run_id, trace=self._trace),
+            start_to_close_timeout=_FINISH_TIMEOUT,
+            retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
+        )
+        self._trace = []
+        self._budget.reset()
 
     async def _finish(self, status: str, error: dict[str, Any] | None) -> None:
         await workflow.execute_local_activity(
@@ -413,10 +444,43 @@ class RunWorkflow:
         )
 
 
-def _shown(value: Any) -> Any:
-    """A value for the history: what is large is only named, since the trace travels with the next action."""
-    size = len(canonical_json(value))
-    return value if size <= _MAX_SHOWN else f"[{size} bytes]"
+def _config(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A step's configuration; an unvalidated definition may hold anything there."""
+    config = step.get("config")
+    return config if isinstance(config, Mapping) else {}
+
+
+def _called(step: Any) -> tuple[str | None, int | None]:
+    """The action that a step names, as far as a row can tell it."""
+    if not isinstance(step, Mapping) or step.get("type") != "action.call":
+        return None, None
+    action_id, version = _config(step).get("actionId"), _config(step).get("version", 1)
+    return (
+        action_id if isinstance(action_id, str) else None,
+        version if type(version) is int and 0 < version < 2**31 else None,
+    )
+
+
+def _not_interpretable(error: Exception) -> WorkflowError:
+    return WorkflowError(
+        f"The step cannot be interpreted ({type(error).__name__}): look at its definition.", code="INVALID_CONFIG"
+    )
+
+
+def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Assigned values for the history: what is large is only named, since the trace travels with the next action."""
+    left, shown = _MAX_SHOWN, {}
+    for name, value in values.items():
+        size = len(canonical_json(value))
+        shown[name] = value if size <= left else f"[{size} bytes]"
+        left -= min(size, left)
+    return shown
+
+
+def _wait(waits: int, lease_left: float | None) -> float:
+    """Seconds until the next look, when nothing counted: soon at first; at the latest when the lease is over."""
+    wait = min(_FIRST_WAIT * 2.0 ** min(waits, 20), _LONGEST_WAIT)
+    return wait if lease_left is None else min(wait, lease_left + 0.2)
 
 
 def _raise_if_canceled(error: BaseException) -> None:
@@ -448,4 +512,7 @@ class _Retry:
         )
 
     def backoff_of(self, attempt: int) -> float:
-        return min(self.backoff * self.multiplier ** (attempt - 1), self.max_delay)
+        try:
+            return min(self.backoff * self.multiplier ** (attempt - 1), self.max_delay)
+        except OverflowError:
+            return self.max_delay

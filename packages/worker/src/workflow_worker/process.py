@@ -13,8 +13,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 import aiohttp
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -50,6 +51,11 @@ PASSED_THROUGH: Final = (
 )
 
 
+#: Workflow tasks at once. They share one interpreter lock, and Temporal gives each two seconds of wall time to compute:
+#: with the expressions' budget (some 75,000 steps of two microseconds at most between two yields) eight stay below.
+WORKFLOW_TASKS: Final = 8
+
+
 def workflow_runner() -> SandboxedWorkflowRunner:
     """The sandbox of the interpreter; replays use the same."""
     return SandboxedWorkflowRunner(
@@ -70,9 +76,9 @@ def build_workers(
         client,
         task_queue=RUN_TASK_QUEUE,
         workflows=[RunWorkflow],
-        activities=[activities.execute_action, activities.finish_run],
+        activities=[activities.execute_action, activities.record_steps, activities.finish_run],
         workflow_runner=workflow_runner(),
-        max_concurrent_workflow_tasks=max_concurrent,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         max_concurrent_local_activities=max_concurrent,
         no_remote_activities=True,
         graceful_shutdown_timeout=shutdown,
@@ -109,11 +115,27 @@ async def discover_for(database: Database, settings: Settings) -> Discovery:
 async def _connect(settings: Settings) -> Client:
     try:
         async with asyncio.timeout(15):
-            return await connect(settings.temporal_address, settings.temporal_namespace)
-    except (RuntimeError, RPCError, TimeoutError, OSError):
-        raise ConfigurationError(
-            f"Temporal does not answer at {settings.temporal_address}: start it, or set WORKFLOW_TEMPORAL_ADDRESS."
-        ) from None
+            client = await connect(settings.temporal_address, settings.temporal_namespace)
+            await client.service_client.workflow_service.describe_namespace(
+                DescribeNamespaceRequest(namespace=settings.temporal_namespace)
+            )
+            return client
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise ConfigurationError(
+                f"Temporal has no namespace {settings.temporal_namespace!r}: create it, or set "
+                "WORKFLOW_TEMPORAL_NAMESPACE."
+            ) from None
+        raise _no_temporal(settings) from None
+    except (RuntimeError, ValueError, TimeoutError, OSError):
+        raise _no_temporal(settings) from None
+
+
+def _no_temporal(settings: Settings) -> ConfigurationError:
+    return ConfigurationError(
+        f"Temporal does not answer at {settings.temporal_address}: start it, or set WORKFLOW_TEMPORAL_ADDRESS to its "
+        "host:port."
+    )
 
 
 async def run_worker(
@@ -127,7 +149,7 @@ async def run_worker(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             Database.open(
-                settings.database_url, application_name="workflow-worker", max_size=max(10, settings.max_concurrent)
+                settings.database_url, application_name="workflow-worker", max_size=settings.max_concurrent + 10
             )
         )
         discovery = await discover_for(database, settings)
@@ -192,7 +214,7 @@ async def _running(workers: list[Worker]) -> AsyncIterator[asyncio.Future[None]]
     try:
         yield failed
     finally:
-        await asyncio.gather(*(worker.shutdown() for worker in workers if worker.is_running))
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
         with contextlib.suppress(Exception):  # told through `failed`
             await running
         failed.cancel()

@@ -19,7 +19,7 @@ VARIABLES: Mapping[str, str] = {
     "WORKFLOW_STRICT": "1: do not start when any installed integration failed to load (0)",
     KEY_VARIABLE: "key-encryption key of the tenants' secrets, 32 bytes in base64",
     KEY_FILE_VARIABLE: "a file that holds it",
-    "WORKFLOW_MAX_RUNS": "workflow tasks, local activities and activities at once, each (20)",
+    "WORKFLOW_MAX_ACTIVITIES": "actions at once: so many on our database, and so many of each integration (20)",
     "WORKFLOW_SHUTDOWN_SECONDS": "how long SIGTERM waits for activities under way (30)",
     "WORKFLOW_BUILD_ID": "shown with the worker",
 }
@@ -36,7 +36,7 @@ class Settings:
     strict: bool
     secrets_key: KeyEncryptionKey | None = attrs.field(repr=False)
     max_concurrent: int
-    shutdown_seconds: float
+    shutdown_seconds: int
     build_id: str | None
 
 
@@ -56,33 +56,30 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
             secrets_key = load_key_encryption_key(environ)
         except ConfigurationError as error:
             problems.append(error.message)
-    max_concurrent = _number(environ, "WORKFLOW_MAX_RUNS", 20, problems)
-    shutdown = _number(environ, "WORKFLOW_SHUTDOWN_SECONDS", 30, problems)
+    max_concurrent = _number(environ, "WORKFLOW_MAX_ACTIVITIES", 20, problems, least=1, most=1000)
+    shutdown = _number(environ, "WORKFLOW_SHUTDOWN_SECONDS", 30, problems, least=0, most=3600)
     if problems:
         raise ConfigurationError("; ".join(problems))
     named = environ.get("WORKFLOW_REQUIRED_DISTRIBUTIONS")
     return Settings(
         database_url=database_url,
-        temporal_address=environ.get("WORKFLOW_TEMPORAL_ADDRESS", "127.0.0.1:7233"),
-        temporal_namespace=environ.get("WORKFLOW_TEMPORAL_NAMESPACE", "default"),
+        temporal_address=environ.get("WORKFLOW_TEMPORAL_ADDRESS") or "127.0.0.1:7233",
+        temporal_namespace=environ.get("WORKFLOW_TEMPORAL_NAMESPACE") or "default",
         required=DEFAULT_REQUIRED if named is None else frozenset(filter(None, map(str.strip, named.split(",")))),
         strict=environ.get("WORKFLOW_STRICT", "0").lower() in ("1", "true", "yes"),
         secrets_key=secrets_key,
-        max_concurrent=int(max_concurrent),
+        max_concurrent=max_concurrent,
         shutdown_seconds=shutdown,
         build_id=environ.get("WORKFLOW_BUILD_ID") or None,
     )
 
 
-def _number(environ: Mapping[str, str], name: str, default: float, problems: list[str]) -> float:
+def _number(environ: Mapping[str, str], name: str, default: int, problems: list[str], *, least: int, most: int) -> int:
     text = environ.get(name)
     if not text:
         return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if value <= 0:
-        problems.append(f"{name} must be a positive number, not {text!r}")
+    value = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
+    if not least <= value <= most:
+        problems.append(f"{name} must be a whole number from {least} to {most}, not {text!r}")
         return default
     return value

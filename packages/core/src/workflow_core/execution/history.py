@@ -38,8 +38,8 @@ ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
     completed_at = EXCLUDED.completed_at,
     duration_ms = CASE WHEN EXCLUDED.completed_at IS NULL THEN NULL
                        ELSE GREATEST(0, EXTRACT(EPOCH FROM EXCLUDED.completed_at - step.started_at) * 1000)::int END
--- A late writer never takes back what is known to have succeeded.
-WHERE step.status <> 'SUCCEEDED'
+-- A late writer takes back neither a success nor what a later attempt wrote.
+WHERE step.status <> 'SUCCEEDED' AND (EXCLUDED.status = 'SUCCEEDED' OR EXCLUDED.attempt >= step.attempt)
 """
 
 

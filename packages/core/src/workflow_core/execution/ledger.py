@@ -231,9 +231,13 @@ async def mark_sent(conn: Connection, tenant: UUID, hold: Hold, *, lease: float)
         raise KeyBusyError("Another attempt at this step has taken over.", retry_after=lease)
 
 
-async def mark_succeeded(conn: Connection, tenant: UUID, hold: Hold, output: Any) -> None:
-    """Keeps the output. A late success is accepted: that it happened is known now, whoever holds the key."""
-    await conn.execute(
+async def mark_succeeded(conn: Connection, tenant: UUID, hold: Hold, output: Any) -> Any:
+    """Keeps the output. A late success is accepted: that it happened is known now, whoever holds the key.
+
+    Returns:
+        The output that counts: of two successes under one key, the first one's.
+    """
+    updated = await conn.execute(
         "UPDATE workflow_action_invocations SET status = 'succeeded', output_json = $3, error_json = NULL, "
         "lease_until = NULL, finished_at = clock_timestamp(), updated_at = now() "
         "WHERE tenant = $1 AND key = $2 AND status <> 'succeeded'",
@@ -241,6 +245,10 @@ async def mark_succeeded(conn: Connection, tenant: UUID, hold: Hold, output: Any
         hold.key.digest,
         output,
     )
+    if updated == "UPDATE 1":
+        return output
+    entry = await lookup(conn, tenant, hold.key)
+    return entry.output if entry is not None else output
 
 
 async def mark_failed(conn: Connection, tenant: UUID, hold: Hold, error: Mapping[str, Any]) -> None:
@@ -281,7 +289,7 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     iteration = EXCLUDED.iteration, definition_step_id = EXCLUDED.definition_step_id, fence = EXCLUDED.fence,
     input_sha256 = EXCLUDED.input_sha256, output_json = EXCLUDED.output_json, error_json = EXCLUDED.error_json,
     finished_at = EXCLUDED.finished_at, updated_at = now()
-WHERE held.status <> 'succeeded'
+WHERE held.status IN ('reserved', 'failed')
 """
 
 

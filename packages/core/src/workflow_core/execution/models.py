@@ -45,7 +45,10 @@ class ActionCall:
     """One attempt at one action step.
 
     Attributes:
-        input: The evaluated mapping: ``$secret`` references and missing markers are still in it.
+        input: The evaluated mapping: null where an expression found nothing, references where secrets belong.
+        secrets: The places of the secrets that the author wrote into the mapping; nothing else is resolved.
+        missing: The places of expressions that found nothing.
+        time_limit: The handler's limit in seconds, as planned.
         effect: The effect that the plan promised; the executor takes the stricter of it and its own.
         explicit_key: The step's own ``idempotencyKey``, evaluated.
         attempt: Counted from 1; attempts that only waited are not counted.
@@ -63,7 +66,10 @@ class ActionCall:
     action_id: str
     action_version: int
     effect: str
-    input: dict[str, Any]
+    input: Any
+    secrets: list[list[Any]]
+    missing: list[list[Any]]
+    time_limit: float
     explicit_key: str | None
     attempt: int
     max_attempts: int
@@ -82,6 +88,15 @@ class ActionResult:
 
     output: Any
     reused_from: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class TraceBatch:
+    """Steps that ended, on their way into the history."""
+
+    tenant: str
+    run_id: str
+    trace: list[StepTrace]
 
 
 @attrs.frozen(kw_only=True)

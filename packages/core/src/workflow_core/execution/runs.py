@@ -14,9 +14,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from workflow_core.discovery import Registry
-from workflow_core.errors import ConflictError, NotFoundError, TransientError
+from workflow_core.errors import ConflictError, NotFoundError, TransientError, ValidationError
 from workflow_core.execution.models import RunInput
 from workflow_core.language.plan import Plan, compile_plan
+from workflow_core.manifest import canonical_json
 from workflow_core.storage.database import Connection, Database
 from workflow_core.temporal import RUN_TASK_QUEUE, RUN_WORKFLOW, run_workflow_id
 
@@ -28,6 +29,8 @@ _log = logging.getLogger(__name__)
 #: Ids of runs are made from what caused them in this namespace, so that starting is safe twice.
 _RUNS: Final = UUID("6c7c1a3e-2f0e-5d3c-9b52-5f1d8c1c7a10")
 
+#: Bytes of JSON with which a run can be started; Temporal takes two megabytes.
+MAX_RUN: Final = 1536 * 1024
 #: The time that Temporal gives a worker for one workflow task. A worker that dies in the middle of a local activity
 #: is noticed after it.
 TASK_TIMEOUT: Final = timedelta(seconds=10)
@@ -85,6 +88,7 @@ async def start_run(
 
     Raises:
         NotFoundError: No such workflow or version.
+        ValidationError: ``RUN_TOO_LARGE``.
         ConflictError: The workflow is paused, or has no published version.
         TransientError: ``TEMPORAL_UNAVAILABLE``: the run is recorded; calling again starts it.
     """
@@ -130,11 +134,12 @@ async def _record(
     run_id: UUID,
 ) -> _Recorded:
     row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
-    created = row is None
+    created = False
     if row is None:
         published = await _published(conn, tenant, workflow_id, version)
         plan = compile_plan(published["definition_json"], registry)
-        await conn.execute(
+        _check_size(plan, payload)
+        inserted = await conn.execute(
             _INSERT_RUN,
             tenant,
             run_id,
@@ -146,6 +151,7 @@ async def _record(
             plan.sha256,
             payload,
         )
+        created = inserted == "INSERT 0 1"
         row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
         assert row is not None  # noqa: S101 - written in this transaction, or by the one that the insert waited for
     run = StartedRun(
@@ -156,7 +162,7 @@ async def _record(
         created=created,
         payload=row["payload"],
     )
-    if row["started_at"] is not None:
+    if row["started_at"] is not None or row["status"] not in ("RUNNING", "WAITING"):
         return _Recorded(run, None)
     return _Recorded(
         run,
@@ -170,6 +176,16 @@ async def _record(
             payload=row["payload"],
         ),
     )
+
+
+def _check_size(plan: Plan, payload: Any) -> None:
+    size = len(canonical_json(plan.as_json())) + len(canonical_json(payload))
+    if size > MAX_RUN:
+        raise ValidationError(
+            f"Definition and payload together have {size} bytes; a run takes {MAX_RUN}. Split the workflow.",
+            code="RUN_TOO_LARGE",
+            details={"bytes": size, "maximum": MAX_RUN},
+        )
 
 
 _FIND_RUN = """

@@ -28,12 +28,12 @@ class Budget:
         activation_steps: Steps since the last :meth:`reset`.
     """
 
-    max_steps: int = 100_000
+    max_steps: int = 50_000
     max_depth: int = 500
     max_elements: int = 100_000
     max_characters: int = 256 * 1024
     max_output_bytes: int = MAX_OUTPUT_BYTES
-    max_activation_steps: int = 100_000
+    max_activation_steps: int = 25_000
     activation_steps: int = attrs.field(default=0, init=False)
 
     @property

@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, NoReturn, TypeVar, cast
+
+import attrs
 
 from workflow_core.errors import ExpressionError, ValidationError
 from workflow_core.language._budget import Budget
 from workflow_core.language._values import MAX_NESTING, MISSING, clean_text
 from workflow_core.language.expressions import compile_expression
 
+T = TypeVar("T")
+
 EXPRESSION_KEY: Final = "$expr"
 SECRET_KEY: Final = "$secret"  # noqa: S105 - the name of a key, not a secret
-MISSING_MARKER: Final[Mapping[str, bool]] = {"$missing": True}
-"""Stands for a missing result where only the action's input schema can say what to do: null, omitted, or ``[]``.
-Compare with ``==``; :func:`evaluate_mapping` gives a fresh copy each time, as plain JSON has to."""
-
 ASSIGNABLE_ROOTS: Final = ("payload", "vars", "local", "meta", "error")
 
 
 # ── Values ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def evaluate_mapping(
-    value: Any,
-    scope: Mapping[str, Any],
-    *,
-    now: datetime,
-    budget: Budget,
-    missing: Literal["null", "mark"] = "null",
-) -> Any:
-    """Evaluate every expression in a mapping value.
+#: Where in a JSON value something stands: names of fields and indexes of items.
+Place = tuple[str | int, ...]
+
+
+@attrs.frozen
+class Mapped:
+    """An evaluated mapping value.
+
+    What looks like ``{"$secret": …}`` in the *data* of a run is data: only the places that the author wrote count.
+
+    Attributes:
+        value: Plain JSON; null where an expression found nothing, ``{"$secret": NAME}`` where a secret belongs.
+        secrets: The places of the authored secrets.
+        missing: The places of expressions that found nothing: whoever knows the schema decides what that means.
+    """
+
+    value: Any
+    secrets: list[Place]
+    missing: list[Place]
+
+
+def evaluate_mapping(value: Any, scope: Mapping[str, Any], *, now: datetime, budget: Budget) -> Any:
+    """Evaluate every expression in a mapping value, at once; what finds nothing is null.
+
+    See :func:`evaluate_stepwise`, whose ``value`` this is.
+    """
+    return exhaust(evaluate_stepwise(value, scope, now=now, budget=budget)).value
+
+
+def evaluate_stepwise(  # noqa: C901 - one walk, with a case for each kind of value
+    value: Any, scope: Mapping[str, Any], *, now: datetime, budget: Budget
+) -> Generator[None, None, Mapped]:
+    """Evaluate every expression in a mapping value, yielding before each, so that a workflow can let others run.
 
     Secrets stay as they are, and are resolved where they are used. Everything else is literal; NUL characters are
     dropped from strings, as PostgreSQL's ``jsonb`` refuses them.
@@ -41,43 +65,86 @@ def evaluate_mapping(
         scope: What the expressions read.
         now: The run's clock.
         budget: The account of the run.
-        missing: What an expression that selects nothing gives: ``null``, or a copy of :data:`MISSING_MARKER`.
 
     Raises:
         ExpressionError: One fails; ``details["path"]`` says where, as ``title``, ``assignment.primary.id`` or
             ``tags[1]``.
     """
+    secrets: list[Place] = []
+    missing: list[Place] = []
 
-    def evaluate(source: str, path: str) -> Any:
+    def evaluate(source: str, place: Place) -> Any:
         try:
             result = compile_expression(source).evaluate(scope, now=now, budget=budget)
         except ExpressionError as error:
-            error.details["path"] = path
+            error.details["path"] = _words(place)
             raise
         if result is MISSING:
-            return dict(MISSING_MARKER) if missing == "mark" else None
+            missing.append(place)
+            return None
         return result
 
-    return _evaluate(value, "", evaluate, 0)
+    def walk(value: Any, place: Place) -> Generator[None, None, Any]:
+        if isinstance(value, str):
+            return clean_text(value)
+        if not isinstance(value, dict | list):
+            return value
+        if len(place) > MAX_NESTING:
+            message = f"The mapping is nested too deeply (more than {MAX_NESTING} levels)."
+            raise ExpressionError(message, details={"path": _words(place)})
+        if isinstance(value, list):
+            items = []
+            for index, item in enumerate(value):
+                items.append((yield from walk(item, (*place, index))))
+            return items
+        source = _special(value, EXPRESSION_KEY)
+        if source is not None:
+            yield
+            return evaluate(source, place)
+        if _special(value, SECRET_KEY) is not None:
+            secrets.append(place)
+            return dict(value)
+        fields = {}
+        for key, item in value.items():
+            name = clean_text(str(key))
+            fields[name] = yield from walk(item, (*place, name))
+        return fields
+
+    result = yield from walk(value, ())
+    return Mapped(result, secrets, missing)
 
 
-def _evaluate(value: Any, path: str, evaluate: Callable[[str, str], Any], depth: int) -> Any:
-    if isinstance(value, str):
-        return clean_text(value)
-    if not isinstance(value, dict | list):
-        return value
-    if depth > MAX_NESTING:
-        raise ExpressionError(
-            f"The mapping is nested too deeply (more than {MAX_NESTING} levels).", details={"path": path}
-        )
-    if isinstance(value, list):
-        return [_evaluate(item, f"{path}[{index}]", evaluate, depth + 1) for index, item in enumerate(value)]
-    source = _special(value, EXPRESSION_KEY)
-    if source is not None:
-        return evaluate(source, path)
-    if _special(value, SECRET_KEY) is not None:
-        return dict(value)
-    return {clean_text(str(key)): _evaluate(item, _join(path, key), evaluate, depth + 1) for key, item in value.items()}
+def exhaust(steps: Generator[None, None, T]) -> T:
+    """The result of a stepwise evaluation that nobody has to wait in."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return cast("T", done.value)
+
+
+def put_at(value: Any, place: Sequence[str | int], item: Any) -> Any:
+    """The value with another item at a place that exists; what is given is not changed."""
+    if not place:
+        return item
+    copy = value.copy()
+    copy[place[0]] = put_at(value[place[0]], place[1:], item)
+    return copy
+
+
+def get_at(value: Any, place: Sequence[str | int]) -> Any:
+    """The item at a place that exists."""
+    for name in place:
+        value = value[name]
+    return value
+
+
+def _words(place: Place) -> str:
+    """A place as people read it: ``assignment.primary.id``, ``tags[1]``."""
+    text = ""
+    for name in place:
+        text = f"{text}[{name}]" if isinstance(name, int) else _join(text, name)
+    return text
 
 
 def iter_expressions(value: Any) -> Iterator[tuple[str, str]]:

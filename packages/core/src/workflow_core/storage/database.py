@@ -34,7 +34,10 @@ logger = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT: Final = 10.0
 _SET_TENANT = "SELECT set_config('app.tenant', $1, true)"
-_SET_TENANT_AND_TIMEOUT = "SELECT set_config('app.tenant', $1, true), set_config('statement_timeout', $2, true)"
+_SET_TENANT_AND_TIMEOUTS = """
+SELECT set_config('app.tenant', $1, true), set_config('statement_timeout', $2, true),
+       set_config('transaction_timeout', $3, true)
+"""
 
 _ROLES = """
 SELECT r.rolname AS role, r.rolsuper AS superuser, r.rolbypassrls AS bypasses, (
@@ -104,6 +107,11 @@ async def verify_role(conn: Connection) -> None:
             f"The database role {role!r} {why}: the tenants' isolation would not hold. {remedy}.",
             details={"role": role},
         )
+
+
+def _milliseconds(seconds: float | None) -> str:
+    """As PostgreSQL takes a time-out; 0 is none."""
+    return "0" if seconds is None else str(max(1, round(seconds * 1000)))
 
 
 class Database:
@@ -203,7 +211,12 @@ class Database:
 
     @asynccontextmanager
     async def tenant(
-        self, tenant: UUID, *, statement_timeout: float | None = None, readonly: bool = False
+        self,
+        tenant: UUID,
+        *,
+        statement_timeout: float | None = None,
+        transaction_timeout: float | None = None,
+        readonly: bool = False,
     ) -> AsyncIterator[Connection]:
         """
         A connection inside one transaction that sees and writes rows of this tenant only.
@@ -213,14 +226,16 @@ class Database:
         Args:
             tenant: Whose rows.
             statement_timeout: Seconds after which the server itself cancels a statement.
+            transaction_timeout: Seconds after which the server itself ends the transaction, and the connection: also
+                when this process is frozen or cut off.
             readonly: Whether the server refuses to write.
         """
         async with self._pool.acquire() as conn, conn.transaction(readonly=readonly):
-            if statement_timeout is None:
+            if statement_timeout is None and transaction_timeout is None:
                 await conn.execute(_SET_TENANT, str(tenant))
             else:
-                milliseconds = max(1, round(statement_timeout * 1000))
-                await conn.execute(_SET_TENANT_AND_TIMEOUT, str(tenant), str(milliseconds))
+                timeouts = (_milliseconds(statement_timeout), _milliseconds(transaction_timeout))
+                await conn.execute(_SET_TENANT_AND_TIMEOUTS, str(tenant), *timeouts)
             yield conn
 
     @asynccontextmanager

@@ -36,9 +36,6 @@ Unknown = Literal["forbid", "ignore"]
 SECRET_MARK = "x-secret"  # noqa: S105 - the name of a schema keyword
 TRIM_MARK = "x-trim"
 
-#: How deep a JSON value may be nested.
-MAX_DEPTH: Final = 200
-
 #: A string that is trimmed, and then not empty.
 Trimmed = Annotated[str, msgspec.Meta(min_length=1, extra_json_schema={TRIM_MARK: True})]
 #: A moment with its offset from UTC.
@@ -159,23 +156,18 @@ def to_json(value: Any) -> Any:
     return clean_json(msgspec.to_builtins(value))
 
 
-def clean_json(value: Any, _depth: int = 0) -> Any:
+def clean_json(value: Any) -> Any:
     """A JSON value without what PostgreSQL and our JSON library refuse.
 
     NUL characters and lone surrogates go, NaN and infinity become null, and an integer of more than 64 bits becomes a
     string of its digits.
-
-    Raises:
-        RecursionError: It is nested more than :data:`MAX_DEPTH` levels deep.
     """
     if isinstance(value, str):
         return clean_text(value)
-    if _depth > MAX_DEPTH:
-        raise RecursionError
     if isinstance(value, dict):
-        return {clean_text(str(key)): clean_json(item, _depth + 1) for key, item in value.items()}
+        return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [clean_json(item, _depth + 1) for item in value]
+        return [clean_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, int) and not -(2**63) <= value < 2**64:

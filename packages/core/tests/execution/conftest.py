@@ -20,6 +20,7 @@ from workflow_core.discovery import Registry, registry_of
 from workflow_core.execution.executor import Executor
 from workflow_core.execution.models import ActionCall
 from workflow_core.modules import Module
+from workflow_core.schema import Trimmed
 from workflow_core.secrets import KeyEncryptionKey, TenantSecrets
 from workflow_core.storage.database import Database
 
@@ -34,6 +35,7 @@ class Given:
 @attrs.frozen
 class Free:
     any: Any = None
+    name: Trimmed | None = None
     password: Annotated[str, msgspec.Meta(extra_json_schema={"x-secret": True})] = ""
     number: int | None = None
 

@@ -373,6 +373,26 @@ async def test_a_secret_reaches_the_handler_and_nothing_else(bench, probe, caplo
     assert [text for text in everything if secret in text] == []
 
 
+@pytest.mark.parametrize(
+    ("stored", "field", "shown"),
+    [("  padded-value \n", "name", "padded-value"), ("4040404", "number", "4040404")],
+    ids=["trimmed", "number"],
+)
+async def test_a_secret_that_conversion_changed_is_still_a_secret(bench, probe, stored, field, shown):
+    """Trimmed or made a number on its way in, it is redacted all the same."""
+    async with bench.db.tenant(bench.tenant) as conn:
+        await bench.secrets.write(conn, bench.tenant, "workflow", "TOKEN", stored, actor=None)
+    run_id = await bench.new_run()
+
+    async def behave(given, ctx):
+        return {"text": f"got {getattr(given, field)}", "calls": 1}
+
+    probe.behave = behave
+    given = {field: {"$secret": "TOKEN"}}
+    result = await bench.executor.execute(bench.call(run_id, "free", given, secrets=[[field]]))
+    assert shown not in repr(result) + repr(await bench.steps(run_id))
+
+
 async def test_a_missing_secret_is_named(bench, probe):
     """SECRET_NOT_FOUND, before anything is sent."""
     failed = await failing(

@@ -102,8 +102,20 @@ class Attempt:
         except ValidationError as error:
             error.message = f"The input of {self.call.action_id} does not fit: {error.message}"
             raise
-        self.shown_input = self.redactor.redact(mask_secrets(self.action.input, to_json(value)))
+        plain = to_json(value)
+        for place in self.secret_names:
+            self._hide_converted(plain, place)
+        self.shown_input = self.redactor.redact(mask_secrets(self.action.input, plain))
         return value
+
+    def _hide_converted(self, plain: Any, place: tuple[str | int, ...]) -> None:
+        """A secret that was trimmed or normalised on its way in is the same secret."""
+        try:
+            item = get_at(plain, place)
+        except (LookupError, TypeError):  # a field that the action does not have, or that became a list
+            return
+        if isinstance(item, str | int) and not isinstance(item, bool):
+            self.redactor.add(str(item))
 
     def read_output(self, result: Any) -> Any:
         """A handler's result as redacted JSON; never fails, since what it tells of has happened.

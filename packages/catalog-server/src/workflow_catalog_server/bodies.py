@@ -15,6 +15,7 @@ from workflow_core.schema import clean_json, convert
 T = TypeVar("T")
 
 MAX_BODY: Final = 4 * 1024 * 1024
+_BOOLEANS: Final = {"true": True, "false": False}
 #: Deeper JSON is refused: whoever walks or stores it later has limits of their own.
 MAX_DEPTH: Final = 128
 
@@ -67,6 +68,16 @@ def _deeper_than(value: Any, limit: int) -> bool:
         if not level:
             return False
     return True
+
+
+def read_query(request: web.Request, cls: type[T]) -> T:
+    """The query parameters as an instance of an attrs class; the last of several with one name counts.
+
+    Raises:
+        ValidationError: Naming every wrong parameter, and every one that is unknown: a misspelt filter must not
+            answer everything.
+    """
+    return convert(cls, {name: _BOOLEANS.get(text, text) for name, text in request.query.items()})
 
 
 def query_choice(request: web.Request, name: str, choices: Mapping[str, T], default: T) -> T:

@@ -84,6 +84,7 @@ def _icon_handler(registry: Registry) -> PublicHandler:
     }
 
     async def read_icon(request: web.Request) -> web.StreamResponse:
+        """The icon of a module."""
         answer = icons.get(request.match_info["token"])
         if answer is None:
             raise NotFoundError("No installed module has this icon.")
@@ -99,5 +100,5 @@ def catalog_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         Route("GET", f"{prefix}/designer-catalog", Permission.READ, designer_catalog),
         Route("GET", f"{prefix}/actions", Permission.READ, list_actions),
         Route("GET", f"{prefix}/actions/{{id}}/{{version}}", Permission.READ, read_action),
-        PublicRoute("GET", f"{prefix}/icons/{{token}}.svg", _icon_handler(registry)),
+        PublicRoute("GET", f"{prefix}/icons/{{token}}.svg", _icon_handler(registry), "image/svg+xml"),
     )

@@ -78,6 +78,6 @@ _PREFIX: Final = "/api/workflow/secrets"
 
 ROUTES: Final = (
     Route("GET", _PREFIX, Permission.ADMIN, list_secrets),
-    Route("PUT", f"{_PREFIX}/{{name}}", Permission.ADMIN, store_secret),
-    Route("DELETE", f"{_PREFIX}/{{name}}", Permission.ADMIN, delete_secret),
+    Route("PUT", f"{_PREFIX}/{{name}}", Permission.ADMIN, store_secret, body=SecretValue, status=204),
+    Route("DELETE", f"{_PREFIX}/{{name}}", Permission.ADMIN, delete_secret, status=204),
 )

@@ -44,6 +44,13 @@ BAD_BODIES = {
         "VALIDATION_ERROR",
         [("colour", "UNKNOWN_FIELD"), ("definition", "TYPE"), ("key", "FORMAT")],
     ),
+    "a key with a line feed": (
+        b'{"definition": {"name": "x", "steps": []}, "key": "key\\n"}',
+        JSON,
+        422,
+        "VALIDATION_ERROR",
+        [("key", "FORMAT")],
+    ),
     "no name and steps": (
         b'{"definition": {"description": 4}}',
         JSON,

@@ -20,13 +20,14 @@ _BOOLEANS: Final = {"true": True, "false": False}
 MAX_DEPTH: Final = 128
 
 
-async def read_body(request: web.Request, cls: type[T], *, optional: bool = False) -> T:
+async def read_body(request: web.Request, cls: type[T], *, optional: bool = False, clean: bool = True) -> T:
     """The body as an instance of an attrs class.
 
     Args:
         request: Whose body.
         cls: What the body has to be; unknown fields are errors.
         optional: Whether no body stands for ``{}``.
+        clean: Whether NUL characters, which jsonb refuses, are removed; otherwise they arrive.
 
     Raises:
         RequestError: ``UNREADABLE_BODY``, ``UNSUPPORTED_MEDIA_TYPE``, ``MALFORMED_JSON`` or ``JSON_TOO_DEEP``.
@@ -50,7 +51,7 @@ async def read_body(request: web.Request, cls: type[T], *, optional: bool = Fals
         ) from None
     if _deeper_than(value, MAX_DEPTH):
         raise RequestError(400, "JSON_TOO_DEEP", f"The body nests deeper than {MAX_DEPTH} levels.")
-    if b"\\u0000" in content:  # jsonb refuses it
+    if clean and b"\\u0000" in content:
         value = clean_json(value)
     return convert(cls, value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -44,7 +44,8 @@ class Cursor:
             created_at = datetime.fromisoformat(moment)
             if created_at.tzinfo is None:
                 raise ValueError
-            return cls(created_at, UUID(run_id))
+            # In UTC here, where a moment beyond the calendar's ends is the client's mistake.
+            return cls(created_at.astimezone(UTC), UUID(run_id))
         except (binascii.Error, ValueError, OverflowError):
             words = "must be the nextCursor of a page"
             raise ValidationError(f"cursor: {words}", errors=[FieldError("cursor", "FORMAT", words)]) from None

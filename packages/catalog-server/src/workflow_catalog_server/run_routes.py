@@ -15,11 +15,11 @@ from aiohttp import hdrs, web
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import query_choice, query_int, read_body
-from workflow_catalog_server.problems import RequestError
+from workflow_catalog_server.problems import RequestError, problem
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.run_history import Cursor, RunStatus, has_payload, list_runs, read_run, read_steps
 from workflow_catalog_server.services import SERVICES, Services
-from workflow_core.errors import ConflictError, FieldError, ValidationError
+from workflow_core.errors import ConflictError, FieldError, RunNotStartedError, ValidationError
 from workflow_core.execution.runs import StartedRun, run_id_for_request, start_run
 
 MAX_PAYLOAD: Final = 256 * 1024
@@ -37,21 +37,34 @@ class StartRun:
 
 
 async def start(request: web.Request, principal: Principal) -> web.StreamResponse:
-    """Starts a run; with the same ``Idempotency-Key`` the same run."""
+    """Starts a run; with the same ``Idempotency-Key`` the same run.
+
+    A request without a key is given one, so that a run which Temporal did not take can be started again.
+    """
     services = request.app[SERVICES]
     body = await read_body(request, StartRun)
     if len(orjson.dumps(body.payload)) > MAX_PAYLOAD:
         raise RequestError(413, "PAYLOAD_TOO_LARGE", f"A run's payload has at most {MAX_PAYLOAD // 1024} KiB.")
     key = _idempotency_key(request)
-    run_id = uuid4() if key is None else run_id_for_request(principal.tenant, body.workflowId, key)
-    started = await _start(
-        services,
-        principal,
-        workflow_id=body.workflowId,
-        version=body.workflowVersion,
-        payload=body.payload,
-        run_id=run_id,
-    )
+    run_id = run_id_for_request(principal.tenant, body.workflowId, key)
+    try:
+        started = await _start(
+            services,
+            principal,
+            workflow_id=body.workflowId,
+            version=body.workflowVersion,
+            payload=body.payload,
+            run_id=run_id,
+        )
+    except RunNotStartedError as error:
+        return problem(
+            503,
+            error.code,
+            f"The run {run_id} is recorded, but Temporal did not answer that it has it. Send the same request again, "
+            f"with the header Idempotency-Key: {key}",
+            headers={hdrs.RETRY_AFTER: "2"},
+            members={"runId": str(run_id), "idempotencyKey": key},
+        )
     if not started.created:
         async with services.database.tenant(principal.tenant, readonly=True) as conn:
             same = await has_payload(conn, principal.tenant, run_id, body.payload)
@@ -120,9 +133,11 @@ async def _start(
     )
 
 
-def _idempotency_key(request: web.Request) -> str | None:
+def _idempotency_key(request: web.Request) -> str:
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+    if key is None:
+        return str(uuid4())
+    if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
         words = f"must have between 1 and {_LONGEST_KEY} printable ASCII characters"
         raise ValidationError(f"Idempotency-Key: {words}", errors=[FieldError("Idempotency-Key", "LENGTH", words)])
     return key

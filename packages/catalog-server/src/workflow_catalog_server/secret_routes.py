@@ -36,7 +36,7 @@ async def store_secret(request: web.Request, principal: Principal) -> web.Stream
     """Stores a secret, replacing one of the same name."""
     services = request.app[SERVICES]
     name = request.match_info["name"]
-    body = await read_body(request, SecretValue)
+    body = await read_body(request, SecretValue, clean=False)  # a secret is stored as it is, or not at all
     async with services.database.tenant(principal.tenant) as conn:
         await services.secrets.write(conn, principal.tenant, WORKFLOW_SCOPE, name, body.value, actor=principal.user)
     return web.Response(status=204)

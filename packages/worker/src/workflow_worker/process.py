@@ -107,8 +107,8 @@ async def discover_for(database: Database, settings: Settings) -> Discovery:
     core = pending.get(CORE_SOURCE.distribution)
     if core:
         raise MigrationError(f"Core's migrations are pending ({', '.join(core)}): run `workflow-modules migrate`.")
-    discovery = discover(required=settings.required, pending=pending)
-    require(discovery.report, required=settings.required, strict=settings.strict)
+    discovery = discover(required=settings.required_distributions, pending=pending)
+    require(discovery.report, required=settings.required_distributions, strict=settings.strict)
     return discovery
 
 
@@ -162,7 +162,7 @@ async def run_worker(
         executor = Executor(
             database=database,
             registry=discovery.registry,
-            secrets=TenantSecrets(settings.secrets_key) if settings.secrets_key else None,
+            secrets=TenantSecrets(settings.secrets_key),
             http=http,
             at=at or fault_point(os.environ),
         )

@@ -14,7 +14,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from workflow_core.discovery import Registry
-from workflow_core.errors import ConflictError, NotFoundError, TransientError, ValidationError
+from workflow_core.errors import ConflictError, NotFoundError, RunNotStartedError, ValidationError
 from workflow_core.execution.models import RunInput
 from workflow_core.language.plan import Plan, compile_plan
 from workflow_core.manifest import canonical_json
@@ -90,7 +90,7 @@ async def start_run(
         NotFoundError: No such workflow or version.
         ValidationError: ``RUN_TOO_LARGE``.
         ConflictError: The workflow is paused, or has no published version.
-        TransientError: ``TEMPORAL_UNAVAILABLE``: the run is recorded; calling again starts it.
+        RunNotStartedError: The run is recorded; calling again with the same ``run_id`` starts it.
     """
     async with database.tenant(tenant) as conn:
         started = await _record(
@@ -244,8 +244,7 @@ async def _start(client: Client, run: RunInput) -> None:
         if isinstance(error, RuntimeError) and not str(error).startswith("Failed client connect"):
             raise
         _log.warning("could not start run %s: %s", run.run_id, type(error).__name__)
-        raise TransientError(
-            "Temporal did not take the run. It is recorded: start it again with the same Idempotency-Key.",
-            code="TEMPORAL_UNAVAILABLE",
+        raise RunNotStartedError(
+            f"The run {run.run_id} is recorded, but Temporal did not answer that it has it; start it again.",
             details={"runId": run.run_id},
         ) from error

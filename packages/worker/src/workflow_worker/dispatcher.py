@@ -114,7 +114,7 @@ class EventDispatcher:
             return await self._inbox.process(tenant, event_id) is not None
         except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
             _log.warning("event %s waits: %s", event_id, type(error).__name__)
-        except Exception:  # guards the other events against one that cannot be read
+        except Exception:  # noqa: BLE001 - guards the other events against one that cannot be read
             _log.exception("event %s could not be taken", event_id)
         return False
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from workflow_catalog_server import definition_routes, health_routes, run_routes, secret_routes
+from workflow_catalog_server import definition_routes, event_routes, health_routes, run_routes, secret_routes
 from workflow_catalog_server.bodies import MAX_BODY
 from workflow_catalog_server.catalog_routes import catalog_routes
 from workflow_catalog_server.openapi import PATH as OPENAPI_PATH
@@ -35,6 +35,7 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *health_routes.ROUTES,
         *catalog_routes(registry),
         *definition_routes.ROUTES,
+        *event_routes.ROUTES,
         *run_routes.ROUTES,
         *secret_routes.ROUTES,
     )

@@ -15,9 +15,10 @@ from aiohttp import hdrs, web
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import query_choice, query_int, read_body
+from workflow_catalog_server.paging import query_cursor, query_moment, query_text, query_uuid
 from workflow_catalog_server.problems import RequestError, problem
 from workflow_catalog_server.routing import Route, path_uuid
-from workflow_catalog_server.run_history import Cursor, RunStatus, has_payload, list_runs, read_run, read_steps
+from workflow_catalog_server.run_history import RunStatus, has_payload, list_runs, read_run, read_steps
 from workflow_catalog_server.services import SERVICES, Services
 from workflow_core.errors import ConflictError, FieldError, RunNotStartedError, ValidationError
 from workflow_core.execution.runs import StartedRun, run_id_for_request, start_run
@@ -88,16 +89,18 @@ async def start(request: web.Request, principal: Principal) -> web.StreamRespons
 async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Runs, newest first, in pages."""
     limit = query_int(request, "limit", default=50, least=1, most=200)
-    cursor = request.query.get("cursor")
     status = query_choice(request, "status", _STATUSES, default=None)
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         runs, following = await list_runs(
             conn,
             principal.tenant,
             limit=limit,
-            after=Cursor.decode(cursor) if cursor is not None else None,
-            workflow_id=_query_uuid(request, "workflowId"),
+            after=query_cursor(request),
+            workflow_id=query_uuid(request, "workflowId"),
             status=status,
+            event_type=query_text(request, "eventType"),
+            since=query_moment(request, "from"),
+            until=query_moment(request, "to"),
         )
     return json_answer({"runs": runs, "nextCursor": following.encode() if following else None})
 
@@ -141,18 +144,6 @@ def _idempotency_key(request: web.Request) -> str:
         words = f"must have between 1 and {_LONGEST_KEY} printable ASCII characters"
         raise ValidationError(f"Idempotency-Key: {words}", errors=[FieldError("Idempotency-Key", "LENGTH", words)])
     return key
-
-
-def _query_uuid(request: web.Request, name: str) -> UUID | None:
-    text = request.query.get(name)
-    if text is None:
-        return None
-    try:
-        return UUID(text)
-    except ValueError:
-        raise ValidationError(
-            f"{name}: must be a UUID", errors=[FieldError(name, "FORMAT", "must be a UUID")]
-        ) from None
 
 
 _PREFIX: Final = "/api/workflow-runs"

@@ -54,9 +54,40 @@ class StartedRun:
     payload: Any
 
 
+@attrs.frozen(kw_only=True)
+class Origin:
+    """What a run came from, as its row tells.
+
+    Attributes:
+        event_id: The event that started it.
+        event_type: That event's name.
+        correlation_key: That event's.
+        payload_schema_ref: The schema of what the event brought.
+        mapping_applied: Whether the trigger's mapping made the payload.
+        depth: How many events and runs led to it, one by the other.
+        replay_of: The run that this one repeats.
+    """
+
+    event_id: UUID | None = None
+    event_type: str | None = None
+    correlation_key: str | None = None
+    payload_schema_ref: str | None = None
+    mapping_applied: bool = False
+    depth: int = 0
+    replay_of: UUID | None = None
+
+
+_UNKNOWN_ORIGIN: Final = Origin()
+
+
 def run_id_for_request(tenant: UUID, workflow_id: UUID, key: str) -> UUID:
     """The id of the run that a request with this ``Idempotency-Key`` starts."""
     return uuid5(_RUNS, f"request:{tenant}:{workflow_id}:{key}")
+
+
+def run_id_for_event(tenant: UUID, event_id: UUID, workflow_id: UUID) -> UUID:
+    """The id of the run that this event starts of this workflow."""
+    return uuid5(_RUNS, f"event:{tenant}:{event_id}:{workflow_id}")
 
 
 async def start_run(
@@ -71,6 +102,7 @@ async def start_run(
     actor: UUID | None,
     cause: str,
     run_id: UUID,
+    origin: Origin = _UNKNOWN_ORIGIN,
 ) -> StartedRun:
     """Records a run with its compiled plan, then starts it on Temporal.
 
@@ -85,6 +117,7 @@ async def start_run(
         actor: Who started it, when the version does not name its publisher.
         cause: Such as ``api``.
         run_id: The same id starts the same run: it is recorded and executed once.
+        origin: What it came from.
 
     Raises:
         NotFoundError: No such workflow or version.
@@ -103,6 +136,7 @@ async def start_run(
             actor=actor,
             cause=cause,
             run_id=run_id,
+            origin=origin,
         )
     if started.input is not None:
         await _start(client, started.input)
@@ -132,6 +166,7 @@ async def _record(
     actor: UUID | None,
     cause: str,
     run_id: UUID,
+    origin: Origin,
 ) -> _Recorded:
     row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
     created = False
@@ -150,6 +185,11 @@ async def _record(
             plan.as_json(),
             plan.sha256,
             payload,
+            origin.event_id,
+            origin.event_type,
+            origin.payload_schema_ref,
+            origin.mapping_applied,
+            origin.depth,
         )
         created = inserted == "INSERT 0 1"
         row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
@@ -194,8 +234,9 @@ FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 """
 _INSERT_RUN = """
 INSERT INTO workflow_runs (
-    tenant, run_id, workflow_id, workflow_version, status, cause, actor_id, plan, plan_sha256, payload
-) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9)
+    tenant, run_id, workflow_id, workflow_version, status, cause, actor_id, plan, plan_sha256, payload,
+    event_id, event_type, source_payload_schema_ref, trigger_mapping_applied, chain_depth
+) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (tenant, run_id) DO NOTHING
 """
 

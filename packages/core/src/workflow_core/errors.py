@@ -241,6 +241,20 @@ class EngineUnavailableError(TransientError):
     code = "ENGINE_UNAVAILABLE"
 
 
+class InterpreterError(WorkflowError):
+    """The interpreter cannot go on: no ``catch`` and no ``onError`` may hide that."""
+
+    code = "INVALID_CONFIG"
+    category = ErrorCategory.INTERPRETER_CORRUPTION
+
+
+class ChildWorkflowError(WorkflowError):
+    """A workflow cannot be called, or its run did not succeed."""
+
+    code = "CHILD_WORKFLOW_FAILED"
+    category = ErrorCategory.CHILD_WORKFLOW
+
+
 # ── How a process is set up ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -50,6 +50,20 @@ PASSED_THROUGH: Final = (
     "pluggy",
     "re2",
     "workflow_core",
+    *(
+        f"workflow_worker.{part}"
+        for part in (
+            "action_steps",
+            "child_steps",
+            "evaluation",
+            "failures",
+            "frames",
+            "retries",
+            "scopes",
+            "state",
+            "trace",
+        )
+    ),
 )
 
 
@@ -60,9 +74,7 @@ WORKFLOW_TASKS: Final = 8
 
 def workflow_runner() -> SandboxedWorkflowRunner:
     """The sandbox of the interpreter; replays use the same."""
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH, "workflow_worker.failures")
-    )
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 def build_workers(
@@ -78,7 +90,13 @@ def build_workers(
         client,
         task_queue=RUN_TASK_QUEUE,
         workflows=[RunWorkflow],
-        activities=[activities.execute_action, activities.record_steps, activities.finish_run],
+        activities=[
+            activities.execute_action,
+            activities.record_steps,
+            activities.record_child_run,
+            activities.load_run,
+            activities.finish_run,
+        ],
         workflow_runner=workflow_runner(),
         max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         max_concurrent_local_activities=max_concurrent,
@@ -171,7 +189,7 @@ async def run_worker(
         distributions = list(discovery.registry.distributions)
         workers = build_workers(
             client,
-            Activities(executor, database),
+            Activities(executor, database, discovery.registry),
             distributions,
             max_concurrent=settings.max_concurrent,
             shutdown=timedelta(seconds=settings.shutdown_seconds),

@@ -1,4 +1,7 @@
-"""Starting a run. Every start goes through :func:`start_run`, which is safe to call again for the same run."""
+"""Starting a run. Every start goes through :func:`start_run`, which is safe to call again for the same run.
+
+A run that another run calls is recorded here as well, and then started by its parent.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
 import attrs
+from asyncpg import Record
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
@@ -126,7 +130,7 @@ async def start_run(
         RunNotStartedError: The run is recorded; calling again with the same ``run_id`` starts it.
     """
     async with database.tenant(tenant) as conn:
-        started = await _record(
+        started = await record_run(
             conn,
             registry,
             tenant=tenant,
@@ -150,12 +154,27 @@ async def start_run(
 
 
 @attrs.frozen
-class _Recorded:
+class RecordedRun:
+    """A run that stands in the database.
+
+    Attributes:
+        input: What its execution is started with; None: the engine has it already.
+    """
+
     run: StartedRun
-    input: RunInput | None  # None: the engine has it already
+    input: RunInput | None
 
 
-async def _record(
+@attrs.frozen
+class Caller:
+    """The run that calls another one, and where in the chain of calls that one stands."""
+
+    run_id: UUID
+    root_run_id: UUID
+    call_depth: int
+
+
+async def record_run(
     conn: Connection,
     registry: Registry,
     *,
@@ -166,8 +185,10 @@ async def _record(
     actor: UUID | None,
     cause: str,
     run_id: UUID,
-    origin: Origin,
-) -> _Recorded:
+    origin: Origin = _UNKNOWN_ORIGIN,
+    caller: Caller | None = None,
+) -> RecordedRun:
+    """Records a run with its compiled plan, once: the first half of :func:`start_run`, which see."""
     row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
     created = False
     if row is None:
@@ -190,6 +211,9 @@ async def _record(
             origin.payload_schema_ref,
             origin.mapping_applied,
             origin.depth,
+            caller.run_id if caller else None,
+            caller.root_run_id if caller else None,
+            caller.call_depth if caller else 0,
         )
         created = inserted == "INSERT 0 1"
         row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
@@ -203,18 +227,20 @@ async def _record(
         payload=row["payload"],
     )
     if row["started_at"] is not None or row["status"] not in ("RUNNING", "WAITING"):
-        return _Recorded(run, None)
-    return _Recorded(
-        run,
-        RunInput(
-            tenant=str(tenant),
-            run_id=str(run_id),
-            workflow_id=str(row["workflow_id"]),
-            workflow_version=row["workflow_version"],
-            actor=str(row["actor_id"]) if row["actor_id"] else None,
-            plan=Plan.from_json(row["plan"]),
-            payload=row["payload"],
-        ),
+        return RecordedRun(run, None)
+    return RecordedRun(run, run_input(tenant, run_id, row))
+
+
+def run_input(tenant: UUID, run_id: UUID, row: Record) -> RunInput:
+    """What a run is executed with, from its row."""
+    return RunInput(
+        tenant=str(tenant),
+        run_id=str(run_id),
+        workflow_id=str(row["workflow_id"]),
+        workflow_version=row["workflow_version"],
+        actor=str(row["actor_id"]) if row["actor_id"] else None,
+        plan=Plan.from_json(row["plan"]),
+        payload=row["payload"],
     )
 
 
@@ -235,8 +261,9 @@ FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 _INSERT_RUN = """
 INSERT INTO workflow_runs (
     tenant, run_id, workflow_id, workflow_version, status, cause, actor_id, plan, plan_sha256, payload,
-    event_id, event_type, source_payload_schema_ref, trigger_mapping_applied, chain_depth
-) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    event_id, event_type, source_payload_schema_ref, trigger_mapping_applied, chain_depth,
+    parent_run_id, root_run_id, call_depth
+) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (tenant, run_id) DO NOTHING
 """
 
@@ -262,7 +289,7 @@ async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version:
         wanted,
     )
     if row is None:
-        raise NotFoundError(f"The workflow has no published version {wanted}.")
+        raise NotFoundError(f"The workflow has no published version {wanted}.", details={"version": wanted})
     return row
 
 

@@ -6,7 +6,14 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from workflow_catalog_server import definition_routes, health_routes, run_routes, secret_routes
+from workflow_catalog_server import (
+    bundle_routes,
+    definition_routes,
+    health_routes,
+    publish_routes,
+    run_routes,
+    secret_routes,
+)
 from workflow_catalog_server.bodies import MAX_BODY
 from workflow_catalog_server.catalog_routes import catalog_routes
 from workflow_catalog_server.problems import problem_middleware
@@ -32,6 +39,8 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
     return (
         *health_routes.ROUTES,
         *catalog_routes(registry),
+        *bundle_routes.ROUTES,
+        *publish_routes.ROUTES,
         *definition_routes.ROUTES,
         *run_routes.ROUTES,
         *secret_routes.ROUTES,

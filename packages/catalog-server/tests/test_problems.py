@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from workflow_catalog_server.app import create_app
 from workflow_catalog_server.problems import problem
 from workflow_catalog_server.request_log import Note, RequestLog
+from workflow_core.locales import NO_TRANSLATIONS
 from workflow_core.secrets import KeyEncryptionKey, TenantSecrets
 
 DEFINITIONS = "/api/workflow-definitions"
@@ -30,6 +31,7 @@ BAD_BODIES = {
     "not UTF-8": (b'{"definition": "\xff"}', JSON, 400, "MALFORMED_JSON", []),
     "NaN": (b'{"definition": NaN}', JSON, 400, "MALFORMED_JSON", []),
     "lone surrogate": (b'{"definition": "\\ud800"}', JSON, 400, "MALFORMED_JSON", []),
+    "more than 64 bits": (b'{"definition": [18446744073709551616]}', JSON, 400, "NUMBER_TOO_LARGE", []),
     "too deep": (b'{"definition":' + b"[" * 400 + b"]" * 400 + b"}", JSON, 400, "JSON_TOO_DEEP", []),
     "a form": (b"definition=1", {"Content-Type": "multipart/form-data"}, 415, "UNSUPPORTED_MEDIA_TYPE", []),
     "no content type": (b"{}", {"Content-Type": ""}, 415, "UNSUPPORTED_MEDIA_TYPE", []),
@@ -68,7 +70,7 @@ async def test_bad_body(server, assert_problem, *, body, headers, status, code, 
     document = await assert_problem(response, status, code)
     found = sorted((error["path"], error["code"]) for error in document.get("errors", []))
     assert found == errors
-    assert await (await server.a("GET", DEFINITIONS)).json() == []
+    assert (await (await server.a("GET", DEFINITIONS)).json())["workflows"] == []
 
 
 BAD_STREAMS = {
@@ -183,16 +185,18 @@ async def test_another_tenants_ids_are_unknown(server, assert_problem, definitio
         ("POST", RUNS, {"workflowId": created["workflowId"]}),
     ):
         await assert_problem(await server.b(method, address, json=body), 404, "NOT_FOUND")
-    assert await (await server.b("GET", DEFINITIONS)).json() == []
+    assert (await (await server.b("GET", DEFINITIONS)).json())["workflows"] == []
     draft = await (await server.a("GET", f"{path}/draft")).json()
     assert draft["definition"]["name"] == "Open a ticket"
-    assert await (await server.a("GET", f"{path}/versions")).json() == []
+    assert (await (await server.a("GET", f"{path}/versions")).json())["versions"] == []
 
 
 async def test_unexpected_error_gives_an_id_only(serve, assert_problem, caplog):
     """The log has the trace under the id that the client got."""
 
     class Broken:
+        translations = NO_TRANSLATIONS
+
         def modules(self, *_arguments, **_options):
             raise RuntimeError("password=hunter2")
 
@@ -250,6 +254,8 @@ async def test_database_that_is_gone(serve, assert_problem, error):
     """It is not the client's fault, and passes."""
 
     class Gone:
+        translations = NO_TRANSLATIONS
+
         def modules(self, *_arguments, **_options):
             raise error
 

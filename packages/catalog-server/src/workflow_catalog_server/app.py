@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from workflow_catalog_server import definition_routes, event_routes, health_routes, run_routes, secret_routes
+from workflow_catalog_server import (
+    bundle_routes,
+    definition_routes,
+    event_routes,
+    health_routes,
+    publish_routes,
+    run_routes,
+    secret_routes,
+)
 from workflow_catalog_server.bodies import MAX_BODY
 from workflow_catalog_server.catalog_routes import catalog_routes
 from workflow_catalog_server.openapi import PATH as OPENAPI_PATH
@@ -34,6 +42,8 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
     routes = (
         *health_routes.ROUTES,
         *catalog_routes(registry),
+        *bundle_routes.ROUTES,
+        *publish_routes.ROUTES,
         *definition_routes.ROUTES,
         *event_routes.ROUTES,
         *run_routes.ROUTES,

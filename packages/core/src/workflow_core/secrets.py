@@ -241,8 +241,9 @@ class TenantSecrets:
             }
         )
 
-    async def names(self, conn: Connection, tenant: UUID, scope: str) -> list[str]:
-        """The names of all secrets of a scope, sorted."""
+    @staticmethod
+    async def names(conn: Connection, tenant: UUID, scope: str) -> list[str]:
+        """The names of all secrets of a scope, sorted; nobody needs the key for that."""
         rows = await conn.fetch(
             'SELECT name FROM tenant_secrets WHERE tenant = $1 AND scope = $2 ORDER BY name COLLATE "C"',
             tenant,

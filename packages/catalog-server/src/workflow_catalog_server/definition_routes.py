@@ -21,6 +21,7 @@ from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.services import SERVICES, Services
 from workflow_catalog_server.workers import live_workers
 from workflow_core.availability import Availability
+from workflow_core.called_workflows import called_by
 from workflow_core.definitions import (
     PublishedVersion,
     StoredDefinition,
@@ -35,9 +36,11 @@ from workflow_core.definitions import (
     save_draft,
 )
 from workflow_core.errors import ConflictError, NotFoundError
+from workflow_core.language.calls import CalledWorkflows
 from workflow_core.language.findings import Finding, verdict
 from workflow_core.language.validation import validate_definition
 from workflow_core.manifest import Manifest
+from workflow_core.records.permissions import permissions_of
 from workflow_core.secrets import WORKFLOW_SCOPE
 from workflow_core.storage.database import Connection
 
@@ -127,8 +130,9 @@ async def validate(request: web.Request, principal: Principal) -> web.StreamResp
     surroundings = await _Surroundings.of(services, principal.tenant, fresh=False)
     async with services.database.tenant(principal.tenant, readonly=True) as conn:
         secret_names = await _secret_names(services, conn, principal.tenant)
+        called = await called_by(conn, principal.tenant, body.definition)
     findings = await surroundings.validate(
-        services, body.definition, secret_names, allow_unavailable=body.allowUnavailable
+        services, body.definition, secret_names, called, allow_unavailable=body.allowUnavailable
     )
     return json_answer(verdict(findings))
 
@@ -147,7 +151,9 @@ async def publish(request: web.Request, principal: Principal) -> web.StreamRespo
             services,
             draft.definition,
             await _secret_names(services, conn, principal.tenant),
+            await called_by(conn, principal.tenant, draft.definition),
             allow_unavailable=body.allowUnavailable,
+            permissions=await permissions_of(conn, principal.tenant, principal.user),
         )
         answer = verdict(findings)
         if not answer["ok"]:
@@ -181,7 +187,14 @@ class _Surroundings:
         return cls(dict(answers), [worker.manifest for worker in workers])
 
     async def validate(
-        self, services: Services, definition: Any, secret_names: frozenset[str], *, allow_unavailable: bool
+        self,
+        services: Services,
+        definition: Any,
+        secret_names: frozenset[str],
+        called: CalledWorkflows,
+        *,
+        allow_unavailable: bool,
+        permissions: frozenset[str] | None = None,
     ) -> list[Finding]:
         """The findings. In a thread: a large definition takes longer than other requests should wait."""
         return await asyncio.to_thread(
@@ -192,6 +205,8 @@ class _Surroundings:
             secret_names=secret_names,
             workers=self.workers,
             allow_unavailable=allow_unavailable,
+            called=called,
+            permissions=permissions,
         )
 
 

@@ -125,7 +125,7 @@ async def test_errors_keep_it_from_being_published(server, definition, worker, a
     assert {finding["stepPath"] for finding in document["errors"]} == {"root.steps[0]", "root.steps[2]"}
     unknown = next(finding for finding in document["errors"] if finding["code"] == "UNKNOWN_ACTION")
     assert unknown["suggestion"] == "did you mean tickets.create?"
-    assert [finding["code"] for finding in document["warnings"]] == ["UNKNOWN_FIELD"]
+    assert [finding["code"] for finding in document["warnings"]] == ["UNKNOWN_FIELD", "UNREACHABLE_STEP"]
     assert await (await server.a("GET", f"{path}/versions")).json() == {"versions": [], "held": []}
     checked = await server.a("POST", f"{DEFINITIONS}/validate", json={"definition": created["definition"]})
     assert checked.status == 200

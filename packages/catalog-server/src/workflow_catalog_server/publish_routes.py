@@ -18,11 +18,14 @@ from workflow_catalog_server.definition_paths import PREFIX, check_draft, path_v
 from workflow_catalog_server.problems import problem
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.services import SERVICES, Services
+from workflow_core.called_workflows import called_by
 from workflow_core.definitions.publishing import old_version, publish_draft, roll_back
 from workflow_core.definitions.surroundings import Surroundings
 from workflow_core.definitions.writing import lock_draft
 from workflow_core.errors import NotFoundError
 from workflow_core.language.findings import verdict
+from workflow_core.records.permissions import permissions_of
+from workflow_core.storage.database import Connection
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +48,9 @@ async def validate(request: web.Request, principal: Principal) -> web.StreamResp
     services = request.app[SERVICES]
     body = await read_body(request, ValidateDefinition)
     surroundings = await _surroundings(services, principal, fresh=False)
-    return json_answer(await _verdict(surroundings, body.definition, allow_unavailable=body.allowUnavailable))
+    async with services.database.tenant(principal.tenant, readonly=True) as conn:
+        called = await called_by(conn, principal.tenant, body.definition)
+    return json_answer(await _verdict(surroundings, body.definition, body, called=called))
 
 
 async def publish(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -58,7 +63,7 @@ async def publish(request: web.Request, principal: Principal) -> web.StreamRespo
     async with services.database.tenant(principal.tenant) as conn:
         draft = await lock_draft(conn, principal.tenant, workflow_id)
         check_draft(request, draft, version)
-        answer = await _verdict(surroundings, draft.definition, allow_unavailable=body.allowUnavailable)
+        answer = await _publishable(conn, principal, surroundings, draft.definition, body)
         if not answer["ok"]:
             return _refusal(answer)
         published = await publish_draft(conn, principal.tenant, workflow_id, actor=principal.user)
@@ -75,7 +80,7 @@ async def rollback(request: web.Request, principal: Principal) -> web.StreamResp
     surroundings = await _surroundings(services, principal, fresh=True)
     async with services.database.tenant(principal.tenant) as conn:
         old = await old_version(conn, principal.tenant, workflow_id, version)
-        answer = await _verdict(surroundings, old.definition, allow_unavailable=body.allowUnavailable)
+        answer = await _publishable(conn, principal, surroundings, old.definition, body)
         if not answer["ok"]:
             return _refusal(answer)
         published = await roll_back(conn, principal.tenant, workflow_id, version, actor=principal.user)
@@ -91,9 +96,22 @@ async def _surroundings(services: Services, principal: Principal, *, fresh: bool
     )
 
 
-async def _verdict(surroundings: Surroundings, definition: Any, *, allow_unavailable: bool) -> dict[str, Any]:
+async def _publishable(
+    conn: Connection, principal: Principal, surroundings: Surroundings, definition: Any, body: PublishDefinition
+) -> dict[str, Any]:
+    """The findings about what is about to act in the name of whoever asks."""
+    called = await called_by(conn, principal.tenant, definition)
+    permissions = await permissions_of(conn, principal.tenant, principal.user)
+    return await _verdict(surroundings, definition, body, called=called, permissions=permissions)
+
+
+async def _verdict(
+    surroundings: Surroundings, definition: Any, body: ValidateDefinition | PublishDefinition, **known: Any
+) -> dict[str, Any]:
     """The findings. In a thread: a large definition takes longer than other requests should wait."""
-    return verdict(await asyncio.to_thread(surroundings.validate, definition, allow_unavailable=allow_unavailable))
+    return verdict(
+        await asyncio.to_thread(surroundings.validate, definition, allow_unavailable=body.allowUnavailable, **known)
+    )
 
 
 def _refusal(answer: dict[str, Any]) -> web.Response:

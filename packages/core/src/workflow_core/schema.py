@@ -148,6 +148,11 @@ def field_names(cls: type) -> list[str]:
     return [field.name for field in attrs.fields(cls)]
 
 
+def required_fields(cls: type) -> list[str]:
+    """The names of the fields that have to be given."""
+    return [field.name for field in attrs.fields(cls) if field.default is attrs.NOTHING]
+
+
 def to_json(value: Any) -> Any:
     """An attrs instance (or any tree of them) as plain JSON values that PostgreSQL takes; see :func:`clean_json`.
 
@@ -261,6 +266,13 @@ def field_error_for(cls: type, field: str, value: Any) -> tuple[FieldError, ...]
     return (FieldError(field, "UNKNOWN_FIELD", "there is no such field"),)
 
 
+def errors_for(info: types.Type, value: Any) -> tuple[FieldError, ...]:
+    """What keeps a value from being converted into a type as the result of a mapping; empty when nothing does."""
+    run = _Conversion(unknown="ignore", mapped=True)
+    run.convert(info, value, "")
+    return tuple(run.errors)
+
+
 _WRONG = object()
 #: How many wrong places of one value are told.
 _MAX_ERRORS: Final = 50
@@ -335,11 +347,12 @@ class _Conversion:
             return self.wrong(path, "RULE", f"does not make a valid {info.cls.__name__}")
 
     def _list(self, info: Any, value: Any, path: str) -> Any:
-        if not isinstance(value, list | tuple):
-            if not self.mapped or value is None:
-                return self.wrong(path, "TYPE", "must be an array")
-            value = [value]
-        items = [self.convert(info.item_type, item, f"{path}[{i}]") for i, item in enumerate(value)]
+        if isinstance(value, list | tuple):
+            items = [self.convert(info.item_type, item, f"{path}[{i}]") for i, item in enumerate(value)]
+        elif self.mapped and value is not None:
+            items = [self.convert(info.item_type, value, path)]
+        else:
+            return self.wrong(path, "TYPE", "must be an array")
         self._length(info, items, path, "entries")
         return tuple(items) if isinstance(info, types.VarTupleType) else items
 

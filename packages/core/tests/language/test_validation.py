@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from workflow_core.actions import Action, ActionContext, Effect
 from workflow_core.availability import AVAILABLE, Availability
 from workflow_core.discovery import Registry, registry_of
+from workflow_core.events import EventType
 from workflow_core.language.definition import STEP_TYPES, iter_steps
 from workflow_core.language.findings import verdict
 from workflow_core.language.rules.triggers import is_cron
@@ -52,6 +53,12 @@ class FindAlert:
 @attrs.frozen
 class Done:
     done: bool
+
+
+@attrs.frozen
+class Payload:
+    a: str
+    ticketId: str = ""  # noqa: N815 - as in the JSON
 
 
 async def _unused(_given: Any, _ctx: ActionContext) -> Any:
@@ -95,6 +102,10 @@ REGISTRY: Registry = registry_of(
         _action("tickets.create", CreateTicket),
         _action("tickets.create", CreateTicket, version=2),
         _action("acme.alerts.get", FindAlert),
+    ],
+    events=[
+        EventType(name="X", label="X", description="", payload=Payload, schema_ref="p"),
+        EventType(name="Y", label="Y", description="", payload=Done, schema_ref="q"),
     ],
 )
 OURS = REGISTRY.manifest
@@ -227,7 +238,7 @@ WRONG = {
         {**call(), "onError": {"policy": "ignore"}},
         [("error", "INVALID_WORKFLOW_DEFINITION", f"{CALL}.onError.policy")],
     ),
-    "no config": ({"id": "x", "type": "state.set"}, [("error", "INVALID_CONFIG", f"{CALL}.config.state")]),
+    "no config": ({"id": "x", "type": "state.set"}, [("error", "INVALID_CONFIG", f"{CALL}.config")]),
     "config is a list": (
         {"id": "x", "type": "state.set", "config": []},
         [("error", "INVALID_WORKFLOW_DEFINITION", f"{CALL}.config")],
@@ -283,13 +294,19 @@ WRONG = {
         [("error", "MISSING_REQUIRED_MAPPING", f"{CALL}.config.inputMapping")],
     ),
     "literals that do not fit": (
-        mapping(title="", client_id="x", priority=True, tags=[1], assignee={"type": "dog", "colour": 1}),
+        mapping(title="", client_id="x", priority=True, tags=[1], assignee={"type": "dog"}),
         [
             ("error", "MAPPING_TYPE_INCOMPATIBLE", f"{CALL}.config.inputMapping.{field}")
-            for field in (
-                "title", "client_id", "priority", "tags[0]", "assignee.type", "assignee.id", "assignee.colour",
-            )
+            for field in ("title", "client_id", "priority", "tags[0]", "assignee.type", "assignee.id")
         ],
+    ),
+    "one literal for a list": (
+        mapping(tags=1),
+        [("error", "MAPPING_TYPE_INCOMPATIBLE", f"{CALL}.config.inputMapping.tags")],
+    ),
+    "a field of a literal that is not there": (
+        mapping(assignee={"type": "user", "id": CLIENT, "colour": 1}),
+        [("warning", "UNKNOWN_FIELD", f"{CALL}.config.inputMapping.assignee.colour")],
     ),
     "a literal beside an expression": (
         mapping(assignee={"type": "dog", "id": {"$expr": "payload.user"}}),
@@ -369,7 +386,7 @@ def test_wrong(step, expected):
 TRIGGERS = {
     "an event": ({"type": "event", "eventName": "X"}, {"payloadSchemaRef": "p"}, []),
     "an event with a mapping": (
-        {"type": "event", "eventName": "X", "sourcePayloadSchemaRef": "q", "payloadMapping": {"a": {"$expr": "1"}}},
+        {"type": "event", "eventName": "Y", "sourcePayloadSchemaRef": "q", "payloadMapping": {"a": {"$expr": "1"}}},
         {"payloadSchemaRef": "p"},
         [],
     ),
@@ -382,7 +399,7 @@ TRIGGERS = {
         ["UNKNOWN_TRIGGER_EVENT", "PAYLOAD_SCHEMA_REF_MISSING"],
     ),
     "an event of another schema": (
-        {"type": "event", "eventName": "X", "sourcePayloadSchemaRef": "q"},
+        {"type": "event", "eventName": "Y", "sourcePayloadSchemaRef": "q"},
         {"payloadSchemaRef": "p"},
         ["TRIGGER_MAPPING_REQUIRED"],
     ),

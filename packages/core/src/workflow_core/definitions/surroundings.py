@@ -10,6 +10,7 @@ import attrs
 
 from workflow_core.availability import AVAILABLE, Availability, resolve_availability
 from workflow_core.discovery import Registry
+from workflow_core.language.calls import CalledWorkflows
 from workflow_core.language.definition import iter_steps
 from workflow_core.language.findings import Finding
 from workflow_core.language.mapping import iter_secrets
@@ -68,8 +69,15 @@ class Surroundings:
             workers=None,
         )
 
-    def validate(self, definition: Any, *, allow_unavailable: bool = False) -> list[Finding]:
-        """Everything that is wrong with a definition, or doubtful."""
+    def validate(
+        self,
+        definition: Any,
+        *,
+        called: CalledWorkflows | None = None,
+        permissions: Collection[str] | None = None,
+        allow_unavailable: bool = False,
+    ) -> list[Finding]:
+        """Everything that is wrong with a definition, or doubtful: see :func:`validate_definition`."""
         secret_names = self.secret_names
         if secret_names is None:
             secret_names = {name for _, step in iter_steps(definition) for _, name in iter_secrets(step)}
@@ -80,6 +88,8 @@ class Surroundings:
             secret_names=secret_names,
             workers=self.workers,
             allow_unavailable=allow_unavailable,
+            called=called,
+            permissions=permissions,
         )
 
 

@@ -44,6 +44,11 @@ class Expression:
     _tree: Any = attrs.field(eq=False, repr=False)
     _path: tuple[str, ...] | None = attrs.field(eq=False, repr=False)
 
+    @property
+    def tree(self) -> Any:
+        """Its tree, for who looks at it without evaluating; nothing may change it, as threads share it."""
+        return self._tree
+
     def evaluate(self, scope: Mapping[str, Any], *, now: datetime, budget: Budget) -> Any:
         """Evaluate it.
 

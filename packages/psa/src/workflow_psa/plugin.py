@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from workflow_core.actions import Action
+from workflow_core.events import EventType
 from workflow_core.hookspecs import hookimpl
 from workflow_core.modules import Module
 from workflow_psa.assets.actions import asset_actions
 from workflow_psa.modules import psa_modules
+from workflow_psa.projects.actions import project_actions
+from workflow_psa.projects.events import project_events
 from workflow_psa.tickets.actions import ticket_actions
 
 
@@ -21,7 +24,18 @@ class PsaPlugin:
     @hookimpl
     def workflow_actions(self) -> list[Action]:
         """The actions of all modules."""
-        return [*ticket_actions(), *asset_actions()]
+        return [
+            *ticket_actions(),
+            *asset_actions(),
+            *project_actions(),
+        ]
+
+    @hookimpl
+    def workflow_events(self) -> list[EventType]:
+        """What the actions say when it happens."""
+        return [
+            *project_events(),
+        ]
 
 
 plugin = PsaPlugin()

@@ -35,6 +35,14 @@ def test_catalog(registry):
         ("ticket", "Ticket", "ticket", "core-object", ["tickets.create"], "tickets.create"),
         ("asset", "Asset", "asset", "core-object", ["assets.find"], "assets.find"),
         (
+            "scheduling",
+            "Scheduling",
+            "scheduling",
+            "core-object",
+            ["scheduling.assign_user"],
+            "scheduling.assign_user",
+        ),
+        (
             "project",
             "Project",
             "project",
@@ -107,5 +115,5 @@ def test_migrations_stand_on_core():
     """
     migrations = read_migrations(MigrationSource("workflow-psa", "workflow_psa"))
 
-    assert [migration.number for migration in migrations] == [1, 2, 3, 4, 9]
+    assert [migration.number for migration in migrations] == [1, 2, 3, 4, 9, 10]
     assert all(migration.requires for migration in migrations)

@@ -10,6 +10,8 @@ from workflow_psa.assets.actions import asset_actions
 from workflow_psa.modules import psa_modules
 from workflow_psa.projects.actions import project_actions
 from workflow_psa.projects.events import project_events
+from workflow_psa.scheduling.actions import scheduling_actions
+from workflow_psa.scheduling.events import scheduling_events
 from workflow_psa.tickets.actions import ticket_actions
 
 
@@ -28,6 +30,7 @@ class PsaPlugin:
             *ticket_actions(),
             *asset_actions(),
             *project_actions(),
+            *scheduling_actions(),
         ]
 
     @hookimpl
@@ -35,6 +38,7 @@ class PsaPlugin:
         """What the actions say when it happens."""
         return [
             *project_events(),
+            *scheduling_events(),
         ]
 
 

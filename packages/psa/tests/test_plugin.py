@@ -50,6 +50,17 @@ def test_catalog(registry):
             ["projects.create_task", "projects.update_task"],
             "projects.create_task",
         ),
+        (
+            "data-store",
+            "Data Store",
+            "data-store",
+            "core-object",
+            [
+                *("links.delete", "links.list", "links.list_namespaces", "links.lookup", "links.upsert"),
+                *("store.delete", "store.get", "store.increment", "store.list", "store.list_namespaces", "store.set"),
+            ],
+            "store.get",
+        ),
     ]
     assert all(module.icon.svg.startswith("<svg") for module in registry.modules.values())
 
@@ -115,5 +126,5 @@ def test_migrations_stand_on_core():
     """
     migrations = read_migrations(MigrationSource("workflow-psa", "workflow_psa"))
 
-    assert [migration.number for migration in migrations] == [1, 2, 3, 4, 9, 10]
+    assert [migration.number for migration in migrations] == [1, 2, 3, 4, 9, 10, 11]
     assert all(migration.requires for migration in migrations)

@@ -7,6 +7,7 @@ from workflow_core.events import EventType
 from workflow_core.hookspecs import hookimpl
 from workflow_core.modules import Module
 from workflow_psa.assets.actions import asset_actions
+from workflow_psa.data_store.actions import data_store_actions
 from workflow_psa.modules import psa_modules
 from workflow_psa.projects.actions import project_actions
 from workflow_psa.projects.events import project_events
@@ -31,6 +32,7 @@ class PsaPlugin:
             *asset_actions(),
             *project_actions(),
             *scheduling_actions(),
+            *data_store_actions(),
         ]
 
     @hookimpl

@@ -1,4 +1,4 @@
-"""The command ``workflow-modules``: what is installed, and the database's migrations."""
+"""The command ``workflow-modules``: what is installed, the database's migrations, and bundles."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from workflow_core.discovery import DEFAULT_REQUIRED, Discovery, discover
-from workflow_core.errors import WorkflowError
+from workflow_core.bundles.command import add_bundle_commands
+from workflow_core.discovery import DEFAULT_REQUIRED, Discovery, discover, require
+from workflow_core.errors import MigrationError, WorkflowError
 from workflow_core.storage._connecting import CONNECTING_ERRORS, unreachable
-from workflow_core.storage.migrations import APP_ROLE, Migration, migrate, pending_migrations
+from workflow_core.storage.migrations import APP_ROLE, CORE_DISTRIBUTION, Migration, migrate, pending_migrations
 
 ADMIN_URL = "WORKFLOW_ADMIN_DATABASE_URL"
 DATABASE_URL = "WORKFLOW_DATABASE_URL"
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="workflow-modules", description="Shows the installed integrations and migrates their tables."
+        prog="workflow-modules",
+        description="Shows the installed integrations, migrates their tables, and moves workflows.",
     )
     parser.add_argument("--version", action="version", version=version("workflow-modules-core"))
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -67,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         "--app-role", default=APP_ROLE, help="the role that server and worker are members of (default: %(default)s)"
     )
     migrating.set_defaults(run=_migrate)
+
+    add_bundle_commands(commands).set_defaults(run=_bundles)
     return parser
 
 
@@ -74,9 +78,7 @@ def _list(options: argparse.Namespace) -> int:
     pending: Mapping[str, Sequence[str]] = {}
     if os.environ.get(DATABASE_URL):
         pending = asyncio.run(_pending(os.environ[DATABASE_URL]))
-    named = os.environ.get(REQUIRED)
-    required = DEFAULT_REQUIRED if named is None else filter(None, map(str.strip, named.split(",")))
-    found = discover(required=required, pending=pending)
+    found = discover(required=_required(), pending=pending)
     rows = list_rows(found)
     if options.json:
         summary = {"fingerprint": found.registry.manifest.fingerprint, "distributions": rows}
@@ -84,6 +86,11 @@ def _list(options: argparse.Namespace) -> int:
     else:
         _print_table(rows, found.registry.manifest.fingerprint)
     return 0 if found.report.healthy else 1
+
+
+def _required() -> frozenset[str]:
+    named = os.environ.get(REQUIRED)
+    return DEFAULT_REQUIRED if named is None else frozenset(filter(None, map(str.strip, named.split(","))))
 
 
 async def _pending(url: str) -> Mapping[str, Sequence[str]]:
@@ -158,6 +165,23 @@ def _migrate(options: argparse.Namespace) -> int:
     applied = asyncio.run(migrate(options.database, app_role=options.app_role, on_progress=say))
     sys.stdout.write(f"{len(applied)} migrations applied.\n" if applied else "Nothing to do.\n")
     return 0
+
+
+def _bundles(options: argparse.Namespace) -> int:
+    url = os.environ.get(DATABASE_URL, "")
+    pending: Mapping[str, Sequence[str]] = {}
+    if not options.offline:
+        if not url:
+            sys.stderr.write(f"workflow-modules: name the database with {DATABASE_URL}.\n")
+            return 2
+        pending = asyncio.run(_pending(url))
+        if CORE_DISTRIBUTION in pending:
+            raise MigrationError("Migrations of core are pending; run `workflow-modules migrate`.")
+    required = _required()
+    found = discover(required=required, pending=pending)
+    require(found.report, required=required, strict=False)
+    exit_code: int = options.work(options, found.registry, url)
+    return exit_code
 
 
 if __name__ == "__main__":

@@ -15,15 +15,17 @@ from workflow_core.schema import convert
 T = TypeVar("T")
 
 MAX_BODY: Final = 4 * 1024 * 1024
+_BOOLEANS: Final = {"true": True, "false": False}
 
 
-async def read_body(request: web.Request, cls: type[T], *, optional: bool = False) -> T:
+async def read_body(request: web.Request, cls: type[T], *, optional: bool = False, clean: bool = True) -> T:
     """The body as an instance of an attrs class.
 
     Args:
         request: Whose body.
         cls: What the body has to be; unknown fields are errors.
         optional: Whether no body stands for ``{}``.
+        clean: Whether NUL characters, which jsonb refuses, are removed; otherwise they arrive.
 
     Raises:
         RequestError: As of :func:`read_content` and :func:`parse_body`.
@@ -33,7 +35,7 @@ async def read_body(request: web.Request, cls: type[T], *, optional: bool = Fals
     if not content and optional:
         return convert(cls, {})
     _require_json(request)
-    return convert(cls, parse_body(content))
+    return convert(cls, parse_body(content, clean=clean))
 
 
 async def read_content(request: web.Request, *, limit: int = MAX_BODY) -> bytes:
@@ -48,14 +50,14 @@ async def read_content(request: web.Request, *, limit: int = MAX_BODY) -> bytes:
     return content
 
 
-def parse_body(content: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+def parse_body(content: bytes, *, max_depth: int = MAX_DEPTH, clean: bool = True) -> Any:
     """The JSON value of a body.
 
     Raises:
         RequestError: ``MALFORMED_JSON``, ``JSON_TOO_DEEP`` or ``NUMBER_TOO_LARGE``.
     """
     try:
-        return parse_json(content, max_depth=max_depth)
+        return parse_json(content, max_depth=max_depth, clean=clean)
     except ValidationError as error:
         raise RequestError(400, error.code, error.message) from None
 
@@ -72,6 +74,16 @@ async def _read(request: web.Request) -> bytes:
 def _require_json(request: web.Request) -> None:
     if request.content_type != "application/json":
         raise RequestError(415, "UNSUPPORTED_MEDIA_TYPE", "Send JSON, with Content-Type: application/json.")
+
+
+def read_query(request: web.Request, cls: type[T]) -> T:
+    """The query parameters as an instance of an attrs class; the last of several with one name counts.
+
+    Raises:
+        ValidationError: Naming every wrong parameter, and every one that is unknown: a misspelt filter must not
+            answer everything.
+    """
+    return convert(cls, {name: _BOOLEANS.get(text, text) for name, text in request.query.items()})
 
 
 def query_choice(request: web.Request, name: str, choices: Mapping[str, T], default: T) -> T:

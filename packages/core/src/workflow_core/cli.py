@@ -19,12 +19,11 @@ from rich.text import Text
 from workflow_core.bundles.command import add_bundle_commands
 from workflow_core.discovery import DEFAULT_REQUIRED, Discovery, discover, require
 from workflow_core.errors import MigrationError, WorkflowError
+from workflow_core.process import DATABASE_URL, REQUIRED_DISTRIBUTIONS, required_distributions
 from workflow_core.storage._connecting import CONNECTING_ERRORS, unreachable
 from workflow_core.storage.migrations import APP_ROLE, CORE_DISTRIBUTION, Migration, migrate, pending_migrations
 
 ADMIN_URL = "WORKFLOW_ADMIN_DATABASE_URL"
-DATABASE_URL = "WORKFLOW_DATABASE_URL"
-REQUIRED = "WORKFLOW_REQUIRED_DISTRIBUTIONS"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser(
         "list",
         help="show every installed distribution, its modules and actions, and why one did not load",
-        description=f"Discovers as server and worker do: {REQUIRED} names what has to be there (default: "
+        description=f"Discovers as server and worker do: {REQUIRED_DISTRIBUTIONS} names what has to be there (default: "
         f"{', '.join(sorted(DEFAULT_REQUIRED))}), and with {DATABASE_URL} set, pending migrations show too. "
         "Exits with 1 when a distribution failed or is blocked.",
     )
@@ -78,7 +77,7 @@ def _list(options: argparse.Namespace) -> int:
     pending: Mapping[str, Sequence[str]] = {}
     if os.environ.get(DATABASE_URL):
         pending = asyncio.run(_pending(os.environ[DATABASE_URL]))
-    found = discover(required=_required(), pending=pending)
+    found = discover(required=required_distributions(os.environ), pending=pending)
     rows = list_rows(found)
     if options.json:
         summary = {"fingerprint": found.registry.manifest.fingerprint, "distributions": rows}
@@ -86,11 +85,6 @@ def _list(options: argparse.Namespace) -> int:
     else:
         _print_table(rows, found.registry.manifest.fingerprint)
     return 0 if found.report.healthy else 1
-
-
-def _required() -> frozenset[str]:
-    named = os.environ.get(REQUIRED)
-    return DEFAULT_REQUIRED if named is None else frozenset(filter(None, map(str.strip, named.split(","))))
 
 
 async def _pending(url: str) -> Mapping[str, Sequence[str]]:
@@ -177,7 +171,7 @@ def _bundles(options: argparse.Namespace) -> int:
         pending = asyncio.run(_pending(url))
         if CORE_DISTRIBUTION in pending:
             raise MigrationError("Migrations of core are pending; run `workflow-modules migrate`.")
-    required = _required()
+    required = required_distributions(os.environ)
     found = discover(required=required, pending=pending)
     require(found.report, required=required, strict=False)
     exit_code: int = options.work(options, found.registry, url)

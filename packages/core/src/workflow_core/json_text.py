@@ -24,8 +24,8 @@ _LEAST, _MOST = -(2**63), 2**64 - 1
 _MANY_DIGITS: Final = re.compile(rb"[0-9]{19}")
 
 
-def parse_json(content: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
-    """The value of a JSON text in UTF-8.
+def parse_json(content: bytes, *, max_depth: int = MAX_DEPTH, clean: bool = True) -> Any:
+    """The value of a JSON text in UTF-8; with ``clean``, without the NUL characters that jsonb refuses.
 
     Raises:
         ValidationError: ``MALFORMED_JSON``, ``JSON_TOO_DEEP``, or ``NUMBER_TOO_LARGE`` for an integer of more than 64
@@ -41,7 +41,7 @@ def parse_json(content: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         raise ValidationError(f"The JSON nests deeper than {max_depth} levels.", code="JSON_TOO_DEEP")
     if _MANY_DIGITS.search(content):
         json.loads(content, parse_int=_checked)
-    return clean_json(value) if b"\\u0000" in content else value
+    return clean_json(value) if clean and b"\\u0000" in content else value
 
 
 def _checked(digits: str) -> None:

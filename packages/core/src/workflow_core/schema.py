@@ -46,6 +46,8 @@ _SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
 _LARGEST_EXACT_FLOAT = 2.0**53
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}\Z")
+#: A ``$`` that stands for itself, in brackets or after a backslash, is matched with what surrounds it.
+_DOLLAR = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?\Z")
 
 
@@ -371,7 +373,7 @@ class _Conversion:
         if not isinstance(value, str):
             return self.wrong(path, "TYPE", "must be a string")
         self._length(info, value, path, "characters")
-        if info.pattern is not None and re.search(info.pattern, value) is None:
+        if info.pattern is not None and _pattern(info.pattern).search(value) is None:
             return self.wrong(path, "FORMAT", f"must match {info.pattern}")
         return value
 
@@ -484,6 +486,12 @@ class _Conversion:
         types.LiteralType: _literal,
         types.EnumType: _enum,
     }
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    r"""A pattern as JSON Schema means it: ``$`` is the end, where Python's would let a line feed follow (``\Z``)."""
+    return re.compile(_DOLLAR.sub(lambda token: r"\Z" if token[0] == "$" else token[0], text))
 
 
 def _nullable(info: types.Type) -> bool:

@@ -15,12 +15,12 @@ class PsaPlugin:
 
     @hookimpl
     def workflow_modules(self) -> list[Module]:
-        """Ticket and Asset."""
-        return psa_modules()
+        """Those of the actions."""
+        return psa_modules(self.workflow_actions())
 
     @hookimpl
     def workflow_actions(self) -> list[Action]:
-        """The actions of both."""
+        """The actions of all modules."""
         return [*ticket_actions(), *asset_actions()]
 
 

@@ -29,6 +29,7 @@ def ticket_actions() -> list[Action]:
             effect=Effect.LOCAL,
             io="database",
             handler=create_ticket,
+            permission="ticket:create",
             examples=(
                 Example(
                     "From an alert",

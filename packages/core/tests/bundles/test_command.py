@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from workflow_core import cli
+from workflow_core.process import DATABASE_URL, REQUIRED_DISTRIBUTIONS
 from workflow_core.testing.postgres import TENANTS
 
 A = str(TENANTS.a)
@@ -20,7 +21,7 @@ USER = "11111111-1111-4111-8111-111111111111"
 @pytest.fixture(autouse=True)
 def no_configuration(monkeypatch):
     """The tests say themselves what is configured."""
-    for name in (cli.ADMIN_URL, cli.DATABASE_URL, cli.REQUIRED):
+    for name in (cli.ADMIN_URL, DATABASE_URL, REQUIRED_DISTRIBUTIONS):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -28,7 +29,7 @@ def no_configuration(monkeypatch):
 async def migrated(database_factory, monkeypatch):
     """The command's database: as the role of a server, with all installed distributions, and one user of A."""
     async with database_factory.migrated() as database:
-        monkeypatch.setenv(cli.DATABASE_URL, database.dsn)
+        monkeypatch.setenv(DATABASE_URL, database.dsn)
         conn = await asyncpg.connect(database.admin_dsn)
         await conn.execute(
             "INSERT INTO users (tenant, user_id, username, email) VALUES ($1, $2, 'u', 'u@a')", TENANTS.a, UUID(USER)
@@ -198,10 +199,10 @@ async def test_what_is_needed(database_factory, monkeypatch, write, bundle, entr
     assert await run("import", file, "--tenant", A) == 2
     assert capsys.readouterr().err == "workflow-modules: name the database with WORKFLOW_DATABASE_URL.\n"
     async with database_factory.empty() as empty:
-        monkeypatch.setenv(cli.DATABASE_URL, empty.admin_dsn)
+        monkeypatch.setenv(DATABASE_URL, empty.admin_dsn)
         code = await run("import", file, "--tenant", A)
     assert code == "workflow-modules: Migrations of core are pending; run `workflow-modules migrate`."
-    monkeypatch.setenv(cli.REQUIRED, "workflow-nobody")
+    monkeypatch.setenv(REQUIRED_DISTRIBUTIONS, "workflow-nobody")
     assert "workflow-nobody: required: required by configuration" in await run("check", file)
 
 

@@ -98,7 +98,7 @@ def test_bounded():
 
 NAMES = st.sampled_from(["a", "b", "c"])
 BLOCKS = st.recursive(
-    st.lists(st.builds(step, NAMES, x=st.integers(0, 1)) | st.none() | st.integers(), max_size=3),
+    st.lists(st.builds(step, NAMES, x=st.integers(0, 1)) | st.none() | st.integers(0, 3), max_size=3),
     lambda inner: st.lists(st.builds(lambda name, then: branch(name, *then), NAMES, inner), max_size=3),
 )
 

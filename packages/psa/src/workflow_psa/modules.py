@@ -35,6 +35,14 @@ _TILES: Final = (
     _Tile("scheduling", "Scheduling", "Plan who works when.", ("scheduling",), "scheduling.assign_user"),
     _Tile("project", "Project", "Create project tasks and change them.", ("projects",), "projects.create_task"),
     _Tile("data-store", "Data Store", "Keep values and links for later runs.", ("store", "links"), "store.get"),
+    _Tile(
+        "transform",
+        "Transform",
+        "Write texts, and change texts, lists and objects, without expressions.",
+        ("transform",),
+        "transform.compose_text",
+        "transform",
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from workflow_psa.projects.events import project_events
 from workflow_psa.scheduling.actions import scheduling_actions
 from workflow_psa.scheduling.events import scheduling_events
 from workflow_psa.tickets.actions import ticket_actions
+from workflow_psa.transform.actions import transform_actions
 
 
 class PsaPlugin:
@@ -33,6 +34,7 @@ class PsaPlugin:
             *project_actions(),
             *scheduling_actions(),
             *data_store_actions(),
+            *transform_actions(),
         ]
 
     @hookimpl

@@ -7,6 +7,7 @@ is made of. :func:`select` follows a path into one, as the expressions do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import attrs
@@ -99,7 +100,13 @@ BOOLEAN: Final = Typed(types.BoolType())
 
 def kind_of_class(cls: Any, *, is_open: bool = False) -> Kind:
     """The kind of a contract's values."""
-    return Typed(types.type_info(cls), is_open)
+    return Typed(type_of_class(cls), is_open)
+
+
+@lru_cache(maxsize=1024)
+def type_of_class(cls: Any) -> types.Type:
+    """What a contract consists of."""
+    return types.type_info(cls)
 
 
 def either(*kinds: Kind) -> Kind:

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import inspect as types
-from msgspec.inspect import type_info
 
 from workflow_core.errors import FieldError
 from workflow_core.language.findings import Finding
 from workflow_core.language.fitting import Misfit, misfit, target_of
-from workflow_core.language.kinds import element_of, fields_of
+from workflow_core.language.kinds import element_of, fields_of, type_of_class
 from workflow_core.language.mapping import EXPRESSION_KEY, SECRET_KEY, place_text
 from workflow_core.language.reads import Read
 from workflow_core.language.rules.context import (
@@ -107,9 +106,9 @@ def expressions_fit(view: StepView, context: Context) -> Iterator[Finding]:
     for read in view.reads:
         base, *place = read.place[1:] if read.place[0] == "config" else ("",)
         if base == "idempotencyKey" and not place:
-            target, name = type_info(_KEY), "The idempotency key"
+            target, name = type_of_class(_KEY), "The idempotency key"
         elif base == "inputMapping" and place and place[0] in known:
-            target, name = target_of(type_info(action.input), place), place_text(tuple(place))
+            target, name = target_of(type_of_class(action.input), place), place_text(tuple(place))
         else:
             continue
         problem = misfit(read.kind, target)

@@ -61,12 +61,27 @@ async def test_temporal_down(server, workflow_id, assert_problem, with_temporal)
     """The run is recorded, and the same key starts it once Temporal is back."""
     headers = {"Idempotency-Key": "alert-18"}
     response = await server.a("POST", RUNS, json={"workflowId": workflow_id}, headers=headers)
-    await assert_problem(response, 503, "TEMPORAL_UNAVAILABLE")
+    document = await assert_problem(response, 503, "TEMPORAL_UNAVAILABLE")
+    assert document["idempotencyKey"] == "alert-18"
     assert response.headers["Retry-After"]
     (recorded,) = (await (await server.a("GET", RUNS)).json())["runs"]
     assert recorded["startedAt"] is None
     again = await with_temporal.a("POST", RUNS, json={"workflowId": workflow_id}, headers=headers)
     assert (again.status, (await again.json())["runId"]) == (202, recorded["runId"])
+
+
+async def test_temporal_down_and_no_key(server, workflow_id, assert_problem, with_temporal):
+    """The answer names the run and gives the key that starts it; no second one appears."""
+    body = {"workflowId": workflow_id, "payload": {"title": "Disk full"}}
+    document = await assert_problem(await server.a("POST", RUNS, json=body), 503, "TEMPORAL_UNAVAILABLE")
+    (recorded,) = (await (await server.a("GET", RUNS)).json())["runs"]
+    assert (recorded["runId"], recorded["startedAt"]) == (document["runId"], None)
+    assert document["idempotencyKey"] in document["detail"]
+    headers = {"Idempotency-Key": document["idempotencyKey"]}
+    again = await with_temporal.a("POST", RUNS, json=body, headers=headers)
+    assert (again.status, (await again.json())["runId"]) == (202, recorded["runId"])
+    (started,) = (await (await server.a("GET", RUNS)).json())["runs"]
+    assert started["startedAt"] is not None
 
 
 @pytest.mark.parametrize(

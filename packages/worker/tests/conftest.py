@@ -169,7 +169,7 @@ async def runner(db: Database, temporal_client: Client, probe: Probe, tenants: A
         executor = Executor(database=db, registry=registry, secrets=None, http=http)
         workers = build_workers(
             temporal_client,
-            Activities(executor, db),
+            Activities(executor, db, registry),
             ["workflow-probe"],
             max_concurrent=5,
             shutdown=timedelta(seconds=5),

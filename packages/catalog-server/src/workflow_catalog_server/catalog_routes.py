@@ -11,11 +11,13 @@ from multidict import istr
 
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import query_choice
+from workflow_catalog_server.negotiation import accepted_languages
 from workflow_catalog_server.prepared import PreparedAnswer
 from workflow_catalog_server.routing import PublicHandler, PublicRoute, Route
 from workflow_catalog_server.services import SERVICES
 from workflow_core.discovery import Registry
 from workflow_core.errors import NotFoundError
+from workflow_core.locales import DEFAULT_LOCALE, Translations
 
 _INCLUDE: Final = {"unavailable": True}
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
@@ -31,11 +33,21 @@ def _include_unavailable(request: web.Request) -> bool:
     return "?" in request.raw_path and query_choice(request, "include", _INCLUDE, default=False)
 
 
+def _locale(request: web.Request, translations: Translations) -> str:
+    """``?locale=`` before ``Accept-Language`` before the default."""
+    asked = request.query.get("locale") if "?" in request.raw_path else None
+    if asked is not None:
+        return translations.choose((asked,))
+    header = request.headers.get(hdrs.ACCEPT_LANGUAGE)
+    return DEFAULT_LOCALE if header is None else translations.choose(accepted_languages(header))
+
+
 async def designer_catalog(request: web.Request, principal: Principal) -> web.StreamResponse:
     """The designer's palette: an array of modules with their actions."""
     services = request.app[SERVICES]
     availability = await services.availability.get(principal.tenant)
-    answer = services.catalog.modules(availability, include_unavailable=_include_unavailable(request))
+    locale = _locale(request, services.catalog.translations)
+    answer = services.catalog.modules(availability, locale, include_unavailable=_include_unavailable(request))
     return answer.respond(request)
 
 
@@ -43,7 +55,8 @@ async def list_actions(request: web.Request, principal: Principal) -> web.Stream
     """All actions of the tenant's modules, with JSON Schemas."""
     services = request.app[SERVICES]
     availability = await services.availability.get(principal.tenant)
-    answer = services.catalog.actions(availability, include_unavailable=_include_unavailable(request))
+    locale = _locale(request, services.catalog.translations)
+    answer = services.catalog.actions(availability, locale, include_unavailable=_include_unavailable(request))
     return answer.respond(request)
 
 
@@ -54,8 +67,9 @@ async def read_action(request: web.Request, principal: Principal) -> web.StreamR
     availability = await services.availability.get(principal.tenant)
     answer = None
     if _VERSION.fullmatch(version):
+        locale = _locale(request, services.catalog.translations)
         answer = services.catalog.action(
-            action_id, int(version), availability, include_unavailable=_include_unavailable(request)
+            action_id, int(version), availability, locale, include_unavailable=_include_unavailable(request)
         )
     if answer is None:
         raise NotFoundError("The tenant has no such action in this version.")
@@ -70,6 +84,7 @@ def _icon_handler(registry: Registry) -> PublicHandler:
     }
 
     async def read_icon(request: web.Request) -> web.StreamResponse:
+        """The icon of a module."""
         answer = icons.get(request.match_info["token"])
         if answer is None:
             raise NotFoundError("No installed module has this icon.")
@@ -85,5 +100,5 @@ def catalog_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         Route("GET", f"{prefix}/designer-catalog", Permission.READ, designer_catalog),
         Route("GET", f"{prefix}/actions", Permission.READ, list_actions),
         Route("GET", f"{prefix}/actions/{{id}}/{{version}}", Permission.READ, read_action),
-        PublicRoute("GET", f"{prefix}/icons/{{token}}.svg", _icon_handler(registry)),
+        PublicRoute("GET", f"{prefix}/icons/{{token}}.svg", _icon_handler(registry), "image/svg+xml"),
     )

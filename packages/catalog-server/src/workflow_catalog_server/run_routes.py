@@ -15,11 +15,12 @@ from aiohttp import hdrs, web
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import query_choice, query_int, read_body
-from workflow_catalog_server.problems import RequestError
+from workflow_catalog_server.paging import query_cursor, query_moment, query_text, query_uuid
+from workflow_catalog_server.problems import RequestError, problem
 from workflow_catalog_server.routing import Route, path_uuid
-from workflow_catalog_server.run_history import Cursor, RunStatus, has_payload, list_runs, read_run, read_steps
+from workflow_catalog_server.run_history import RunStatus, has_payload, list_runs, read_run, read_steps
 from workflow_catalog_server.services import SERVICES, Services
-from workflow_core.errors import ConflictError, FieldError, ValidationError
+from workflow_core.errors import ConflictError, FieldError, RunNotStartedError, ValidationError
 from workflow_core.execution.runs import StartedRun, run_id_for_request, start_run
 
 MAX_PAYLOAD: Final = 256 * 1024
@@ -37,21 +38,34 @@ class StartRun:
 
 
 async def start(request: web.Request, principal: Principal) -> web.StreamResponse:
-    """Starts a run; with the same ``Idempotency-Key`` the same run."""
+    """Starts a run; with the same ``Idempotency-Key`` the same run.
+
+    A request without a key is given one, so that a run which Temporal did not take can be started again.
+    """
     services = request.app[SERVICES]
     body = await read_body(request, StartRun)
     if len(orjson.dumps(body.payload)) > MAX_PAYLOAD:
         raise RequestError(413, "PAYLOAD_TOO_LARGE", f"A run's payload has at most {MAX_PAYLOAD // 1024} KiB.")
     key = _idempotency_key(request)
-    run_id = uuid4() if key is None else run_id_for_request(principal.tenant, body.workflowId, key)
-    started = await _start(
-        services,
-        principal,
-        workflow_id=body.workflowId,
-        version=body.workflowVersion,
-        payload=body.payload,
-        run_id=run_id,
-    )
+    run_id = run_id_for_request(principal.tenant, body.workflowId, key)
+    try:
+        started = await _start(
+            services,
+            principal,
+            workflow_id=body.workflowId,
+            version=body.workflowVersion,
+            payload=body.payload,
+            run_id=run_id,
+        )
+    except RunNotStartedError as error:
+        return problem(
+            503,
+            error.code,
+            f"The run {run_id} is recorded, but Temporal did not answer that it has it. Send the same request again, "
+            f"with the header Idempotency-Key: {key}",
+            headers={hdrs.RETRY_AFTER: "2"},
+            members={"runId": str(run_id), "idempotencyKey": key},
+        )
     if not started.created:
         async with services.database.tenant(principal.tenant, readonly=True) as conn:
             same = await has_payload(conn, principal.tenant, run_id, body.payload)
@@ -75,16 +89,18 @@ async def start(request: web.Request, principal: Principal) -> web.StreamRespons
 async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Runs, newest first, in pages."""
     limit = query_int(request, "limit", default=50, least=1, most=200)
-    cursor = request.query.get("cursor")
     status = query_choice(request, "status", _STATUSES, default=None)
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         runs, following = await list_runs(
             conn,
             principal.tenant,
             limit=limit,
-            after=Cursor.decode(cursor) if cursor is not None else None,
-            workflow_id=_query_uuid(request, "workflowId"),
+            after=query_cursor(request),
+            workflow_id=query_uuid(request, "workflowId"),
             status=status,
+            event_type=query_text(request, "eventType"),
+            since=query_moment(request, "from"),
+            until=query_moment(request, "to"),
         )
     return json_answer({"runs": runs, "nextCursor": following.encode() if following else None})
 
@@ -120,24 +136,14 @@ async def _start(
     )
 
 
-def _idempotency_key(request: web.Request) -> str | None:
+def _idempotency_key(request: web.Request) -> str:
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+    if key is None:
+        return str(uuid4())
+    if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
         words = f"must have between 1 and {_LONGEST_KEY} printable ASCII characters"
         raise ValidationError(f"Idempotency-Key: {words}", errors=[FieldError("Idempotency-Key", "LENGTH", words)])
     return key
-
-
-def _query_uuid(request: web.Request, name: str) -> UUID | None:
-    text = request.query.get(name)
-    if text is None:
-        return None
-    try:
-        return UUID(text)
-    except ValueError:
-        raise ValidationError(
-            f"{name}: must be a UUID", errors=[FieldError(name, "FORMAT", "must be a UUID")]
-        ) from None
 
 
 _PREFIX: Final = "/api/workflow-runs"

@@ -18,12 +18,11 @@ from rich.text import Text
 
 from workflow_core.discovery import DEFAULT_REQUIRED, Discovery, discover
 from workflow_core.errors import WorkflowError
+from workflow_core.process import DATABASE_URL, REQUIRED_DISTRIBUTIONS, required_distributions
 from workflow_core.storage._connecting import CONNECTING_ERRORS, unreachable
 from workflow_core.storage.migrations import APP_ROLE, Migration, migrate, pending_migrations
 
 ADMIN_URL = "WORKFLOW_ADMIN_DATABASE_URL"
-DATABASE_URL = "WORKFLOW_DATABASE_URL"
-REQUIRED = "WORKFLOW_REQUIRED_DISTRIBUTIONS"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser(
         "list",
         help="show every installed distribution, its modules and actions, and why one did not load",
-        description=f"Discovers as server and worker do: {REQUIRED} names what has to be there (default: "
+        description=f"Discovers as server and worker do: {REQUIRED_DISTRIBUTIONS} names what has to be there (default: "
         f"{', '.join(sorted(DEFAULT_REQUIRED))}), and with {DATABASE_URL} set, pending migrations show too. "
         "Exits with 1 when a distribution failed or is blocked.",
     )
@@ -74,9 +73,7 @@ def _list(options: argparse.Namespace) -> int:
     pending: Mapping[str, Sequence[str]] = {}
     if os.environ.get(DATABASE_URL):
         pending = asyncio.run(_pending(os.environ[DATABASE_URL]))
-    named = os.environ.get(REQUIRED)
-    required = DEFAULT_REQUIRED if named is None else filter(None, map(str.strip, named.split(",")))
-    found = discover(required=required, pending=pending)
+    found = discover(required=required_distributions(os.environ), pending=pending)
     rows = list_rows(found)
     if options.json:
         summary = {"fingerprint": found.registry.manifest.fingerprint, "distributions": rows}

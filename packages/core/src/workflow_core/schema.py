@@ -46,6 +46,8 @@ _SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
 _LARGEST_EXACT_FLOAT = 2.0**53
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}\Z")
+#: A ``$`` that stands for itself, in brackets or after a backslash, is matched with what surrounds it.
+_DOLLAR = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?\Z")
 
 
@@ -148,7 +150,18 @@ def field_names(cls: type) -> list[str]:
 
 def required_fields(cls: type) -> list[str]:
     """The names of the fields that have to be given."""
-    return [field.name for field in attrs.fields(cls) if field.default is attrs.NOTHING]
+    return [field.encode_name for field in _object_info(cls).fields if field.required]
+
+
+def type_of(cls: Any) -> types.Type:
+    """What a contract, or the annotation of one of its fields, consists of; shared, so nobody may change it."""
+    return _type_info(cls)
+
+
+def _object_info(cls: type) -> types.DataclassType:
+    info = _type_info(cls)
+    assert isinstance(info, types.DataclassType)  # noqa: S101 - every contract is an attrs class
+    return info
 
 
 def to_json(value: Any) -> Any:
@@ -254,9 +267,7 @@ def convert(cls: type[T], value: Any, *, unknown: Unknown = "forbid", mapped: bo
 
 def field_error_for(cls: type, field: str, value: Any) -> tuple[FieldError, ...]:
     """What is wrong with one literal value of one field; empty when it fits. Paths start at the field."""
-    info = _type_info(cls)
-    assert isinstance(info, types.DataclassType)  # noqa: S101 - every contract is an attrs class
-    for candidate in info.fields:
+    for candidate in _object_info(cls).fields:
         if candidate.name == field:
             run = _Conversion(unknown="forbid", mapped=True)
             run.convert(candidate.type, value, field)
@@ -384,7 +395,7 @@ class _Conversion:
         if not isinstance(value, str):
             return self.wrong(path, "TYPE", "must be a string")
         self._length(info, value, path, "characters")
-        if info.pattern is not None and re.search(info.pattern, value) is None:
+        if info.pattern is not None and _pattern(info.pattern).search(value) is None:
             return self.wrong(path, "FORMAT", f"must match {info.pattern}")
         return value
 
@@ -497,6 +508,12 @@ class _Conversion:
         types.LiteralType: _literal,
         types.EnumType: _enum,
     }
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    r"""A pattern as JSON Schema means it: ``$`` is the end, where Python's would let a line feed follow (``\Z``)."""
+    return re.compile(_DOLLAR.sub(lambda token: r"\Z" if token[0] == "$" else token[0], text))
 
 
 def _nullable(info: types.Type) -> bool:

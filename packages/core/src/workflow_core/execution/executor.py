@@ -44,6 +44,7 @@ from workflow_core.execution.attempt import Attempt, Progress
 from workflow_core.execution.database_errors import CONNECTION_GONE, DATABASE_AWAY, explain
 from workflow_core.execution.handler_tools import ConnectionSecrets, RedactingLog
 from workflow_core.execution.models import ActionCall, ActionResult
+from workflow_core.execution.verdicts import may_be_retried
 from workflow_core.records.permissions import has_permission
 from workflow_core.redaction import Redactor
 from workflow_core.schema import to_json
@@ -477,7 +478,9 @@ class Executor:
             return  # the step's row belongs to the attempt that is under way, or cannot be written
         call = attempt.call
         shown = error_object(error, call, attempt.redactor)
-        goes_on = error.retryable and call.attempt < call.max_attempts
+        goes_on = call.attempt < call.max_attempts and may_be_retried(
+            shown, retryable=error.retryable, retry_on=call.retry_on
+        )
         try:
             async with self._database.tenant(attempt.tenant) as conn:
                 if attempt.effect is Effect.LOCAL and not isinstance(error, EffectUncertainError):

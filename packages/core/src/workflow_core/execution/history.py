@@ -13,11 +13,12 @@ from workflow_core.storage.database import Connection
 _TRACE = """
 INSERT INTO workflow_run_steps AS step (
     tenant, step_id, run_id, step_path, iteration, definition_step_id, step_type, sequence, status,
-    output_json, error_json, started_at, completed_at, duration_ms, action_id, action_version
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    output_json, error_json, started_at, completed_at, duration_ms, action_id, action_version, attempt
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
     status = EXCLUDED.status, error_json = EXCLUDED.error_json, completed_at = EXCLUDED.completed_at,
-    duration_ms = EXCLUDED.duration_ms
+    duration_ms = EXCLUDED.duration_ms, output_json = COALESCE(EXCLUDED.output_json, step.output_json),
+    attempt = GREATEST(EXCLUDED.attempt, step.attempt)
 -- What an activity wrote itself says more; only a row that it left open is closed here.
 WHERE step.status IN ('STARTED', 'RETRYING')
 """
@@ -49,12 +50,13 @@ def step_row_id(run_id: UUID, step_path: str, iteration: str) -> UUID:
 
 
 async def write_trace(conn: Connection, tenant: UUID, run_id: UUID, trace: Sequence[StepTrace]) -> None:
-    """Writes steps that ended; writing one again changes nothing."""
+    """Writes steps; writing one that ended again changes nothing."""
     if not trace:
         return
     rows = []
     for step in trace:
-        started, completed = datetime.fromisoformat(step.started_at), datetime.fromisoformat(step.completed_at)
+        started = datetime.fromisoformat(step.started_at)
+        completed = datetime.fromisoformat(step.completed_at) if step.completed_at else None
         rows.append(
             (
                 tenant,
@@ -70,9 +72,10 @@ async def write_trace(conn: Connection, tenant: UUID, run_id: UUID, trace: Seque
                 step.error,
                 started,
                 completed,
-                max(0, int((completed - started).total_seconds() * 1000)),
+                max(0, int((completed - started).total_seconds() * 1000)) if completed else None,
                 step.action_id,
                 step.action_version,
+                step.attempt,
             )
         )
     await conn.executemany(_TRACE, rows)

@@ -7,11 +7,12 @@ is made of. :func:`select` follows a path into one, as the expressions do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import attrs
 from msgspec import inspect as types
+
+from workflow_core.schema import type_of
 
 #: More kinds at once are as good as none.
 _MAX_ALTERNATIVES: Final = 8
@@ -100,13 +101,7 @@ BOOLEAN: Final = Typed(types.BoolType())
 
 def kind_of_class(cls: Any, *, is_open: bool = False) -> Kind:
     """The kind of a contract's values."""
-    return Typed(type_of_class(cls), is_open)
-
-
-@lru_cache(maxsize=1024)
-def type_of_class(cls: Any) -> types.Type:
-    """What a contract consists of."""
-    return types.type_info(cls)
+    return Typed(type_of(cls), is_open)
 
 
 def either(*kinds: Kind) -> Kind:

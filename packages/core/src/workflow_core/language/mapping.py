@@ -18,6 +18,8 @@ T = TypeVar("T")
 EXPRESSION_KEY: Final = "$expr"
 SECRET_KEY: Final = "$secret"  # noqa: S105 - the name of a key, not a secret
 ASSIGNABLE_ROOTS: Final = ("payload", "vars", "local", "meta", "error")
+#: What ``meta`` tells of the run itself; nothing that is assigned takes their place.
+RUN_FACTS: Final = ("runId", "workflowId", "workflowVersion", "tenantId")
 
 
 # ── Values ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -209,6 +211,8 @@ def parse_assign_path(path: str) -> tuple[str, tuple[str, ...]]:
     if any("\0" in segment or "[" in segment or "]" in segment for segment in segments):
         _refuse_path(path, "a name may not contain brackets; assign a whole list")
     root, *names = segments
+    if root == "meta" and names and names[0] in RUN_FACTS:
+        _refuse_path(path, f"meta.{names[0]} can only be read")
     if root in ASSIGNABLE_ROOTS:
         return root, tuple(names)
     if names:

@@ -18,7 +18,7 @@ from workflow_catalog_server.definition_paths import PREFIX, check_draft, path_v
 from workflow_catalog_server.problems import problem
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.services import SERVICES, Services
-from workflow_core.called_workflows import called_by
+from workflow_core.definitions.calls import called_by
 from workflow_core.definitions.publishing import old_version, publish_draft, roll_back
 from workflow_core.definitions.surroundings import Surroundings
 from workflow_core.definitions.writing import lock_draft
@@ -50,7 +50,8 @@ async def validate(request: web.Request, principal: Principal) -> web.StreamResp
     surroundings = await _surroundings(services, principal, fresh=False)
     async with services.database.tenant(principal.tenant, readonly=True) as conn:
         called = await called_by(conn, principal.tenant, body.definition)
-    return json_answer(await _verdict(surroundings, body.definition, body, called=called))
+    answer = await _verdict(surroundings, body.definition, allow_unavailable=body.allowUnavailable, called=called)
+    return json_answer(answer)
 
 
 async def publish(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -99,19 +100,19 @@ async def _surroundings(services: Services, principal: Principal, *, fresh: bool
 async def _publishable(
     conn: Connection, principal: Principal, surroundings: Surroundings, definition: Any, body: PublishDefinition
 ) -> dict[str, Any]:
-    """The findings about what is about to act in the name of whoever asks."""
-    called = await called_by(conn, principal.tenant, definition)
-    permissions = await permissions_of(conn, principal.tenant, principal.user)
-    return await _verdict(surroundings, definition, body, called=called, permissions=permissions)
-
-
-async def _verdict(
-    surroundings: Surroundings, definition: Any, body: ValidateDefinition | PublishDefinition, **known: Any
-) -> dict[str, Any]:
-    """The findings. In a thread: a large definition takes longer than other requests should wait."""
-    return verdict(
-        await asyncio.to_thread(surroundings.validate, definition, allow_unavailable=body.allowUnavailable, **known)
+    """The findings for who publishes a definition."""
+    return await _verdict(
+        surroundings,
+        definition,
+        allow_unavailable=body.allowUnavailable,
+        called=await called_by(conn, principal.tenant, definition),
+        permissions=await permissions_of(conn, principal.tenant, principal.user),
     )
+
+
+async def _verdict(surroundings: Surroundings, definition: Any, **options: Any) -> dict[str, Any]:
+    """The findings. In a thread: a large definition takes longer than other requests should wait."""
+    return verdict(await asyncio.to_thread(surroundings.validate, definition, **options))
 
 
 def _refusal(answer: dict[str, Any]) -> web.Response:

@@ -178,7 +178,18 @@ def field_names(cls: type) -> list[str]:
 
 def required_fields(cls: type) -> list[str]:
     """The names of the fields that have to be given."""
-    return [json_name(field.name) for field in attrs.fields(cls) if field.default is attrs.NOTHING]
+    return [field.encode_name for field in _object_info(cls).fields if field.required]
+
+
+def type_of(cls: Any) -> types.Type:
+    """What a contract, or the annotation of one of its fields, consists of; shared, so nobody may change it."""
+    return _type_info(cls)
+
+
+def _object_info(cls: type) -> types.DataclassType:
+    info = _type_info(cls)
+    assert isinstance(info, types.DataclassType)  # noqa: S101 - every contract is an attrs class
+    return info
 
 
 def to_json(value: Any) -> Any:
@@ -312,9 +323,7 @@ def convert(cls: type[T], value: Any, *, unknown: Unknown = "forbid", mapped: bo
 
 def field_error_for(cls: type, field: str, value: Any) -> tuple[FieldError, ...]:
     """What is wrong with one literal value of one field; empty when it fits. Paths start at the field."""
-    info = _type_info(cls)
-    assert isinstance(info, types.DataclassType)  # noqa: S101 - every contract is an attrs class
-    for candidate in info.fields:
+    for candidate in _object_info(cls).fields:
         if candidate.encode_name == field:
             run = _Conversion(unknown="forbid", mapped=True)
             run.convert(candidate.type, value, field)

@@ -73,11 +73,11 @@ class Surroundings:
         self,
         definition: Any,
         *,
+        allow_unavailable: bool = False,
         called: CalledWorkflows | None = None,
         permissions: Collection[str] | None = None,
-        allow_unavailable: bool = False,
     ) -> list[Finding]:
-        """Everything that is wrong with a definition, or doubtful: see :func:`validate_definition`."""
+        """Everything that is wrong with a definition, or doubtful; see :func:`validate_definition`."""
         secret_names = self.secret_names
         if secret_names is None:
             secret_names = {name for _, step in iter_steps(definition) for _, name in iter_secrets(step)}

@@ -57,6 +57,8 @@ class _System:
     startedAt: str  # noqa: N815 - as in the JSON
 
 
+#: Loops in loops whose writes are compared with what is read after them.
+_LOOKED_AT: Final = 10
 _ERROR: Final = kind_of_class(_ErrorObject)
 _META: Final = Record({"state": TEXT}, rest=UNKNOWN)
 _IMPLIED: Final = MappingProxyType({"vars.error": either(NULL, _ERROR), "vars.eventName": TEXT})
@@ -142,7 +144,7 @@ class Flow:
             unreached = len(block.steps) - block.index + 1
         view = StepView(path, step, self._outline, unreached=unreached)
         lost: tuple[str, ...] = ()
-        if view.type == "control.forEach" and _runs_at_once(step):
+        if view.type == "control.forEach" and _runs_at_once(step) and path.count(".body.") < _LOOKED_AT:
             lost = tuple(self._outline.lost_writes(path, block.loop))
         is_readable = view.type in STEP_TYPES and not view.is_too_deep
         reads = [*_plain_reads(view, block.scope)] if is_readable else []

@@ -11,9 +11,8 @@ from typing import Any, Final
 
 import attrs
 
-from workflow_core.errors import ExpressionError
 from workflow_core.language._functions import built_in_functions
-from workflow_core.language.expressions import compile_expression
+from workflow_core.language.expressions import Expression, compiled
 from workflow_core.language.kinds import (
     BOOLEAN,
     NUMBER,
@@ -49,13 +48,9 @@ _MAX_DEPTH: Final = 50
 _EXTRAS: Final = ("group", "predicate", "tuple")
 
 
-def kind_of_expression(source: str, lookup: Lookup) -> Kind:
-    """The kind of what an expression gives; unknown when it does not compile."""
-    try:
-        tree = compile_expression(source).tree
-    except ExpressionError:
-        return UNKNOWN
-    return _Inference(lookup).kind_of(tree, frozenset(), 0)
+def kind_of_expression(expression: Expression, lookup: Lookup) -> Kind:
+    """The kind of what an expression gives."""
+    return _Inference(lookup).kind_of(expression.tree, frozenset(), 0)
 
 
 def kind_of_mapping(value: Any, lookup: Lookup) -> Kind:
@@ -63,7 +58,8 @@ def kind_of_mapping(value: Any, lookup: Lookup) -> Kind:
     if isinstance(value, dict):
         source = value.get(EXPRESSION_KEY)
         if len(value) == 1 and isinstance(source, str):
-            return kind_of_expression(source, lookup)
+            expression = compiled(source)
+            return UNKNOWN if expression is None else kind_of_expression(expression, lookup)
         if len(value) == 1 and isinstance(value.get(SECRET_KEY), str):
             return TEXT
         fields = {name: kind_of_mapping(item, lookup) for name, item in value.items()}

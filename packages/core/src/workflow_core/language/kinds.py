@@ -12,6 +12,8 @@ from typing import Any, Final
 import attrs
 from msgspec import inspect as types
 
+from workflow_core.schema import type_of
+
 #: More kinds at once are as good as none.
 _MAX_ALTERNATIVES: Final = 8
 #: How deep into an object assignments are followed.
@@ -99,7 +101,7 @@ BOOLEAN: Final = Typed(types.BoolType())
 
 def kind_of_class(cls: Any, *, is_open: bool = False) -> Kind:
     """The kind of a contract's values."""
-    return Typed(types.type_info(cls), is_open)
+    return Typed(type_of(cls), is_open)
 
 
 def either(*kinds: Kind) -> Kind:

@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 import attrs
 
-from workflow_core.errors import ExpressionError
 from workflow_core.language.assignments import Key, assigned_keys
 from workflow_core.language.definition import BLOCKS, iter_steps
-from workflow_core.language.expressions import compile_expression
+from workflow_core.language.expressions import compiled
 from workflow_core.language.mapping import ASSIGNABLE_ROOTS, iter_expressions
 
 #: What every expression can read.
@@ -153,10 +152,8 @@ def _keys_read(step: Mapping[str, Any]) -> Iterator[Key]:
 
 def references_of(source: str) -> list[str]:
     """The paths that an expression reads, sorted; none for one that does not compile."""
-    try:
-        return sorted(compile_expression(source).references)
-    except ExpressionError:
-        return []
+    expression = compiled(source)
+    return sorted(expression.references) if expression is not None else []
 
 
 def _ends(paths: list[str]) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from workflow_core.language.expressions import Expression, compiled
 from workflow_core.language.inference import kind_of_expression
 from workflow_core.language.kinds import UNKNOWN, Kind, Nowhere
 from workflow_core.language.mapping import Place, place_text
@@ -23,12 +24,14 @@ class Read:
     Attributes:
         place: Where it stands in the step.
         source: Its text.
+        expression: Compiled; None when it does not compile.
         kind: Of what it gives.
         gaps: What it reads in vain, or may.
     """
 
     place: Place
     source: str
+    expression: Expression | None
     kind: Kind
     gaps: tuple[Gap, ...]
 
@@ -40,8 +43,11 @@ class Read:
 
 def read_in(scope: Scope, place: Place, source: str, extra: Mapping[str, Kind] = NO_EXTRA) -> Read:
     """What an expression at some place reads and gives."""
-    kind = kind_of_expression(source, lambda names: kind_at(scope, names, extra))
-    return Read(place, source, kind, scope.gaps(source, extra))
+    expression = compiled(source)
+    if expression is None:
+        return Read(place, source, None, UNKNOWN, ())
+    kind = kind_of_expression(expression, lambda names: kind_at(scope, names, extra))
+    return Read(place, source, expression, kind, scope.gaps(expression, extra))
 
 
 def kind_at(scope: Scope, names: Sequence[str], extra: Mapping[str, Kind]) -> Kind:

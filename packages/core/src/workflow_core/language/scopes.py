@@ -10,9 +10,10 @@ import attrs
 
 from workflow_core.errors import ValidationError
 from workflow_core.language.assignments import Key
+from workflow_core.language.expressions import Expression
 from workflow_core.language.kinds import UNKNOWN, Kind, Nowhere, either, put, select_path
 from workflow_core.language.mapping import parse_assign_path
-from workflow_core.language.outline import LOOP_LOCALS, ROOTS, Outline, references_of
+from workflow_core.language.outline import LOOP_LOCALS, ROOTS, Outline
 
 #: How many scopes are looked through before they are put together.
 _CHAIN: Final = 32
@@ -122,9 +123,10 @@ class Scope:
             return Unassigned(names[0])
         return select_path(self._roots.get(root, UNKNOWN), names)
 
-    def gaps(self, source: str, extra: Mapping[str, Kind]) -> tuple[Gap, ...]:
+    def gaps(self, expression: Expression, extra: Mapping[str, Kind]) -> tuple[Gap, ...]:
         """What an expression reads in vain, or may."""
-        found = ((reference, self.read(reference.split("."), extra)) for reference in references_of(source))
+        references = sorted(expression.references)
+        found = ((reference, self.read(reference.split("."), extra)) for reference in references)
         return tuple(Gap(reference, why) for reference, why in found if isinstance(why, Nowhere | Unassigned))
 
 

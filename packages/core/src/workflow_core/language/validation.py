@@ -124,7 +124,7 @@ def validate_definition(
         secret_names: The secrets that the tenant has stored.
         workers: What the live workers can run; None leaves that question out.
         allow_unavailable: Whether a module that the tenant does not have is a warning only.
-        called: The tenant's workflows that it calls (:func:`workflow_core.called_workflows.called_by`); None leaves
+        called: The tenant's workflows that it calls (:func:`workflow_core.definitions.calls.called_by`); None leaves
             them out.
         permissions: What the publisher may do; None leaves that question out.
     """

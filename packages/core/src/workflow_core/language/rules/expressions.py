@@ -29,7 +29,7 @@ _OPTIONAL_FIELDS: Final = ("config.idempotencyKey", "config.until")
 def expressions_compile(view: StepView, _context: Context) -> Iterator[Finding]:
     """Every ``{"$expr": …}`` of the step, wherever it stands."""
     for read in view.reads:
-        problem = expression_problem(read.source)
+        problem = None if read.expression is not None else expression_problem(read.source)
         if problem is not None:
             yield view.error(*problem, at=read.at)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from msgspec import inspect as types
-from msgspec.inspect import type_info
 
 from workflow_core.errors import FieldError
 from workflow_core.language.findings import Finding
@@ -23,7 +22,7 @@ from workflow_core.language.rules.context import (
     input_mapping,
     join,
 )
-from workflow_core.schema import AtLeastOne, Rule, field_error_for, field_names, required_fields, rules_of
+from workflow_core.schema import AtLeastOne, Rule, field_error_for, field_names, required_fields, rules_of, type_of
 
 _BASE: Final = "config.inputMapping"
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -107,9 +106,9 @@ def expressions_fit(view: StepView, context: Context) -> Iterator[Finding]:
     for read in view.reads:
         base, *place = read.place[1:] if read.place[0] == "config" else ("",)
         if base == "idempotencyKey" and not place:
-            target, name = type_info(_KEY), "The idempotency key"
+            target, name = type_of(_KEY), "The idempotency key"
         elif base == "inputMapping" and place and place[0] in known:
-            target, name = target_of(type_info(action.input), place), place_text(tuple(place))
+            target, name = target_of(type_of(action.input), place), place_text(tuple(place))
         else:
             continue
         problem = misfit(read.kind, target)

@@ -20,8 +20,10 @@ def retried_errors_exist(view: StepView, _context: Context) -> Iterator[Finding]
     """Each word is a category, or may be a code."""
     retry = view.step.get("retry")
     words = retry.get("retryOn") if isinstance(retry, Mapping) else None
+    if not isinstance(words, list):
+        return
     known = [*ErrorCategory, *sorted({*_CODES, *_codes(WorkflowError)})]
-    for index, word in enumerate(words if isinstance(words, list) else ()):
+    for index, word in enumerate(words):
         if not isinstance(word, str) or word in known:
             continue
         is_code = _CODE.fullmatch(word) is not None

@@ -177,8 +177,15 @@ async def test_another_tenants_ids_are_unknown(server, assert_problem, definitio
     created = await (await server.a("POST", DEFINITIONS, json={"definition": definition})).json()
     path = f"{DEFINITIONS}/{created['workflowId']}"
     for method, address, body in (
+        ("GET", path, None),
+        ("DELETE", path, None),
         ("GET", f"{path}/draft", None),
         ("GET", f"{path}/1", None),
+        ("GET", f"{path}/diff?from=draft&to=1", None),
+        ("GET", f"{path}/audit", None),
+        ("GET", f"{path}/export", None),
+        ("PUT", f"{path}/metadata", {"isPaused": True}),
+        ("POST", f"{path}/1/rollback", {}),
         ("GET", f"{path}/versions", None),
         ("PUT", f"{path}/draft", {"definition": {"name": "mine", "steps": []}}),
         ("POST", f"{path}/draft/publish", {}),

@@ -11,7 +11,8 @@ import pytest
 from temporalio.client import Client
 
 from workflow_core.actions import Action, Effect
-from workflow_core.definitions import create_workflow, publish_draft
+from workflow_core.definitions.publishing import publish_draft
+from workflow_core.definitions.writing import create_workflow
 from workflow_core.discovery import registry_of
 from workflow_core.events import EventType, emit
 from workflow_core.execution.inbox import Inbox, NewEvent, OutcomeStatus

@@ -17,7 +17,7 @@ from workflow_catalog_server.prepared import PreparedAnswer
 from workflow_catalog_server.problems import PROBLEM_JSON
 from workflow_catalog_server.routing import PublicHandler, PublicRoute, Route
 from workflow_core.errors import FieldError
-from workflow_core.schema import json_schema
+from workflow_core.schema import json_schema, required_fields
 
 PATH: Final = "/openapi.json"
 
@@ -94,7 +94,7 @@ def _operation(route: Route | PublicRoute, components: dict[str, Any]) -> dict[s
     parameters += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in route.headers]
     if route.body is not None:
         schema = _component(route.body, components)
-        required = any(field.default is attrs.NOTHING for field in attrs.fields(route.body))
+        required = bool(required_fields(route.body))
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": schema}}}
     success: dict[str, Any] = {"description": "Success."}
     if route.status != 204:

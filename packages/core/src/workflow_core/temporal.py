@@ -31,6 +31,7 @@ RECORD_STEPS: Final = "record_steps"
 FINISH_RUN: Final = "finish_run"
 RECORD_CHILD: Final = "record_child_run"
 LOAD_RUN: Final = "load_run"
+PAUSE: Final = "pause"
 
 
 def action_task_queue(distribution: str) -> str:

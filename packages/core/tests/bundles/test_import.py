@@ -49,6 +49,16 @@ async def test_versions_are_published(db, tenants, load, bundle, entry, definiti
     assert new.version == 6
 
 
+async def test_what_ran_elsewhere_with_an_error_is_published(load, bundle, entry, definition):
+    """Such as an id that two steps have: the finding is told, and the version runs as it did."""
+    step = {"id": "same", "type": "transform.assign", "config": {"assign": {"vars.x": 1}}}
+    twice = [step, step]
+    published = [{"version": 1, "definition": definition(steps=twice)}]
+    report = (await load(bundle(entry(definition=definition(steps=twice), published=published))))["report"][0]
+    assert (report["published"], report["held"]) == ([1], [])
+    assert [finding["code"] for finding in report["findings"]] == ["DUPLICATE_STEP_ID"]
+
+
 async def test_what_cannot_be_run_is_held_back(db, tenants, load, bundle, entry, definition, dump):
     """With findings that say why; it stays in the bundle, its number stays taken, and it can be rolled back to."""
     broken = definition(steps=[UNKNOWN, {"id": "x", "type": "action.call", "config": {"actionId": "notes.sai"}}])

@@ -20,7 +20,7 @@ from workflow_core.execution.executor import ExecutionFailedError, Executor
 from workflow_core.execution.history import write_end, write_trace
 from workflow_core.execution.models import ActionCall, ActionResult, ChildRun, RunEnd, RunInput, RunRef, TraceBatch
 from workflow_core.storage.database import Database
-from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, LOAD_RUN, RECORD_CHILD, RECORD_STEPS
+from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, LOAD_RUN, PAUSE, RECORD_CHILD, RECORD_STEPS
 from workflow_worker.failures import own_failure, to_application_error
 
 _log = logging.getLogger(__name__)
@@ -90,6 +90,10 @@ class Activities:
         except WorkflowError as error:
             missing = error
         raise own_failure(missing)
+
+    @activity.defn(name=PAUSE)
+    async def pause(self) -> None:
+        """Does nothing: a run that computes a lot ends its activation by waiting for this."""
 
     @activity.defn(name=FINISH_RUN)
     async def finish_run(self, end: RunEnd) -> None:

@@ -18,9 +18,10 @@ from workflow_core.execution.runs import TASK_TIMEOUT
 from workflow_core.temporal import FINISH_RUN, RECORD_CHILD, RUN_WORKFLOW, run_workflow_id
 from workflow_worker.failures import StepFailedError, child_end, is_cancellation, recorded_error
 from workflow_worker.frames import Visit
+from workflow_worker.local import execute_local
 from workflow_worker.retries import Retry
 from workflow_worker.state import RunState, error_object, now
-from workflow_worker.trace import WRITE_TIMEOUT, WRITING, step_trace
+from workflow_worker.trace import step_trace
 
 #: Bytes of its scopes that a child gives to an ``outputMapping``.
 MAX_SCOPES: Final = 1024 * 1024
@@ -127,17 +128,8 @@ class _Call:
             trace=[*trace, under_way],
         )
         try:
-            await workflow.execute_local_activity(
-                RECORD_CHILD,
-                child,
-                start_to_close_timeout=WRITE_TIMEOUT,
-                retry_policy=WRITING,
-                # What is written after the run has closed the child's row would stay open for ever.
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            )
+            await execute_local(RECORD_CHILD, child)
         except FailureError as failure:
-            if is_cancellation(failure):
-                raise asyncio.CancelledError from failure
             refused = recorded_error(failure)
             if refused is None:
                 raise
@@ -202,9 +194,7 @@ class _Call:
             completed_at=now(),
             trace=[],
         )
-        await to_the_end(
-            workflow.execute_local_activity(FINISH_RUN, end, start_to_close_timeout=WRITE_TIMEOUT, retry_policy=WRITING)
-        )
+        await to_the_end(execute_local(FINISH_RUN, end))
 
     def _canceled(self) -> dict[str, Any]:
         error = WorkflowError("The run was canceled.", code="CANCELED")

@@ -34,9 +34,10 @@ with workflow.unsafe.imports_passed_through():
     from workflow_worker.evaluation import Evaluator
     from workflow_worker.failures import StepFailedError, is_canceled, is_cancellation, recorded_error
     from workflow_worker.frames import Block, Frame, Loop, TryCatch, Visit, block_steps
+    from workflow_worker.local import execute_local
     from workflow_worker.scopes import Scopes
     from workflow_worker.state import RunState, error_object, now
-    from workflow_worker.trace import WRITE_TIMEOUT, WRITING, Trace
+    from workflow_worker.trace import Trace
 
 #: Bytes of what one control step shows.
 _MAX_SHOWN: Final = 4096
@@ -106,12 +107,8 @@ class RunWorkflow:
     async def _load(self) -> RunInput:
         ref = RunRef(tenant=self._run.tenant, run_id=self._run.run_id)
         try:
-            loaded: RunInput = await workflow.execute_local_activity(
-                LOAD_RUN, ref, result_type=RunInput, start_to_close_timeout=WRITE_TIMEOUT, retry_policy=WRITING
-            )
+            loaded: RunInput = await execute_local(LOAD_RUN, ref, result_type=RunInput)
         except FailureError as failure:
-            if is_cancellation(failure):
-                raise asyncio.CancelledError from failure
             error = recorded_error(failure)
             if error is None:
                 raise
@@ -132,19 +129,15 @@ class RunWorkflow:
         return {**canceled, "category": ErrorCategory.CANCELLATION.value}
 
     async def _finish(self, status: str, error: dict[str, Any] | None) -> None:
-        await workflow.execute_local_activity(
-            FINISH_RUN,
-            RunEnd(
-                tenant=self._run.tenant,
-                run_id=self._run.run_id,
-                status=status,
-                error=error,
-                completed_at=now(),
-                trace=self._trace.pending,
-            ),
-            start_to_close_timeout=WRITE_TIMEOUT,
-            retry_policy=WRITING,
+        end = RunEnd(
+            tenant=self._run.tenant,
+            run_id=self._run.run_id,
+            status=status,
+            error=error,
+            completed_at=now(),
+            trace=self._trace.pending,
         )
+        await execute_local(FINISH_RUN, end)
 
     # ── Walking ──────────────────────────────────────────────────────────────────────────────────────────────────
 

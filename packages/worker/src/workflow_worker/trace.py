@@ -7,22 +7,17 @@ their loop (``unrecorded``). Actions and called workflows always have their rows
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, Final
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 
 from workflow_core.execution.models import StepTrace, TraceBatch
 from workflow_core.manifest import canonical_json
 from workflow_core.temporal import RECORD_STEPS
 from workflow_worker.frames import Visit
+from workflow_worker.local import execute_local
 
 RECORDED_ITERATIONS: Final = 1000
-
-#: What has to be written is tried until the database is back.
-WRITING: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
-WRITE_TIMEOUT: Final = timedelta(seconds=30)
 
 #: Bytes of all that waits to be written.
 _MAX_PENDING: Final = 256 * 1024
@@ -73,12 +68,7 @@ class Trace:
     async def write(self) -> None:
         """Writes it in an activity of its own."""
         steps = self.pending
-        await workflow.execute_local_activity(
-            RECORD_STEPS,
-            TraceBatch(tenant=self._tenant, run_id=self._run_id, trace=steps),
-            start_to_close_timeout=WRITE_TIMEOUT,
-            retry_policy=WRITING,
-        )
+        await execute_local(RECORD_STEPS, TraceBatch(tenant=self._tenant, run_id=self._run_id, trace=steps))
         self.written(steps)
 
 

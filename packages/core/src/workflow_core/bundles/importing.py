@@ -24,6 +24,9 @@ from workflow_core.storage.database import Connection
 
 #: Stands in bundles for a workflow that whoever imports them names afterwards.
 PLACEHOLDER: Final = "00000000-0000-0000-0000-000000000000"
+#: Errors with which a version that was published elsewhere is not published here: what it needs is not there. Any other
+#: error it had there, too, and ran: a run tells it at the step that it concerns.
+CANNOT_RUN: Final = frozenset({"UNKNOWN_ACTION", "UNKNOWN_NODE_TYPE", "MODULE_UNAVAILABLE", "ACTION_NOT_ON_WORKERS"})
 
 
 @attrs.frozen(kw_only=True)
@@ -166,7 +169,7 @@ def _prepare(
     for names, definition in _by_content({"draft": draft, **versions}):
         found = surroundings.validate(definition, allow_unavailable=allow_unavailable)
         findings += [VersionFinding(versions=names, finding=finding) for finding in found]
-        if errors_of(found):
+        if any(finding.code in CANNOT_RUN for finding in errors_of(found)):
             refused.update(names)
     published = {number: (versions[number], members[number]) for number in members if number not in refused}
     return PreparedWorkflow(

@@ -20,6 +20,7 @@ from workflow_core.language.outline import Outline
 from workflow_core.language.rules import (
     actions,
     calls,
+    composing,
     expressions,
     flow,
     inputs,
@@ -83,6 +84,7 @@ STEP_RULES: Final[tuple[StepRule, ...]] = (
     inputs.literals_fit,
     inputs.expressions_fit,
     inputs.mapped_fields_exist,
+    composing.outputs_fit,
     expressions.expressions_compile,
     expressions.expressions_stand_where_needed,
     expressions.special_keys_are_known,

@@ -143,10 +143,8 @@ def get_at(value: Any, place: Sequence[str | int]) -> Any:
 
 def place_text(place: Place) -> str:
     """A place as people read it: ``assignment.primary.id``, ``tags[1]``."""
-    text = ""
-    for name in place:
-        text = f"{text}[{name}]" if isinstance(name, int) else _join(text, name)
-    return text
+    text = "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in place)
+    return text.removeprefix(".")
 
 
 def iter_expressions(value: Any) -> Iterator[tuple[str, str]]:
@@ -184,10 +182,6 @@ def _special(value: dict[str, Any], key: str) -> str | None:
     """The text of ``{key: "…"}``; an object with further keys, or with another type, is literal."""
     text = value.get(key)
     return text if isinstance(text, str) and len(value) == 1 else None
-
-
-def _join(path: str, key: Any) -> str:
-    return f"{path}.{key}" if path else str(key)
 
 
 # ── Assign paths ─────────────────────────────────────────────────────────────────────────────────────────────────

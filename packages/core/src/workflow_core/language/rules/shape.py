@@ -38,7 +38,7 @@ def definition_has_its_fields(definition: Any) -> Iterator[Finding]:
             yield Finding(
                 severity="error",
                 step_path=ROOT,
-                path=join(ROOT, error.path),
+                path=join(ROOT, error.path) if error.path else ROOT,
                 code=INVALID,
                 message=f"{error.path or 'The definition'} {error.message}.",
             )

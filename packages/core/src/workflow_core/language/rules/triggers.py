@@ -109,7 +109,7 @@ def event_payload_is_mapped(definition: Mapping[str, Any], context: Context) -> 
         return
     own, source, event = definition.get("payloadSchemaRef"), trigger.get("sourcePayloadSchemaRef"), None
     if not _text(source):
-        event = context.event(trigger.get("eventName"))
+        event = context.event(trigger.get("eventName")) if context.payload_class(own) is not None else None
         source = event.schema_ref if event is not None else None
     if _text(source) and _text(own) and source != own:
         # Only what the author says is certain; an event's own schema may have come by another name.
@@ -274,7 +274,7 @@ def _finding(severity: Severity, code: str, message: str, at: str, suggestion: s
     return Finding(
         severity=severity,
         step_path=ROOT,
-        path=f"{ROOT}.trigger.{at}",
+        path=f"{ROOT}.trigger.{at}" if at else f"{ROOT}.trigger",
         code=code,
         message=message,
         suggestion=suggestion,

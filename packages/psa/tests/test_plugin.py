@@ -34,6 +34,7 @@ def test_catalog(registry):
     assert [tuple(record[key] for key in shown) for record in records] == [
         ("ticket", "Ticket", "ticket", "core-object", ["tickets.create"], "tickets.create"),
         ("asset", "Asset", "asset", "core-object", ["assets.find"], "assets.find"),
+        ("communication", "Communication", "communication", "core-object", ["email.send"], "email.send"),
         (
             "scheduling",
             "Scheduling",
@@ -135,5 +136,5 @@ def test_migrations_stand_on_core():
     """
     migrations = read_migrations(MigrationSource("workflow-psa", "workflow_psa"))
 
-    assert [migration.number for migration in migrations] == [1, 2, 3, 4, 9, 10, 11]
+    assert [migration.number for migration in migrations] == [1, 2, 3, 4, 9, 10, 11, 12]
     assert all(migration.requires for migration in migrations)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from workflow_core.actions import Action
+from workflow_core.connections import Connection
 from workflow_core.events import EventType
 from workflow_core.hookspecs import hookimpl
 from workflow_core.modules import Module
 from workflow_psa.assets.actions import asset_actions
 from workflow_psa.data_store.actions import data_store_actions
+from workflow_psa.email.actions import email_actions
+from workflow_psa.email.connection import email_connection
 from workflow_psa.modules import psa_modules
 from workflow_psa.projects.actions import project_actions
 from workflow_psa.projects.events import project_events
@@ -35,7 +38,13 @@ class PsaPlugin:
             *scheduling_actions(),
             *data_store_actions(),
             *transform_actions(),
+            *email_actions(),
         ]
+
+    @hookimpl
+    def workflow_connections(self) -> list[Connection]:
+        """What tenants store in secret for the actions."""
+        return [email_connection()]
 
     @hookimpl
     def workflow_events(self) -> list[EventType]:

@@ -48,7 +48,7 @@ def triggered(steps, **trigger):
     """A definition that BACKUP_FAILED starts."""
     return {
         "name": "On failure",
-        "payloadSchemaRef": "payload.BackupFailed.v1",
+        "payloadSchemaRef": "payload.Own.v1" if "payloadMapping" in trigger else FAILED.schema_ref,
         "trigger": {"type": "event", "eventName": "BACKUP_FAILED", **trigger},
         "steps": steps,
     }

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 from uuid import UUID
 
+from workflow_core.actions import ActionContext
+from workflow_core.schema import convert, to_json
 from workflow_core.storage.database import Connection
+
+AnswerT = TypeVar("AnswerT")
 
 _CLAIM = """
 INSERT INTO workflow_idempotency_keys (tenant, action_id, key_sha256, record_id) VALUES ($1, $2, $3, $4)
@@ -14,6 +20,17 @@ RETURNING record_id
 """
 _HOLDER = """
 SELECT record_id FROM workflow_idempotency_keys WHERE tenant = $1 AND action_id = $2 AND key_sha256 = $3
+"""
+_TAKE = """
+INSERT INTO workflow_idempotency_keys (tenant, action_id, key_sha256) VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING
+RETURNING true
+"""
+_KEEP = """
+UPDATE workflow_idempotency_keys SET answer = $4 WHERE tenant = $1 AND action_id = $2 AND key_sha256 = $3
+"""
+_ANSWER = """
+SELECT answer FROM workflow_idempotency_keys WHERE tenant = $1 AND action_id = $2 AND key_sha256 = $3
 """
 
 
@@ -39,3 +56,29 @@ async def claim(tx: Connection, tenant: UUID, action_id: str, key: str, record_i
         return claimed
     holder: UUID = await tx.fetchval(_HOLDER, tenant, action_id, digest)
     return holder
+
+
+async def once(
+    ctx: ActionContext, action_id: str, key: str | None, output: type[AnswerT], act: Callable[[], Awaitable[AnswerT]]
+) -> AnswerT:
+    """
+    Acts, unless the key has been used already: then this is what the first use answered.
+
+    A transaction that holds the key and is not yet finished is waited for; rolled back, the key is free again.
+
+    Args:
+        ctx: Of the call.
+        action_id: Keys of different actions have nothing to do with each other.
+        key: As the step gave it; without one, every call acts.
+        output: The action's output class.
+        act: Does it.
+    """
+    if key is None:
+        return await act()
+    place = (ctx.tenant, action_id, hashlib.sha256(key.encode()).digest())
+    if not await ctx.tx.fetchval(_TAKE, *place):
+        ctx.log.info("the idempotency key of %s has been used before", action_id)
+        return convert(output, await ctx.tx.fetchval(_ANSWER, *place))
+    answer = await act()
+    await ctx.tx.execute(_KEEP, *place, to_json(answer))
+    return answer

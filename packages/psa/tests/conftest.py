@@ -46,6 +46,13 @@ class Desk:
 
     async def add(self, table: str, id_column: str, *, name: str | None = None, **columns) -> UUID:
         """Inserts a row and remembers its id under a name."""
+        identity = await self.insert(table, id_column, columns)
+        if name is not None:
+            self.ids[name] = identity
+        return identity
+
+    async def insert(self, table: str, id_column: str, columns: dict) -> UUID:
+        """Inserts a row, whatever its columns are called."""
         identity = uuid4()
         names = ["tenant", id_column, *columns]
         marks = ", ".join(f"${number}" for number in range(1, len(names) + 1))
@@ -56,14 +63,20 @@ class Desk:
                 identity,
                 *columns.values(),
             )
-        if name is not None:
-            self.ids[name] = identity
         return identity
 
     async def rows(self, table: str, order: str = "1") -> list[dict]:
         """All rows of a table that the tenant sees."""
         async with self.db.tenant(self.tenant) as conn:
             return [dict(row) for row in await conn.fetch(f"SELECT * FROM {table} ORDER BY {order}")]
+
+    async def events(self) -> list[tuple[str, str | None, dict]]:
+        """What has happened, in its order: name, correlation key and payload of each event."""
+        async with self.db.tenant(self.tenant) as conn:
+            rows = await conn.fetch(
+                "SELECT event_name, correlation_key, payload FROM workflow_runtime_events ORDER BY created_at, ctid"
+            )
+        return [(row["event_name"], row["correlation_key"], row["payload"]) for row in rows]
 
     def context(self, conn, *, actor: UUID | None = None) -> ActionContext:
         """What an executor would give a handler in this transaction."""
@@ -288,3 +301,28 @@ async def mail_server_running(*, tls: ssl.SSLContext | None = None, implicit: bo
 def mail_servers():
     """Starts recording servers: ``async with mail_servers(auth=True) as server``."""
     return mail_server_running
+
+
+@pytest.fixture
+async def opened(desk, ticket) -> UUID:
+    """A ticket that is there, without the events of its creation."""
+    created = await desk.run(
+        "tickets.create", ticket(assignment={"primary": {"type": "user", "id": str(desk["user"])}})
+    )
+    async with desk.db.tenant(desk.tenant) as conn:
+        await conn.execute("DELETE FROM workflow_runtime_events")
+    return created.ticket_id
+
+
+@pytest.fixture
+async def foreign_ticket(foreign_desk) -> UUID:
+    """A ticket of the second tenant."""
+    names = ("client_id", "board_id", "priority_id")
+    given = {name: str(foreign_desk[name.removesuffix("_id")]) for name in names} | {"title": "Elsewhere"}
+    return (await foreign_desk.run("tickets.create", given)).ticket_id
+
+
+@pytest.fixture
+def places():
+    """Tells path and code of everything that an error says is wrong."""
+    return lambda error: {(problem["path"], problem["code"]) for problem in error.details["errors"]}

@@ -17,6 +17,7 @@ from workflow_psa.projects.events import project_events
 from workflow_psa.scheduling.actions import scheduling_actions
 from workflow_psa.scheduling.events import scheduling_events
 from workflow_psa.tickets.actions import ticket_actions
+from workflow_psa.tickets.events import ticket_events
 from workflow_psa.transform.actions import transform_actions
 
 
@@ -50,6 +51,7 @@ class PsaPlugin:
     def workflow_events(self) -> list[EventType]:
         """What the actions say when it happens."""
         return [
+            *ticket_events(),
             *project_events(),
             *scheduling_events(),
         ]

@@ -160,7 +160,7 @@ async def test_comment_that_breaks_its_contract(desk, comment, places, change, p
     A text, and who sees it.
     """
     with pytest.raises(ValidationError) as caught:
-        await comment("x", **change)
+        await comment(**({"body": "x"} | change))
 
     assert places(caught.value) == {(path, code)}
 

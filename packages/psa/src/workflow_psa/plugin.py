@@ -12,6 +12,7 @@ from workflow_psa.data_store.actions import data_store_actions
 from workflow_psa.email.actions import email_actions
 from workflow_psa.email.connection import email_connection
 from workflow_psa.modules import psa_modules
+from workflow_psa.notifications.actions import notification_actions
 from workflow_psa.projects.actions import project_actions
 from workflow_psa.projects.events import project_events
 from workflow_psa.scheduling.actions import scheduling_actions
@@ -40,6 +41,7 @@ class PsaPlugin:
             *data_store_actions(),
             *transform_actions(),
             *email_actions(),
+            *notification_actions(),
         ]
 
     @hookimpl

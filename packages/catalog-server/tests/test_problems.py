@@ -135,7 +135,7 @@ async def test_unknown_address(server, assert_problem, method, path, body):
 
 def cursor(moment):
     """Like a cursor that the server gave."""
-    return base64.urlsafe_b64encode(f"{moment} {UNKNOWN}".encode()).decode()
+    return base64.urlsafe_b64encode(json.dumps([moment, str(UNKNOWN)]).encode()).decode()
 
 
 BAD_VALUES = [

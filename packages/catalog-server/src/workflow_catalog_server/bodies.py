@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -90,33 +89,3 @@ def read_query(request: web.Request, cls: type[T]) -> T:
     if wrong:
         raise ValidationError(f"{wrong[0].path}: {wrong[0].message}", errors=wrong)
     return convert(cls, {name: _BOOLEANS.get(text, text) for name, text in given.items()})
-
-
-def query_choice(request: web.Request, name: str, choices: Mapping[str, T], default: T) -> T:
-    """A query parameter with few values.
-
-    Raises:
-        ValidationError: It has another.
-    """
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if text not in choices:
-        words = f"must be {' or '.join(choices)}"
-        raise ValidationError(f"{name}: {words}", errors=[FieldError(name, "CHOICE", words)])
-    return choices[text]
-
-
-def query_int(request: web.Request, name: str, *, default: int, least: int, most: int) -> int:
-    """A query parameter that is a number.
-
-    Raises:
-        ValidationError: It is none, or out of range.
-    """
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        words = f"must be a number from {least} to {most}"
-        raise ValidationError(f"{name}: {words}", errors=[FieldError(name, "RANGE", words)])
-    return int(text)

@@ -26,7 +26,7 @@ from workflow_catalog_server.definition_answers import (
     etag_of,
 )
 from workflow_catalog_server.definition_paths import PREFIX, check_draft, path_version, version_named
-from workflow_catalog_server.paging import PageQuery, encode_cursor, moment_and_id
+from workflow_catalog_server.paging import Cursor, PageQuery, encode_cursor
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.services import SERVICES
 from workflow_core.audit import list_changes
@@ -154,13 +154,14 @@ async def audit(request: web.Request, principal: Principal) -> web.StreamRespons
     """Who changed a workflow, newest first, in pages; also of a workflow that was deleted."""
     workflow_id = path_uuid(request, "id")
     query = read_query(request, PageQuery)
-    limit, after = query.limit, query.after(moment_and_id)
+    limit, after = query.limit, query.after(Cursor.of)
+    place = None if after is None else (after.at, after.id)
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
-        found = await list_changes(conn, principal.tenant, TABLE, str(workflow_id), limit=limit + 1, after=after)
+        found = await list_changes(conn, principal.tenant, TABLE, str(workflow_id), limit=limit + 1, after=place)
         if not found and after is None:
             await read_workflow(conn, principal.tenant, workflow_id)
     page = found[:limit]
-    following = encode_cursor(page[-1].timestamp.isoformat(), str(page[-1].audit_id)) if len(found) > limit else None
+    following = Cursor(page[-1].timestamp, page[-1].audit_id).encode() if len(found) > limit else None
     return json_answer(AuditList(entries=[AuditAnswer.of(entry) for entry in page], nextCursor=following))
 
 

@@ -14,9 +14,9 @@ from aiohttp import web
 
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
-from workflow_catalog_server.bodies import query_int, read_body
+from workflow_catalog_server.bodies import read_body, read_query
 from workflow_catalog_server.event_history import event_summary, list_events, read_event
-from workflow_catalog_server.paging import query_cursor, query_moment, query_text
+from workflow_catalog_server.paging import Cursor, PageQuery, moment_of
 from workflow_catalog_server.problems import RequestError
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.services import SERVICES
@@ -39,6 +39,16 @@ class PostEvent:
     correlationKey: _Word | None = None
     payloadSchemaRef: _Word | None = None
     eventId: UUID | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ListEvents(PageQuery):
+    """Query of ``GET /api/workflow/events``."""
+
+    eventName: str | None = None
+    correlationKey: str | None = None
+    from_: Annotated[str, msgspec.Meta(description="Stored then or later; with its offset from UTC.")] | None = None
+    to: Annotated[str, msgspec.Meta(description="Stored before; with its offset from UTC.")] | None = None
 
 
 async def post(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -77,16 +87,18 @@ async def post(request: web.Request, principal: Principal) -> web.StreamResponse
 
 async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Events without their payloads, newest first, in pages."""
+    query = read_query(request, ListEvents)
+    after, since, until = query.after(Cursor.of), moment_of("from", query.from_), moment_of("to", query.to)
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         events, following = await list_events(
             conn,
             principal.tenant,
-            limit=query_int(request, "limit", default=50, least=1, most=200),
-            after=query_cursor(request),
-            event_name=query_text(request, "eventName"),
-            correlation_key=query_text(request, "correlationKey"),
-            since=query_moment(request, "from"),
-            until=query_moment(request, "to"),
+            limit=query.limit,
+            after=after,
+            event_name=query.eventName,
+            correlation_key=query.correlationKey,
+            since=since,
+            until=until,
         )
     return json_answer({"events": events, "nextCursor": following.encode() if following else None})
 
@@ -120,7 +132,7 @@ def _warnings(registry: Registry, body: PostEvent) -> list[dict[str, Any]]:
 _PREFIX: Final = "/api/workflow/events"
 
 ROUTES: Final = (
-    Route("POST", _PREFIX, Permission.RUN, post),
-    Route("GET", _PREFIX, Permission.READ, list_all),
+    Route("POST", _PREFIX, Permission.RUN, post, body=PostEvent),
+    Route("GET", _PREFIX, Permission.READ, list_all, query=ListEvents),
     Route("GET", f"{_PREFIX}/{{id}}", Permission.READ, read_one),
 )

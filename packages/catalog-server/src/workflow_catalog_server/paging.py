@@ -12,37 +12,10 @@ from uuid import UUID
 import attrs
 import msgspec
 import orjson
-from aiohttp import web
 
 from workflow_core.errors import FieldError, ValidationError
 
 T = TypeVar("T")
-
-
-@attrs.frozen
-class Cursor:
-    """Where a page ended: the last record's time and id."""
-
-    at: datetime
-    id: UUID
-
-    def encode(self) -> str:
-        """As clients carry it."""
-        return base64.urlsafe_b64encode(f"{self.at.isoformat()} {self.id}".encode()).decode()
-
-    @classmethod
-    def decode(cls, text: str) -> Cursor:
-        """What :meth:`encode` gave.
-
-        Raises:
-            ValidationError: It is none.
-        """
-        try:
-            moment, record_id = base64.b64decode(text, altchars=b"-_", validate=True).decode().split(" ")
-            return cls(_moment(moment), UUID(record_id))
-        except (binascii.Error, ValueError, OverflowError):
-            words = "must be the nextCursor of a page"
-            raise ValidationError(f"cursor: {words}", errors=[FieldError("cursor", "FORMAT", words)]) from None
 
 
 @attrs.frozen(kw_only=True)
@@ -75,28 +48,29 @@ def encode_cursor(*parts: str) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(parts)).decode()
 
 
-def moment_and_id(moment: str, record_id: str) -> tuple[datetime, UUID]:
-    """The cursor of a list by time."""
-    return _moment(moment), UUID(record_id)
+@attrs.frozen
+class Cursor:
+    """Where a page of a list by time ended: the last record's time and id."""
+
+    at: datetime
+    id: UUID
+
+    @classmethod
+    def of(cls, moment: str, record_id: str) -> Cursor:
+        """The cursor of the two values that :meth:`encode` gave."""
+        return cls(_moment(moment), UUID(record_id))
+
+    def encode(self) -> str:
+        """As clients carry it."""
+        return encode_cursor(self.at.isoformat(), str(self.id))
 
 
-def query_cursor(request: web.Request) -> Cursor | None:
-    """The ``cursor`` of a request.
-
-    Raises:
-        ValidationError: It is none that we gave.
-    """
-    text = request.query.get("cursor")
-    return None if text is None else Cursor.decode(text)
-
-
-def query_moment(request: web.Request, name: str) -> datetime | None:
-    """A query parameter that is a moment.
+def moment_of(name: str, text: str | None) -> datetime | None:
+    """The moment in a query parameter.
 
     Raises:
         ValidationError: It has no offset from UTC, or is none.
     """
-    text = request.query.get(name)
     if text is None:
         return None
     try:
@@ -104,36 +78,6 @@ def query_moment(request: web.Request, name: str) -> datetime | None:
     except (ValueError, OverflowError):
         words = "must be a date and time with its offset from UTC, such as 2026-08-01T09:00:00Z"
         raise ValidationError(f"{name}: {words}", errors=[FieldError(name, "FORMAT", words)]) from None
-
-
-def query_uuid(request: web.Request, name: str) -> UUID | None:
-    """A query parameter that is a UUID.
-
-    Raises:
-        ValidationError: It is none.
-    """
-    text = request.query.get(name)
-    if text is None:
-        return None
-    try:
-        return UUID(text)
-    except ValueError:
-        raise ValidationError(
-            f"{name}: must be a UUID", errors=[FieldError(name, "FORMAT", "must be a UUID")]
-        ) from None
-
-
-def query_text(request: web.Request, name: str) -> str | None:
-    """A query parameter that is compared with stored text.
-
-    Raises:
-        ValidationError: It has a NUL character, which nothing stored has.
-    """
-    text = request.query.get(name)
-    if text is not None and "\0" in text:
-        words = "must not have a NUL character"
-        raise ValidationError(f"{name}: {words}", errors=[FieldError(name, "FORMAT", words)])
-    return text
 
 
 def _moment(text: str) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -87,21 +87,43 @@ async def read_steps(conn: Connection, tenant: UUID, run_id: UUID) -> list[dict[
     Raises:
         NotFoundError: The tenant has no such run.
     """
+    await _require_run(conn, tenant, run_id)
+    return [_step(row) for row in await conn.fetch(_STEPS, tenant, run_id)]
+
+
+async def read_timeline(conn: Connection, tenant: UUID, run_id: UUID) -> list[dict[str, Any]]:
+    """Steps, without what they took and gave, and log lines of a run, in the order of time.
+
+    Raises:
+        NotFoundError: The tenant has no such run.
+    """
+    await _require_run(conn, tenant, run_id)
+    steps = [
+        {"kind": "step", "at": row["started_at"] or row["completed_at"], **_without_values(_step(row))}
+        for row in await conn.fetch(_STEPS, tenant, run_id)
+    ]
+    lines = [{"kind": "log", "at": row["created_at"], **_line(row)} for row in await conn.fetch(_LINES, tenant, run_id)]
+    unknown = datetime.max.replace(tzinfo=UTC)
+    return sorted([*steps, *lines], key=lambda entry: entry["at"] or unknown)
+
+
+_STEPS: Final = """
+SELECT step_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt, action_id,
+       action_version, input_json, output_json, error_json, notes, started_at, completed_at, duration_ms
+FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 ORDER BY sequence, step_path, iteration
+"""
+_LINES: Final = """
+SELECT log_id, step_id, step_path, level, message, context_json, correlation_key, event_name, source, created_at
+FROM workflow_run_logs WHERE tenant = $1 AND run_id = $2 ORDER BY created_at, log_id
+"""
+
+
+async def _require_run(conn: Connection, tenant: UUID, run_id: UUID) -> None:
     exists = await conn.fetchval(
         "SELECT EXISTS (SELECT FROM workflow_runs WHERE tenant = $1 AND run_id = $2)", tenant, run_id
     )
     if not exists:
         raise _no_run()
-    rows = await conn.fetch(
-        """
-        SELECT step_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt, action_id,
-               action_version, input_json, output_json, error_json, notes, started_at, completed_at, duration_ms
-        FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 ORDER BY sequence, step_path, iteration
-        """,
-        tenant,
-        run_id,
-    )
-    return [_step(row) for row in rows]
 
 
 async def has_payload(conn: Connection, tenant: UUID, run_id: UUID, payload: Any) -> bool:
@@ -154,6 +176,24 @@ def _step(row: Record) -> dict[str, Any]:
         "startedAt": row["started_at"],
         "completedAt": row["completed_at"],
         "durationMs": row["duration_ms"],
+    }
+
+
+def _without_values(step: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in step.items() if name not in ("input", "output", "notes")}
+
+
+def _line(row: Record) -> dict[str, Any]:
+    return {
+        "logId": row["log_id"],
+        "stepId": row["step_id"],
+        "stepPath": row["step_path"],
+        "level": row["level"],
+        "message": row["message"],
+        "context": row["context_json"],
+        "correlationKey": row["correlation_key"],
+        "eventName": row["event_name"],
+        "source": row["source"],
     }
 
 

@@ -20,6 +20,7 @@ from temporalio.service import RPCError
 from workflow_core.discovery import Registry
 from workflow_core.errors import ConflictError, NotFoundError, RunNotStartedError, ValidationError
 from workflow_core.execution.models import RunInput
+from workflow_core.execution.run_log import tell_started
 from workflow_core.language.plan import Plan, compile_plan
 from workflow_core.manifest import canonical_json
 from workflow_core.storage.database import Connection, Database
@@ -70,6 +71,7 @@ class Origin:
         mapping_applied: Whether the trigger's mapping made the payload.
         depth: How many events and runs led to it, one by the other.
         replay_of: The run that this one repeats.
+        reason: Why somebody started it, in their words.
     """
 
     event_id: UUID | None = None
@@ -79,6 +81,7 @@ class Origin:
     mapping_applied: bool = False
     depth: int = 0
     replay_of: UUID | None = None
+    reason: str | None = None
 
 
 _UNKNOWN_ORIGIN: Final = Origin()
@@ -216,6 +219,18 @@ async def record_run(
             caller.call_depth if caller else 0,
         )
         created = inserted == "INSERT 0 1"
+        if created:
+            await tell_started(
+                conn,
+                tenant,
+                run_id,
+                cause=cause,
+                event_id=origin.event_id,
+                event_name=origin.event_type,
+                correlation_key=origin.correlation_key,
+                replay_of=origin.replay_of,
+                reason=origin.reason,
+            )
         row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
         assert row is not None  # noqa: S101 - written in this transaction, or by the one that the insert waited for
     run = StartedRun(

@@ -14,7 +14,7 @@ from workflow_core.actions import Action, ActionContext, Effect
 from workflow_core.availability import AVAILABLE, Availability
 from workflow_core.discovery import Registry, registry_of
 from workflow_core.events import EventType
-from workflow_core.language.definition import STEP_TYPES, iter_steps
+from workflow_core.language.definition import iter_steps
 from workflow_core.language.findings import verdict
 from workflow_core.language.validation import validate_definition
 from workflow_core.manifest import Manifest

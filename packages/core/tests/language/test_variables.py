@@ -162,9 +162,9 @@ def test_what_is_null_is_told(steps, step_id, words):
 @pytest.mark.parametrize(
     ("source", "suggestion"),
     [
-        ("vars.tiket.id", "did you mean vars.ticket?"),
-        ("tiket.id", "did you mean ticket?"),
-        ("payloads.id", "did you mean payload?"),
+        ("vars.tiket.id", "did you mean vars.ticket.id?"),
+        ("tiket.id", "did you mean ticket.id?"),
+        ("payloads.id", "did you mean payload.id?"),
         ("lenght", "did you mean length?"),
         ("vars.quite_different", None),
     ],

@@ -8,8 +8,8 @@ from typing import Final
 
 from workflow_core.language.findings import Finding
 from workflow_core.language.kinds import Nowhere
-from workflow_core.language.outline import LOOP_LOCALS, ROOTS, Outline
-from workflow_core.language.rules.context import ALIKE, MISSPELT, Context, StepView, did_you_mean, most_alike
+from workflow_core.language.outline import LOOP_LOCALS, ROOTS
+from workflow_core.language.rules.context import ALIKE, MISSPELT, Context, StepView, most_alike
 from workflow_core.language.scopes import Gap, Unassigned
 
 _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
@@ -48,9 +48,10 @@ def unassigned(gap: Gap, name: str, view: StepView) -> tuple[str, str | None]:
     if gap.reference.startswith("vars."):
         message = f"No step assigns the variable {name}: it is null."
         match = most_alike(name, view.outline.variables)
-        return message, f"did you mean vars.{match}?" if match else None
-    message = f"There is no variable {name}: it is null. A text stands in quotes."
-    return message, did_you_mean(name, _readable(view.outline))
+    else:
+        message = f"There is no variable {name}: it is null. A text stands in quotes."
+        match = most_alike(name, [*ROOTS, *view.outline.variables, *LOOP_LOCALS])
+    return message, f"did you mean {gap.reference.replace(name, match, 1)}?" if match else None
 
 
 def missing_field(gap: Gap) -> tuple[str, str | None] | None:
@@ -68,7 +69,3 @@ def missing_field(gap: Gap) -> tuple[str, str | None] | None:
     what = "has no fields" if not why.names else f"has no field {why.name}"
     suggestion = f"did you mean {'.'.join([*names[:index], match, *names[index + 1 :]])}?" if match else None
     return f"{owner} {what}: {gap.reference} is null.", suggestion
-
-
-def _readable(outline: Outline) -> list[str]:
-    return [*ROOTS, *outline.variables, *LOOP_LOCALS]

@@ -83,7 +83,13 @@ def read_query(request: web.Request, cls: type[T]) -> T:
         ValidationError: Naming every wrong parameter, and every one that is unknown: a misspelt filter must not
             answer everything.
     """
-    return convert(cls, {name: _BOOLEANS.get(text, text) for name, text in request.query.items()})
+    given = dict(request.query)
+    wrong = [
+        FieldError(name, "FORMAT", "must not have a NUL character") for name, text in given.items() if "\0" in text
+    ]
+    if wrong:
+        raise ValidationError(f"{wrong[0].path}: {wrong[0].message}", errors=wrong)
+    return convert(cls, {name: _BOOLEANS.get(text, text) for name, text in given.items()})
 
 
 def query_choice(request: web.Request, name: str, choices: Mapping[str, T], default: T) -> T:
@@ -114,12 +120,3 @@ def query_int(request: web.Request, name: str, *, default: int, least: int, most
         words = f"must be a number from {least} to {most}"
         raise ValidationError(f"{name}: {words}", errors=[FieldError(name, "RANGE", words)])
     return int(text)
-
-
-def query_flag(request: web.Request, name: str) -> bool:
-    """A query parameter that is ``true`` or ``false``; ``false`` when it is left out.
-
-    Raises:
-        ValidationError: It is neither.
-    """
-    return query_choice(request, name, {"true": True, "false": False}, default=False)

@@ -7,18 +7,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import attrs
+import msgspec
 from aiohttp import hdrs, web
 
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
-from workflow_catalog_server.bodies import parse_body, query_flag, read_content
+from workflow_catalog_server.bodies import parse_body, read_content, read_query
 from workflow_catalog_server.definition_paths import PREFIX
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.services import SERVICES, Services
-from workflow_core.bundles.envelope import MAX_BUNDLE_DEPTH, MAX_BYTES, BundledWorkflow, read_bundle
+from workflow_core.bundles.envelope import MAX_BUNDLE_DEPTH, MAX_BYTES, BundledWorkflow, BundleShape, read_bundle
 from workflow_core.bundles.exporting import export_workflow, make_bundle
 from workflow_core.bundles.importing import PreparedWorkflow, prepare_import, write_import
 from workflow_core.definitions.surroundings import Surroundings
@@ -68,19 +69,29 @@ class ImportAnswer:
     report: list[ImportedWorkflow]
 
 
+@attrs.frozen(kw_only=True)
+class ImportQuery:
+    """Query of ``POST /api/workflow-definitions/import``."""
+
+    force: Annotated[bool, msgspec.Meta(description="Replace workflows of the same keys.")] = False
+    dryRun: Annotated[bool, msgspec.Meta(description="Write nothing, and report the same.")] = False
+    allowUnavailable: Annotated[
+        bool, msgspec.Meta(description="Publish also what needs a module that the tenant does not have.")
+    ] = False
+
+
 async def import_bundle(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Imports all workflows of a bundle, or none. Published versions that can be run here are published."""
     services = request.app[SERVICES]
-    force, dry_run = query_flag(request, "force"), query_flag(request, "dryRun")
-    allow_unavailable = query_flag(request, "allowUnavailable")
+    query = read_query(request, ImportQuery)
     content = await read_content(request, limit=MAX_BYTES)
     workflows = await asyncio.to_thread(_read, content)
     if any(workflow.entry.publishedVersions for workflow in workflows):
         principal.require(Permission.PUBLISH)
-    prepared = await _prepare(services, principal, workflows, allow_unavailable=allow_unavailable)
+    prepared = await _prepare(services, principal, workflows, allow_unavailable=query.allowUnavailable)
     async with services.database.tenant(principal.tenant) as conn:
         report = await write_import(
-            conn, principal.tenant, prepared, actor=principal.user, force=force, dry_run=dry_run
+            conn, principal.tenant, prepared, actor=principal.user, force=query.force, dry_run=query.dryRun
         )
     return json_answer(report.as_json())
 
@@ -114,6 +125,14 @@ async def export(request: web.Request, principal: Principal) -> web.StreamRespon
 
 
 ROUTES: Final = (
-    Route("POST", f"{PREFIX}/import", Permission.MANAGE, import_bundle),
-    Route("GET", f"{PREFIX}/{{id}}/export", Permission.READ, export),
+    Route(
+        "POST",
+        f"{PREFIX}/import",
+        Permission.MANAGE,
+        import_bundle,
+        query=ImportQuery,
+        body=BundleShape,
+        answer=ImportAnswer,
+    ),
+    Route("GET", f"{PREFIX}/{{id}}/export", Permission.READ, export, answer=BundleShape),
 )

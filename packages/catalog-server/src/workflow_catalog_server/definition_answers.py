@@ -19,6 +19,7 @@ from workflow_core.definitions.models import (
     WorkflowSettings,
     WorkflowSummary,
 )
+from workflow_core.language.findings import Severity
 from workflow_core.schema import field_names
 
 
@@ -138,12 +139,31 @@ class VersionList:
 
 
 @attrs.frozen(kw_only=True)
-class PublishAnswer:
-    """Answer of publishing and rolling back: what became a version, and what validation has to say."""
+class FindingAnswer:
+    """One thing that is wrong with a definition, or doubtful; what says nothing is left out."""
+
+    severity: Severity
+    stepPath: str
+    code: str
+    message: str
+    stepId: str | None = None
+    path: str | None = None
+    suggestion: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ValidateAnswer:
+    """Answer of validation; without errors the definition can be published."""
 
     ok: bool
-    errors: list[dict[str, Any]]
-    warnings: list[dict[str, Any]]
+    errors: list[FindingAnswer]
+    warnings: list[FindingAnswer]
+
+
+@attrs.frozen(kw_only=True)
+class PublishAnswer(ValidateAnswer):
+    """Answer of publishing and rolling back: what became a version, and what validation has to say."""
+
     publishedVersion: int
     definitionSha256: str
 

@@ -29,13 +29,13 @@ def path_version(request: web.Request) -> VersionName:
     return version
 
 
-def query_version(request: web.Request, name: str) -> VersionName:
-    """A query parameter that names a version.
+def version_named(name: str, text: str) -> VersionName:
+    """The version that the text of a query parameter names.
 
     Raises:
-        ValidationError: It does not, or is left out.
+        ValidationError: It names none.
     """
-    version = _version(request.query.get(name, ""))
+    version = _version(text)
     if version is None:
         words = "must be draft or the number of a version"
         raise ValidationError(f"{name}: {words}", errors=[FieldError(name, "FORMAT", words)])

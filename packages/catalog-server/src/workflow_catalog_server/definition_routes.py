@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import attrs
+import msgspec
 from aiohttp import hdrs, web
 
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
-from workflow_catalog_server.bodies import parse_body, query_choice, query_flag, query_int, read_body, read_content
-from workflow_catalog_server.cursors import encode_cursor, query_cursor
+from workflow_catalog_server.bodies import parse_body, read_body, read_content, read_query
 from workflow_catalog_server.definition_answers import (
     AuditAnswer,
     AuditList,
@@ -26,7 +25,8 @@ from workflow_catalog_server.definition_answers import (
     definition_response,
     etag_of,
 )
-from workflow_catalog_server.definition_paths import PREFIX, check_draft, path_version, query_version
+from workflow_catalog_server.definition_paths import PREFIX, check_draft, path_version, version_named
+from workflow_catalog_server.paging import PageQuery, encode_cursor, moment_and_id
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.services import SERVICES
 from workflow_core.audit import list_changes
@@ -41,10 +41,7 @@ from workflow_core.definitions.reading import (
     read_workflow,
 )
 from workflow_core.definitions.writing import change_settings, create_workflow, delete_workflow, lock_draft, save_draft
-from workflow_core.schema import clean_json, convert
-
-_PAGE: Final = 50
-_LONGEST_PAGE: Final = 200
+from workflow_core.schema import convert
 
 
 @attrs.frozen(kw_only=True)
@@ -70,19 +67,44 @@ class ChangeMetadata(EditableSettings):
     """
 
 
+@attrs.frozen(kw_only=True)
+class ListWorkflows(PageQuery):
+    """Query of ``GET /api/workflow-definitions``."""
+
+    search: Annotated[str, msgspec.Meta(description="A part of the name, the key or the description.")] | None = None
+    status: Literal["draft", "published"] | None = None
+    paused: bool | None = None
+    event: Annotated[str, msgspec.Meta(description="Only those that this event starts.")] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DeleteWorkflow:
+    """Query of ``DELETE /api/workflow-definitions/{id}``."""
+
+    force: Annotated[bool, msgspec.Meta(description="Also while runs are under way.")] = False
+
+
+@attrs.frozen(kw_only=True)
+class CompareVersions:
+    """Query of ``GET /api/workflow-definitions/{id}/diff``: each ``draft`` or the number of a version."""
+
+    from_: str
+    to: str
+
+
 # ── Workflows ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Workflows by name, in pages."""
-    limit = query_int(request, "limit", default=_PAGE, least=1, most=_LONGEST_PAGE)
+    query = read_query(request, ListWorkflows)
+    limit, after = query.limit, query.after(lambda name, workflow_id: (name, UUID(workflow_id)))
     matching = WorkflowFilter(
-        search=_query_text(request, "search"),
-        status=query_choice(request, "status", {"draft": "draft", "published": "published"}, default=None),
-        is_paused=query_choice(request, "paused", {"true": True, "false": False}, default=None),
-        event_name=_query_text(request, "event"),
+        search=(query.search or "").strip() or None,
+        status=query.status,
+        is_paused=query.paused,
+        event_name=(query.event or "").strip() or None,
     )
-    after = query_cursor(request, lambda name, workflow_id: (name, UUID(workflow_id)))
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         found = await list_workflows(conn, principal.tenant, matching=matching, limit=limit + 1, after=after)
     page = found[:limit]
@@ -122,7 +144,7 @@ async def change_metadata(request: web.Request, principal: Principal) -> web.Str
 
 async def delete(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Deletes a workflow with its versions; while runs are under way only with ``force``."""
-    workflow_id, force = path_uuid(request, "id"), query_flag(request, "force")
+    workflow_id, force = path_uuid(request, "id"), read_query(request, DeleteWorkflow).force
     async with request.app[SERVICES].database.tenant(principal.tenant) as conn:
         await delete_workflow(conn, principal.tenant, workflow_id, actor=principal.user, force=force)
     return web.Response(status=204)
@@ -131,8 +153,8 @@ async def delete(request: web.Request, principal: Principal) -> web.StreamRespon
 async def audit(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Who changed a workflow, newest first, in pages; also of a workflow that was deleted."""
     workflow_id = path_uuid(request, "id")
-    limit = query_int(request, "limit", default=_PAGE, least=1, most=_LONGEST_PAGE)
-    after = query_cursor(request, lambda moment, audit_id: (_moment(moment), UUID(audit_id)))
+    query = read_query(request, PageQuery)
+    limit, after = query.limit, query.after(moment_and_id)
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         found = await list_changes(conn, principal.tenant, TABLE, str(workflow_id), limit=limit + 1, after=after)
         if not found and after is None:
@@ -176,7 +198,8 @@ async def save(request: web.Request, principal: Principal) -> web.StreamResponse
 async def compare(request: web.Request, principal: Principal) -> web.StreamResponse:
     """What differs between two versions, step by step."""
     workflow_id = path_uuid(request, "id")
-    names = query_version(request, "from"), query_version(request, "to")
+    query = read_query(request, CompareVersions)
+    names = version_named("from", query.from_), version_named("to", query.to)
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         old, new = [await read_definition(conn, principal.tenant, workflow_id, name) for name in names]
     # In a thread: large definitions take longer than other requests should wait.
@@ -205,30 +228,30 @@ def _difference_json(names: tuple[VersionName, VersionName], found: Difference) 
     }
 
 
-# ── Queries ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _query_text(request: web.Request, name: str) -> str | None:
-    text: str = clean_json(request.query.get(name, "").strip())
-    return text or None
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError
-    return moment
-
-
 ROUTES: Final = (
-    Route("GET", PREFIX, Permission.READ, list_all),
-    Route("POST", PREFIX, Permission.MANAGE, create),
-    Route("GET", f"{PREFIX}/{{id}}", Permission.READ, read),
-    Route("DELETE", f"{PREFIX}/{{id}}", Permission.MANAGE, delete),
-    Route("GET", f"{PREFIX}/{{id}}/versions", Permission.READ, read_versions),
-    Route("GET", f"{PREFIX}/{{id}}/diff", Permission.READ, compare),
-    Route("GET", f"{PREFIX}/{{id}}/audit", Permission.READ, audit),
-    Route("PUT", f"{PREFIX}/{{id}}/metadata", Permission.MANAGE, change_metadata),
-    Route("GET", f"{PREFIX}/{{id}}/{{version}}", Permission.READ, read_one),
-    Route("PUT", f"{PREFIX}/{{id}}/{{version}}", Permission.MANAGE, save),
+    Route("GET", PREFIX, Permission.READ, list_all, query=ListWorkflows, answer=WorkflowList),
+    Route("POST", PREFIX, Permission.MANAGE, create, body=CreateDefinition, answer=DefinitionAnswer, status=201),
+    Route("GET", f"{PREFIX}/{{id}}", Permission.READ, read, answer=WorkflowWithDraft),
+    Route("DELETE", f"{PREFIX}/{{id}}", Permission.MANAGE, delete, query=DeleteWorkflow, status=204),
+    Route("GET", f"{PREFIX}/{{id}}/versions", Permission.READ, read_versions, answer=VersionList),
+    Route("GET", f"{PREFIX}/{{id}}/diff", Permission.READ, compare, query=CompareVersions),
+    Route("GET", f"{PREFIX}/{{id}}/audit", Permission.READ, audit, query=PageQuery, answer=AuditList),
+    Route(
+        "PUT",
+        f"{PREFIX}/{{id}}/metadata",
+        Permission.MANAGE,
+        change_metadata,
+        body=ChangeMetadata,
+        answer=WorkflowAnswer,
+    ),
+    Route("GET", f"{PREFIX}/{{id}}/{{version}}", Permission.READ, read_one, answer=DefinitionAnswer),
+    Route(
+        "PUT",
+        f"{PREFIX}/{{id}}/{{version}}",
+        Permission.MANAGE,
+        save,
+        body=SaveDefinition,
+        answer=DefinitionAnswer,
+        headers=("If-Match",),
+    ),
 )

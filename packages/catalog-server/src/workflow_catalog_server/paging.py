@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import attrs
+import msgspec
+import orjson
 from aiohttp import web
 
 from workflow_core.errors import FieldError, ValidationError
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -37,6 +43,41 @@ class Cursor:
         except (binascii.Error, ValueError, OverflowError):
             words = "must be the nextCursor of a page"
             raise ValidationError(f"cursor: {words}", errors=[FieldError("cursor", "FORMAT", words)]) from None
+
+
+@attrs.frozen(kw_only=True)
+class PageQuery:
+    """The query of a list that comes in pages."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200, description="How many records a page has at most.")] = 50
+    cursor: Annotated[str, msgspec.Meta(description="The nextCursor of the page before.")] | None = None
+
+    def after(self, read: Callable[[str, str], T]) -> T | None:
+        """What ``read`` makes of the two parts of the cursor; None on the first page.
+
+        Raises:
+            ValidationError: It is not the ``nextCursor`` of a page.
+        """
+        if self.cursor is None:
+            return None
+        try:
+            first, second = orjson.loads(base64.b64decode(self.cursor, altchars=b"-_", validate=True))
+            if not isinstance(first, str) or not isinstance(second, str) or "\0" in first:
+                raise ValueError
+            return read(first, second)
+        except (binascii.Error, ValueError, TypeError, OverflowError):
+            words = "must be the nextCursor of a page"
+            raise ValidationError(f"cursor: {words}", errors=[FieldError("cursor", "FORMAT", words)]) from None
+
+
+def encode_cursor(*parts: str) -> str:
+    """The two values by which the last entry of a page is found again."""
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode()
+
+
+def moment_and_id(moment: str, record_id: str) -> tuple[datetime, UUID]:
+    """The cursor of a list by time."""
+    return _moment(moment), UUID(record_id)
 
 
 def query_cursor(request: web.Request) -> Cursor | None:

@@ -13,7 +13,7 @@ from aiohttp import web
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import read_body
-from workflow_catalog_server.definition_answers import PublishAnswer
+from workflow_catalog_server.definition_answers import PublishAnswer, ValidateAnswer
 from workflow_catalog_server.definition_paths import PREFIX, check_draft, path_version
 from workflow_catalog_server.problems import problem
 from workflow_catalog_server.routing import Route, path_uuid
@@ -121,7 +121,22 @@ def _refusal(answer: dict[str, Any]) -> web.Response:
 
 
 ROUTES: Final = (
-    Route("POST", f"{PREFIX}/validate", Permission.MANAGE, validate),
-    Route("POST", f"{PREFIX}/{{id}}/{{version}}/publish", Permission.PUBLISH, publish),
-    Route("POST", f"{PREFIX}/{{id}}/{{version}}/rollback", Permission.PUBLISH, rollback),
+    Route("POST", f"{PREFIX}/validate", Permission.MANAGE, validate, body=ValidateDefinition, answer=ValidateAnswer),
+    Route(
+        "POST",
+        f"{PREFIX}/{{id}}/{{version}}/publish",
+        Permission.PUBLISH,
+        publish,
+        body=PublishDefinition,
+        answer=PublishAnswer,
+        headers=("If-Match",),
+    ),
+    Route(
+        "POST",
+        f"{PREFIX}/{{id}}/{{version}}/rollback",
+        Permission.PUBLISH,
+        rollback,
+        body=PublishDefinition,
+        answer=PublishAnswer,
+    ),
 )

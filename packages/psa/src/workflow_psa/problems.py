@@ -1,30 +1,41 @@
-"""What is wrong with what an action was given: found together, and told at once."""
+"""What is wrong with the references of an input, all of it at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import attrs
 
-from workflow_core.errors import FieldError, NotFoundError, ValidationError
+from workflow_core.errors import FieldError, NotFoundError, ValidationError, WorkflowError
 
 
 def missing(path: str, what: str) -> FieldError:
-    """Something that is named at this place does not exist for the tenant."""
+    """A reference that leads nowhere, or to another tenant's record."""
     return FieldError(path, "NOT_FOUND", f"there is no such {what}")
 
 
+def refusal(problems: Sequence[FieldError]) -> WorkflowError:
+    """
+    One error for all problems.
+
+    Returns:
+        A ``NotFoundError`` if something does not exist, whose ``details["errors"]`` has the path of everything that
+        is wrong; else a ``ValidationError``.
+    """
+    message = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
+    if any(problem.code == "NOT_FOUND" for problem in problems):
+        return NotFoundError(message, details={"errors": [attrs.asdict(problem) for problem in problems]})
+    return ValidationError(message, errors=problems)
+
+
 def refuse(problems: Iterable[FieldError]) -> None:
-    """Raises one error for all of them, if there are any.
+    """
+    Raises :func:`refusal` of all problems, or does nothing when there is none.
 
     Raises:
-        NotFoundError: Something does not exist; ``details["errors"]`` has the path of everything that is wrong.
-        ValidationError: All of it exists, and does not fit.
+        NotFoundError: Something does not exist.
+        ValidationError: Everything exists, but does not go together or is inactive.
     """
     found = list(problems)
-    if not found:
-        return
-    message = "; ".join(f"{problem.path}: {problem.message}" for problem in found)
-    if any(problem.code == "NOT_FOUND" for problem in found):
-        raise NotFoundError(message, details={"errors": [attrs.asdict(problem) for problem in found]})
-    raise ValidationError(message, errors=found)
+    if found:
+        raise refusal(found)

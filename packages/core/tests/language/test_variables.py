@@ -167,6 +167,7 @@ def test_what_is_null_is_told(steps, step_id, words):
         ("payloads.id", "did you mean payload.id?"),
         ("lenght", "did you mean length?"),
         ("vars.quite_different", None),
+        ("vars.tickets.s", "did you mean vars.ticket.s?"),
     ],
 )
 def test_what_was_meant(source, suggestion):

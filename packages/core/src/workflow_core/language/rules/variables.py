@@ -48,10 +48,13 @@ def unassigned(gap: Gap, name: str, view: StepView) -> tuple[str, str | None]:
     if gap.reference.startswith("vars."):
         message = f"No step assigns the variable {name}: it is null."
         match = most_alike(name, view.outline.variables)
+        before = "vars."
     else:
         message = f"There is no variable {name}: it is null. A text stands in quotes."
         match = most_alike(name, [*ROOTS, *view.outline.variables, *LOOP_LOCALS])
-    return message, f"did you mean {gap.reference.replace(name, match, 1)}?" if match else None
+        before = ""
+    after = gap.reference.removeprefix(before + name)
+    return message, f"did you mean {before}{match}{after}?" if match else None
 
 
 def missing_field(gap: Gap) -> tuple[str, str | None] | None:

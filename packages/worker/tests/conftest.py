@@ -142,6 +142,19 @@ class Runner:
             while not condition():
                 await asyncio.sleep(0.02)
 
+    async def until_step(self, run_id: UUID, step_id: str, status: str) -> None:
+        async with asyncio.timeout(30):
+            while True:
+                async with self.db.tenant(self.tenant) as conn:
+                    found = await conn.fetchval(
+                        "SELECT status FROM workflow_run_steps WHERE run_id = $1 AND definition_step_id = $2",
+                        run_id,
+                        step_id,
+                    )
+                if found == status:
+                    return
+                await asyncio.sleep(0.02)
+
     async def finished(self, run_id: UUID) -> dict[str, Any]:
         ended = None
         try:

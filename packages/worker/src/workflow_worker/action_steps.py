@@ -16,7 +16,7 @@ from workflow_core.execution.models import ActionCall, ActionResult
 from workflow_core.language.plan import PlannedAction
 from workflow_core.manifest import canonical_json
 from workflow_core.temporal import EXECUTE_ACTION, action_task_queue
-from workflow_worker.failures import StepFailedError, from_activity_error, is_cancellation
+from workflow_worker.failures import StepFailedError, from_activity_error, is_cancellation, raise_if_canceled
 from workflow_worker.frames import Visit
 from workflow_worker.retries import Retry
 from workflow_worker.state import RunState, now
@@ -106,6 +106,7 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
                 raise StepFailedError(failure.error)
             delay = _wait(waits, failure.retry_after)
             waits += 1
+        raise_if_canceled()
         await workflow.sleep(delay)
 
 

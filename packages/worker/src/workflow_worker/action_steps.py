@@ -113,6 +113,8 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
 async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
     # Look-up and handler each have the limit.
     limit = 2 * timedelta(seconds=planned.time_limit) + _ACTIVITY_GRACE
+    # A canceled run ends after its effect has: the ledger and the step then tell how.
+    cancellation_type = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
     result: ActionResult
     if planned.io == "database":
         result = await workflow.execute_local_activity(
@@ -120,6 +122,7 @@ async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
             call,
             result_type=ActionResult,
             start_to_close_timeout=limit,
+            cancellation_type=cancellation_type,
             retry_policy=RetryPolicy(maximum_attempts=1),
         )
         return result
@@ -131,8 +134,7 @@ async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
         schedule_to_start_timeout=_SCHEDULE_TO_START,
         start_to_close_timeout=limit,
         heartbeat_timeout=_HEARTBEAT,
-        # A canceled run ends after its effect has: the ledger and the step then tell how.
-        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        cancellation_type=cancellation_type,
         retry_policy=RetryPolicy(maximum_attempts=1),
     )
     return result

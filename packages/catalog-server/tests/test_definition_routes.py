@@ -38,7 +38,7 @@ async def test_created_is_found_where_it_says(server, definition):
     response = await server.a("POST", DEFINITIONS, json={"definition": definition, "key": "tickets.open"})
     read = await server.a("GET", response.headers["Location"])
     assert read.headers["ETag"] == response.headers["ETag"]
-    (listed,) = await (await server.a("GET", DEFINITIONS)).json()
+    (listed,) = (await (await server.a("GET", DEFINITIONS)).json())["workflows"]
     assert {name: listed[name] for name in ("key", "name", "status", "draftVersion", "publishedVersion")} == {
         "key": "tickets.open",
         "name": "Open a ticket",
@@ -86,7 +86,7 @@ async def test_publishing(server, definition, worker, assert_problem):
     assert (answer["ok"], answer["publishedVersion"], answer["errors"], answer["warnings"]) == (True, 1, [], [])
     await server.a("PUT", f"{path}/draft", json={"definition": {**definition, "name": "Second"}})
     assert (await (await server.a("POST", f"{path}/draft/publish")).json())["publishedVersion"] == 2
-    versions = await (await server.a("GET", f"{path}/versions")).json()
+    versions = (await (await server.a("GET", f"{path}/versions")).json())["versions"]
     assert [version["version"] for version in versions] == [2, 1]
     assert versions[1]["definitionSha256"] == answer["definitionSha256"]
     assert versions[1]["publishedBy"] == "11111111-1111-4111-8111-111111111111"
@@ -125,8 +125,8 @@ async def test_errors_keep_it_from_being_published(server, definition, worker, a
     assert {finding["stepPath"] for finding in document["errors"]} == {"root.steps[0]", "root.steps[2]"}
     unknown = next(finding for finding in document["errors"] if finding["code"] == "UNKNOWN_ACTION")
     assert unknown["suggestion"] == "did you mean tickets.create?"
-    assert [finding["code"] for finding in document["warnings"]] == ["UNKNOWN_FIELD"]
-    assert await (await server.a("GET", f"{path}/versions")).json() == []
+    assert [finding["code"] for finding in document["warnings"]] == ["UNKNOWN_FIELD", "UNREACHABLE_STEP"]
+    assert await (await server.a("GET", f"{path}/versions")).json() == {"versions": [], "held": []}
     checked = await server.a("POST", f"{DEFINITIONS}/validate", json={"definition": created["definition"]})
     assert checked.status == 200
     assert (await checked.json())["errors"] == document["errors"]
@@ -199,6 +199,14 @@ async def test_anything_can_be_validated(server, definition):
         ("POST", f"{DEFINITIONS}/validate", "workflow:manage"),
         ("PUT", f"{DEFINITIONS}/x/draft", "workflow:manage"),
         ("POST", f"{DEFINITIONS}/x/draft/publish", "workflow:publish"),
+        ("POST", f"{DEFINITIONS}/x/1/rollback", "workflow:publish"),
+        ("POST", f"{DEFINITIONS}/import", "workflow:manage"),
+        ("GET", f"{DEFINITIONS}/x/export", "workflow:read"),
+        ("GET", f"{DEFINITIONS}/x", "workflow:read"),
+        ("DELETE", f"{DEFINITIONS}/x", "workflow:manage"),
+        ("PUT", f"{DEFINITIONS}/x/metadata", "workflow:manage"),
+        ("GET", f"{DEFINITIONS}/x/audit", "workflow:read"),
+        ("GET", f"{DEFINITIONS}/x/diff", "workflow:read"),
         ("POST", "/api/workflow-runs", "workflow:run"),
         ("GET", "/api/workflow-runs", "workflow:read"),
         ("GET", "/api/workflow/secrets", "workflow:admin"),

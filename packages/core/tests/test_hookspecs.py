@@ -39,7 +39,13 @@ def load(fake_distribution: FakeDistributions, code: str) -> Registry:
 
 def test_hooks() -> None:
     """The hooks that a plugin can implement."""
-    assert HOOKS == ["workflow_actions", "workflow_availability", "workflow_connections", "workflow_modules"]
+    assert HOOKS == [
+        "workflow_actions",
+        "workflow_availability",
+        "workflow_connections",
+        "workflow_events",
+        "workflow_modules",
+    ]
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -53,6 +59,7 @@ def test_example(fake_distribution: FakeDistributions, hook: str) -> None:
         "workflow_actions": registry.actions,
         "workflow_availability": registry.resolvers,
         "workflow_connections": registry.connections,
+        "workflow_events": registry.events,
     }
     assert contributed[hook]
 

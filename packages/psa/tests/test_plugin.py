@@ -32,8 +32,61 @@ def test_catalog(registry):
 
     shown = ("groupKey", "label", "iconToken", "tileKind", "allowedActionIds", "defaultActionId")
     assert [tuple(record[key] for key in shown) for record in records] == [
-        ("ticket", "Ticket", "ticket", "core-object", ["tickets.create"], "tickets.create"),
+        (
+            "ticket",
+            "Ticket",
+            "ticket",
+            "core-object",
+            [
+                *("tickets.add_comment", "tickets.assign", "tickets.close", "tickets.create", "tickets.find"),
+                *("tickets.link_entities", "tickets.update_fields"),
+            ],
+            "tickets.create",
+        ),
         ("asset", "Asset", "asset", "core-object", ["assets.find"], "assets.find"),
+        (
+            "communication",
+            "Communication",
+            "communication",
+            "core-object",
+            ["email.send", "notifications.send_in_app"],
+            "email.send",
+        ),
+        (
+            "scheduling",
+            "Scheduling",
+            "scheduling",
+            "core-object",
+            ["scheduling.assign_user"],
+            "scheduling.assign_user",
+        ),
+        (
+            "project",
+            "Project",
+            "project",
+            "core-object",
+            ["projects.create_task", "projects.update_task"],
+            "projects.create_task",
+        ),
+        (
+            "data-store",
+            "Data Store",
+            "data-store",
+            "core-object",
+            [
+                *("links.delete", "links.list", "links.list_namespaces", "links.lookup", "links.upsert"),
+                *("store.delete", "store.get", "store.increment", "store.list", "store.list_namespaces", "store.set"),
+            ],
+            "store.get",
+        ),
+        (
+            "transform",
+            "Transform",
+            "transform",
+            "transform",
+            sorted(name for name in ACTIONS if name.startswith("transform.")),
+            "transform.compose_text",
+        ),
     ]
     assert all(module.icon.svg.startswith("<svg") for module in registry.modules.values())
 
@@ -73,7 +126,8 @@ def test_examples(action):
     for example in action.examples:
         convert(action.input, example.input)
         output = to_json(convert(action.output, example.output))
-        assert orjson.loads(orjson.dumps(output)) == example.output
+        declared = {name: value for name, value in example.output.items() if name in field_names(action.output)}
+        assert orjson.loads(orjson.dumps(output)) == declared  # further members are checked, not kept
 
 
 def test_every_field_has_help():
@@ -99,5 +153,5 @@ def test_migrations_stand_on_core():
     """
     migrations = read_migrations(MigrationSource("workflow-psa", "workflow_psa"))
 
-    assert [migration.number for migration in migrations] == [1, 2, 3, 4]
+    assert [migration.number for migration in migrations] == list(range(1, len(migrations) + 1))
     assert all(migration.requires for migration in migrations)

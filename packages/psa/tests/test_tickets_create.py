@@ -227,9 +227,9 @@ async def test_known_tags_are_used_again(desk, ticket):
     assert len(await desk.rows("tag_mappings")) == 4
 
 
-async def test_two_statements_in_the_usual_case(desk, ticket):
+async def test_three_statements_in_the_usual_case(desk, ticket):
     """
-    One to look up, one to write; tags and a key cost one more each.
+    One to look up, one to write, one for the event; tags and a key cost one more each.
     """
     counts = []
     async with desk.db.tenant(desk.tenant) as conn:
@@ -241,7 +241,7 @@ async def test_two_statements_in_the_usual_case(desk, ticket):
             counts.append(len(seen))
 
     # asyncpg asks for the types of a connection's first statement
-    assert counts[1:] == [2, 3, 3]
+    assert counts[1:] == [3, 4, 4]
 
 
 # ── What is refused ──────────────────────────────────────────────────────────────────────────────────────────────

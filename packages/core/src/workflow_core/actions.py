@@ -140,6 +140,7 @@ class Action:
         io: ``database`` (the handler gets ``ctx.tx``) or ``external`` (an HTTP session and ``ctx.transaction()``).
         handler: ``async (input, ctx) -> output``.
         prepare: Look-ups before the effect: what it raises proves that nothing was done.
+        permission: What the actor of the run must have, as ``resource:action``; None: nothing.
         retry: The default for steps that say nothing.
         time_limit: The handler's hard limit.
         examples: At least one for documentation and dry runs.
@@ -155,6 +156,7 @@ class Action:
     io: Io = attrs.field(validator=in_(get_args(Io)))
     handler: Handler = attrs.field(validator=is_callable())
     prepare: Prepare | None = attrs.field(default=None, validator=optional(is_callable()))
+    permission: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
     retry: RetryHint = attrs.field(default=RetryHint(), validator=instance_of(RetryHint))
     time_limit: timedelta = attrs.field(default=timedelta(seconds=30), validator=instance_of(timedelta))
     examples: tuple[Example, ...] = attrs.field(

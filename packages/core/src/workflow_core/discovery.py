@@ -27,6 +27,7 @@ from workflow_core.actions import Action, Effect
 from workflow_core.availability import AvailabilityResolver
 from workflow_core.connections import Connection
 from workflow_core.errors import DiscoveryError
+from workflow_core.events import EventType
 from workflow_core.hookspecs import PROJECT, WorkflowSpecs
 from workflow_core.installed import Installed, find_installed, identify
 from workflow_core.manifest import Manifest, build_manifest
@@ -40,7 +41,9 @@ T = TypeVar("T")
 #: Nobody may take the generic actions over: their distribution wins every conflict.
 DEFAULT_REQUIRED = frozenset({"workflow-psa"})
 
+_PERMISSION = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*\Z")
 _ACTION_ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\Z")
+_EVENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 _GROUP_KEY = re.compile(r"(app:)?[a-z0-9][a-z0-9._-]*\Z")
 
 
@@ -115,8 +118,10 @@ class Registry:
         actions: By id and version.
         resolvers: By availability key.
         connections: By provider.
+        events: By name.
         distribution_of: The distribution of each action id.
         distribution_of_module: The distribution of each group key.
+        distribution_of_event: The distribution of each event name.
         manifest: What this process can run.
     """
 
@@ -124,8 +129,10 @@ class Registry:
     actions: Mapping[tuple[str, int], Action]
     resolvers: Mapping[str, AvailabilityResolver]
     connections: Mapping[str, Connection]
+    events: Mapping[str, EventType]
     distribution_of: Mapping[str, str]
     distribution_of_module: Mapping[str, str]
+    distribution_of_event: Mapping[str, str]
     manifest: Manifest
 
     def module_of(self, action_id: str) -> Module | None:
@@ -167,6 +174,7 @@ class _Contribution:
     actions: list[Action] = attrs.Factory(list)
     resolvers: list[AvailabilityResolver] = attrs.Factory(list)
     connections: list[Connection] = attrs.Factory(list)
+    events: list[EventType] = attrs.Factory(list)
 
     @property
     def allowed_action_ids(self) -> list[str]:
@@ -252,6 +260,7 @@ def registry_of(
     actions: Iterable[Action] = (),
     resolvers: Iterable[AvailabilityResolver] = (),
     connections: Iterable[Connection] = (),
+    events: Iterable[EventType] = (),
 ) -> Registry:
     """The registry of one distribution that is given rather than found: for tests of integrations.
 
@@ -259,7 +268,7 @@ def registry_of(
         DiscoveryError: It would not load.
     """
     contribution = _Contribution(
-        distribution, version, list(modules), list(actions), list(resolvers), list(connections)
+        distribution, version, list(modules), list(actions), list(resolvers), list(connections), list(events)
     )
     try:
         _validate(contribution)
@@ -331,6 +340,7 @@ def _load(name: str, version: str, points: Iterable[importlib.metadata.EntryPoin
         contribution.actions += _call(manager.hook.workflow_actions, Action)
         contribution.resolvers += _call(manager.hook.workflow_availability, AvailabilityResolver)
         contribution.connections += _call(manager.hook.workflow_connections, Connection)
+        contribution.events += _call(manager.hook.workflow_events, EventType)
     return contribution
 
 
@@ -357,6 +367,10 @@ def _validate(contribution: _Contribution) -> None:
     problems += _repeated("allowed action", allowed)
     problems += _repeated("availability key", [resolver.key for resolver in contribution.resolvers])
     problems += _repeated("connection", [connection.provider for connection in contribution.connections])
+    for event in contribution.events:
+        problems += _event_problems(event)
+    problems += _repeated("event", [event.name for event in contribution.events])
+    problems += _repeated("schema", [event.schema_ref for event in contribution.events])
     problems += _repeated("connection of", [segment for c in contribution.connections for segment in c.segments])
     if problems:
         raise _PhaseError(Phase.VALIDATE, "; ".join(problems))
@@ -387,12 +401,15 @@ def _action_problems(action: Action, segments: set[str], allowed: Sequence[str])
         problems.append(f"{where}: no module of this distribution claims {action.segment}.*")
     elif action.id not in allowed:  # it would stand behind no availability check
         problems.append(f"{where}: no module of this distribution allows it")
+    if action.permission is not None and not _PERMISSION.match(action.permission):
+        problems.append(f"{where}: the permission must be resource:action")
     if action.version < 1:
         problems.append(f"{where}: versions count from 1")
-    if not inspect.iscoroutinefunction(action.handler):
-        problems.append(f"{where}: the handler must be an async function")
-    if action.prepare is not None and not inspect.iscoroutinefunction(action.prepare):
-        problems.append(f"{where}: prepare must be an async function")
+    problems += [
+        f"{where}: {name} must be an async function"
+        for name, function in (("the handler", action.handler), ("prepare", action.prepare))
+        if function is not None and not inspect.iscoroutinefunction(function)
+    ]
     if action.effect is Effect.LOCAL and action.io != "database":
         problems.append(f"{where}: a LOCAL effect needs io='database'")
     if action.effect in (Effect.REPEATABLE, Effect.ONCE) and action.io != "external":
@@ -404,6 +421,16 @@ def _action_problems(action: Action, segments: set[str], allowed: Sequence[str])
             check_supported(contract)
         except Exception as error:  # noqa: BLE001 - guards a foreign class
             problems.append(f"{where}: {error}")
+    return problems
+
+
+def _event_problems(event: EventType) -> list[str]:
+    where = f"event {event.name}"
+    problems = [] if _EVENT_NAME.match(event.name) else [f"{where}: the name must match {_EVENT_NAME.pattern}"]
+    try:
+        check_supported(event.payload)
+    except Exception as error:  # noqa: BLE001 - guards a foreign class
+        problems.append(f"{where}: {error}")
     return problems
 
 
@@ -445,6 +472,8 @@ def _claims(c: _Contribution) -> Iterator[tuple[str, str]]:
     yield from (("connection", connection.provider) for connection in c.connections)
     # Actions read the secrets of the connection that names their segment.
     yield from (("actions", f"{segment}.*") for connection in c.connections for segment in connection.segments)
+    yield from (("event", event.name) for event in c.events)
+    yield from (("schema", event.schema_ref) for event in c.events)
     yield from (("icon", module.icon.token) for module in c.modules if module.icon)
 
 
@@ -456,9 +485,11 @@ def _registry(contributions: Sequence[_Contribution]) -> Registry:
         actions=MappingProxyType({(a.id, a.version): a for a in actions}),
         resolvers=MappingProxyType({r.key: r for c in contributions for r in c.resolvers}),
         connections=MappingProxyType({k.provider: k for c in contributions for k in c.connections}),
+        events=MappingProxyType({e.name: e for c in contributions for e in c.events}),
         distribution_of=MappingProxyType({a.id: c.distribution for c in contributions for a in c.actions}),
         distribution_of_module=MappingProxyType(
             {m.group_key: c.distribution for c in contributions for m in c.modules}
         ),
+        distribution_of_event=MappingProxyType({e.name: c.distribution for c in contributions for e in c.events}),
         manifest=build_manifest(actions, versions),
     )

@@ -104,6 +104,12 @@ class PermissionDeniedError(WorkflowError):
     code = "PERMISSION_DENIED"
 
 
+class UnknownTenantError(PermissionDeniedError):
+    """The tenant in whose name something is written does not exist (any more)."""
+
+    code = "UNKNOWN_TENANT"
+
+
 class ExpressionError(WorkflowError):
     """An expression cannot be compiled or evaluated."""
 
@@ -221,6 +227,12 @@ class ActionNotOnWorkersError(TransientError):
     """No worker has this action (in this contract)."""
 
     code = "ACTION_NOT_ON_WORKERS"
+
+
+class RunNotStartedError(TransientError):
+    """A run is recorded, and Temporal did not take it, or did not say whether it did; starting it again is safe."""
+
+    code = "TEMPORAL_UNAVAILABLE"
 
 
 class EngineUnavailableError(TransientError):

@@ -20,6 +20,7 @@ import pluggy
 from workflow_core.actions import Action
 from workflow_core.availability import AvailabilityResolver
 from workflow_core.connections import Connection
+from workflow_core.events import EventType
 from workflow_core.modules import Module
 
 PROJECT = "workflow"
@@ -175,6 +176,45 @@ class WorkflowSpecs:
                                 ConnectionField(name="instance_url", label="Address", kind="url"),
                                 ConnectionField(name="api_key", label="API key", kind="secret"),
                             ),
+                        )
+                    ]
+
+
+            plugin = AcmePlugin()
+            ```
+        """
+
+    @hookspec
+    def workflow_events(self) -> Iterable[EventType]:  # type: ignore[empty-body]  # as above
+        """Types of events that can start workflows, with the schema of what they bring.
+
+        A ``database`` action says that one has happened with :func:`workflow_core.events.emit`, in its own
+        transaction.
+
+        Example:
+            ```python
+            import attrs
+
+            from workflow_core.events import EventType
+            from workflow_core.hookspecs import hookimpl
+
+
+            @attrs.frozen(kw_only=True)
+            class BackupFailed:
+                jobId: str
+                reason: str | None = None
+
+
+            class AcmePlugin:
+                @hookimpl
+                def workflow_events(self):
+                    return [
+                        EventType(
+                            name="BACKUP_FAILED",
+                            label="Backup failed",
+                            description="A backup job has ended with an error.",
+                            payload=BackupFailed,
+                            schema_ref="payload.BackupFailed.v1",
                         )
                     ]
 

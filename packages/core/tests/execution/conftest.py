@@ -100,6 +100,11 @@ class Probe:
             for name, (effect, io) in kinds.items()
         ]
         actions.append(attrs.evolve(actions[0], id="probe.free", input=Free))
+        actions += [
+            attrs.evolve(action, id=f"{action.id}_guarded", permission="probe:use")
+            for action in actions
+            if action.id in ("probe.write", "probe.fetch", "probe.once")
+        ]
         module = Module(
             group_key="app:probe",
             label="Probe",
@@ -170,6 +175,32 @@ class Bench:
             "trace": [],
         }
         return ActionCall(**{**values, **other})
+
+    async def new_user(self, *permissions: str, is_inactive: bool = False) -> UUID:
+        """A user with one role that has these permissions."""
+        user_id, role_id = uuid4(), uuid4()
+        async with self.db.tenant(self.tenant) as conn:
+            await conn.execute(
+                "INSERT INTO users (tenant, user_id, username, email, is_inactive) "
+                "VALUES ($1, $2, 'u', 'u@x.test', $3)",
+                self.tenant,
+                user_id,
+                is_inactive,
+            )
+            await conn.execute(
+                "INSERT INTO roles (tenant, role_id, role_name) VALUES ($1, $2, 'r')", self.tenant, role_id
+            )
+            await conn.execute("INSERT INTO user_roles VALUES ($1, $2, $3)", self.tenant, user_id, role_id)
+            for permission in permissions:
+                permission_id = await conn.fetchval(
+                    "INSERT INTO permissions (tenant, resource, action) VALUES ($1, $2, $3) RETURNING permission_id",
+                    self.tenant,
+                    *permission.split(":"),
+                )
+                await conn.execute(
+                    "INSERT INTO role_permissions VALUES ($1, $2, $3)", self.tenant, role_id, permission_id
+                )
+        return user_id
 
     async def ledger(self) -> list[dict[str, Any]]:
         async with self.db.tenant(self.tenant) as conn:

@@ -19,6 +19,7 @@ from workflow_core.secrets import TenantSecrets, integration_scope
 from workflow_core.storage.database import Connection, Database
 from workflow_devstack import simulator
 from workflow_devstack.simulator import Account
+from workflow_psa.plugin import plugin as psa
 
 PROVIDER: Final = "ninjaone"
 PRIORITIES: Final = ("Urgent", "High", "Medium", "Low")
@@ -102,6 +103,7 @@ async def seed(database: Database, secrets: TenantSecrets, account: Account, *, 
     for data in (CONNECTED, UNCONNECTED):
         async with database.tenant(data.tenant) as conn:
             await _seed_company(conn, data)
+            await _seed_role(conn, data)
             await _seed_service_desk(conn, data)
             for name in data.own_clients:
                 await _seed_client(conn, data, name)
@@ -130,6 +132,37 @@ async def _seed_company(conn: Connection, data: TenantData) -> None:
         last,
         email,
     )
+
+
+async def _seed_role(conn: Connection, data: TenantData) -> None:
+    """The user may do everything that the generic actions ask for."""
+    role_id = data.id_of("role", "Admin")
+    await conn.execute(
+        "INSERT INTO roles (tenant, role_id, role_name) VALUES ($1, $2, 'Admin') ON CONFLICT DO NOTHING",
+        data.tenant,
+        role_id,
+    )
+    await conn.execute(
+        "INSERT INTO user_roles (tenant, user_id, role_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        data.tenant,
+        data.user_id,
+        role_id,
+    )
+    for permission in sorted({action.permission for action in psa.workflow_actions() if action.permission}):
+        permission_id = data.id_of("permission", permission)
+        await conn.execute(
+            "INSERT INTO permissions (tenant, permission_id, resource, action) VALUES ($1, $2, $3, $4) "
+            "ON CONFLICT DO NOTHING",
+            data.tenant,
+            permission_id,
+            *permission.split(":"),
+        )
+        await conn.execute(
+            "INSERT INTO role_permissions (tenant, role_id, permission_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            data.tenant,
+            role_id,
+            permission_id,
+        )
 
 
 async def _seed_service_desk(conn: Connection, data: TenantData) -> None:

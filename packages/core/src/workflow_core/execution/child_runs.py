@@ -8,15 +8,16 @@ from uuid import UUID, uuid5
 from workflow_core.discovery import Registry
 from workflow_core.errors import ChildWorkflowError, NotFoundError, WorkflowError
 from workflow_core.execution.models import ChildRun, RunInput
-from workflow_core.execution.runs import Caller, record_run, run_input
+from workflow_core.execution.runs import Caller, Origin, record_run, run_input
 from workflow_core.storage.database import Connection
 
 #: Calls within calls, beyond which a workflow is taken to call itself for ever.
 MAX_CALL_DEPTH: Final = 20
 
-_CALLER = (
-    "SELECT COALESCE(root_run_id, run_id) AS root, call_depth FROM workflow_runs WHERE tenant = $1 AND run_id = $2"
-)
+_CALLER = """
+SELECT COALESCE(root_run_id, run_id) AS root, call_depth, chain_depth
+FROM workflow_runs WHERE tenant = $1 AND run_id = $2
+"""
 _LOAD = """
 UPDATE workflow_runs SET started_at = COALESCE(started_at, now())
 WHERE tenant = $1 AND run_id = $2
@@ -65,6 +66,7 @@ async def record_child(conn: Connection, registry: Registry, child: ChildRun) ->
             actor=UUID(child.actor) if child.actor else None,
             cause="child",
             run_id=UUID(child.run_id),
+            origin=Origin(depth=caller["chain_depth"]),
             caller=Caller(UUID(child.parent_run_id), caller["root"], caller["call_depth"] + 1),
         )
     except NotFoundError as error:

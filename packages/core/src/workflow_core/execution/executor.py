@@ -33,6 +33,7 @@ from workflow_core.errors import (
     IntegrationInactiveError,
     KeyBusyError,
     OutputTooLargeError,
+    PermissionDeniedError,
     Refused,
     SecretNotFoundError,
     TransientError,
@@ -44,6 +45,7 @@ from workflow_core.execution.database_errors import CONNECTION_GONE, DATABASE_AW
 from workflow_core.execution.handler_tools import ConnectionSecrets, RedactingLog
 from workflow_core.execution.models import ActionCall, ActionResult
 from workflow_core.execution.verdicts import may_be_retried
+from workflow_core.records.permissions import has_permission
 from workflow_core.redaction import Redactor
 from workflow_core.schema import to_json
 from workflow_core.secrets import WORKFLOW_SCOPE, TenantSecrets
@@ -347,6 +349,7 @@ class Executor:
     # ── Parts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _input(self, conn: Connection, attempt: Attempt) -> Any:
+        await self._permit(conn, attempt)
         names = sorted(set(attempt.secret_names.values()))
         if names and self._secrets is None:
             raise SecretNotFoundError("This worker has no key for the tenants' secrets: set WORKFLOW_SECRETS_KEY_FILE.")
@@ -354,6 +357,18 @@ class Executor:
             await self._secrets.resolve(conn, attempt.tenant, WORKFLOW_SCOPE, names) if names and self._secrets else {}
         )
         return attempt.convert_input(dict(secrets))
+
+    async def _permit(self, conn: Connection, attempt: Attempt) -> None:
+        """Whether the user in whose name the run acts may do this: asked anew each time."""
+        permission, actor = attempt.action.permission, attempt.call.actor
+        if permission is None:
+            return
+        if actor is None or not await has_permission(conn, attempt.tenant, UUID(actor), permission):
+            raise PermissionDeniedError(
+                f"{attempt.call.action_id} needs the permission {permission}, which the user who published this "
+                "workflow does not have: give it to one of their roles, or have somebody else publish it.",
+                details={"permission": permission, "actor": actor},
+            )
 
     def _gated(self, call: ActionCall) -> bool:
         module = self._registry.module_of(call.action_id)

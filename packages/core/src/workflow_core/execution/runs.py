@@ -18,8 +18,9 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from workflow_core.discovery import Registry
-from workflow_core.errors import ConflictError, NotFoundError, TransientError, ValidationError
+from workflow_core.errors import ConflictError, NotFoundError, RunNotStartedError, ValidationError
 from workflow_core.execution.models import RunInput
+from workflow_core.execution.run_log import tell_started
 from workflow_core.language.plan import Plan, compile_plan
 from workflow_core.manifest import canonical_json
 from workflow_core.storage.database import Connection, Database
@@ -58,9 +59,42 @@ class StartedRun:
     payload: Any
 
 
+@attrs.frozen(kw_only=True)
+class Origin:
+    """What a run came from, as its row tells.
+
+    Attributes:
+        event_id: The event that started it.
+        event_type: That event's name.
+        correlation_key: That event's.
+        payload_schema_ref: The schema of what the event brought.
+        mapping_applied: Whether the trigger's mapping made the payload.
+        depth: How many events and runs led to it, one by the other.
+        replay_of: The run that this one repeats.
+        reason: Why somebody started it, in their words.
+    """
+
+    event_id: UUID | None = None
+    event_type: str | None = None
+    correlation_key: str | None = None
+    payload_schema_ref: str | None = None
+    mapping_applied: bool = False
+    depth: int = 0
+    replay_of: UUID | None = None
+    reason: str | None = None
+
+
+_UNKNOWN_ORIGIN: Final = Origin()
+
+
 def run_id_for_request(tenant: UUID, workflow_id: UUID, key: str) -> UUID:
     """The id of the run that a request with this ``Idempotency-Key`` starts."""
     return uuid5(_RUNS, f"request:{tenant}:{workflow_id}:{key}")
+
+
+def run_id_for_event(tenant: UUID, event_id: UUID, workflow_id: UUID) -> UUID:
+    """The id of the run that this event starts of this workflow."""
+    return uuid5(_RUNS, f"event:{tenant}:{event_id}:{workflow_id}")
 
 
 async def start_run(
@@ -75,6 +109,7 @@ async def start_run(
     actor: UUID | None,
     cause: str,
     run_id: UUID,
+    origin: Origin = _UNKNOWN_ORIGIN,
 ) -> StartedRun:
     """Records a run with its compiled plan, then starts it on Temporal.
 
@@ -89,12 +124,13 @@ async def start_run(
         actor: Who started it, when the version does not name its publisher.
         cause: Such as ``api``.
         run_id: The same id starts the same run: it is recorded and executed once.
+        origin: What it came from.
 
     Raises:
         NotFoundError: No such workflow or version.
         ValidationError: ``RUN_TOO_LARGE``.
         ConflictError: The workflow is paused, or has no published version.
-        TransientError: ``TEMPORAL_UNAVAILABLE``: the run is recorded; calling again starts it.
+        RunNotStartedError: The run is recorded; calling again with the same ``run_id`` starts it.
     """
     async with database.tenant(tenant) as conn:
         started = await record_run(
@@ -107,6 +143,7 @@ async def start_run(
             actor=actor,
             cause=cause,
             run_id=run_id,
+            origin=origin,
         )
     if started.input is not None:
         await _start(client, started.input)
@@ -151,6 +188,7 @@ async def record_run(
     actor: UUID | None,
     cause: str,
     run_id: UUID,
+    origin: Origin = _UNKNOWN_ORIGIN,
     caller: Caller | None = None,
 ) -> RecordedRun:
     """Records a run with its compiled plan, once: the first half of :func:`start_run`, which see."""
@@ -171,11 +209,28 @@ async def record_run(
             plan.as_json(),
             plan.sha256,
             payload,
+            origin.event_id,
+            origin.event_type,
+            origin.payload_schema_ref,
+            origin.mapping_applied,
+            origin.depth,
             caller.run_id if caller else None,
             caller.root_run_id if caller else None,
             caller.call_depth if caller else 0,
         )
         created = inserted == "INSERT 0 1"
+        if created:
+            await tell_started(
+                conn,
+                tenant,
+                run_id,
+                cause=cause,
+                event_id=origin.event_id,
+                event_name=origin.event_type,
+                correlation_key=origin.correlation_key,
+                replay_of=origin.replay_of,
+                reason=origin.reason,
+            )
         row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
         assert row is not None  # noqa: S101 - written in this transaction, or by the one that the insert waited for
     run = StartedRun(
@@ -221,8 +276,9 @@ FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 _INSERT_RUN = """
 INSERT INTO workflow_runs (
     tenant, run_id, workflow_id, workflow_version, status, cause, actor_id, plan, plan_sha256, payload,
+    event_id, event_type, source_payload_schema_ref, trigger_mapping_applied, chain_depth,
     parent_run_id, root_run_id, call_depth
-) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9, $10, $11, $12)
+) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (tenant, run_id) DO NOTHING
 """
 
@@ -271,8 +327,7 @@ async def _start(client: Client, run: RunInput) -> None:
         if isinstance(error, RuntimeError) and not str(error).startswith("Failed client connect"):
             raise
         _log.warning("could not start run %s: %s", run.run_id, type(error).__name__)
-        raise TransientError(
-            "Temporal did not take the run. It is recorded: start it again with the same Idempotency-Key.",
-            code="TEMPORAL_UNAVAILABLE",
+        raise RunNotStartedError(
+            f"The run {run.run_id} is recorded, but Temporal did not answer that it has it; start it again.",
             details={"runId": run.run_id},
         ) from error

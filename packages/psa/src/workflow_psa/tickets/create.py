@@ -1,8 +1,8 @@
 """
-How ``tickets.create`` works: one statement looks everything up, one writes everything.
+How ``tickets.create`` works: one statement looks everything up, one writes everything, one says that it happened.
 
 All that the input refers to is checked before anything is written, and every wrong reference is named at once. The
-ticket's number is taken in the last statement, since whoever else creates a ticket waits for it until the commit.
+ticket's number is taken as late as can be, since whoever else creates a ticket waits for it until the commit.
 """
 
 from __future__ import annotations
@@ -11,63 +11,22 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-import attrs
-
 from workflow_core.actions import ActionContext
-from workflow_core.errors import ConflictError, FieldError, NotFoundError, ValidationError
+from workflow_core.errors import ConflictError, FieldError
 from workflow_psa.idempotency import claim
-from workflow_psa.tickets.shapes import Assignee, Assignment, CreatedTicket, CreateTicket
+from workflow_psa.problems import missing, refuse
+from workflow_psa.tickets.comments import NO_COMMENT, NewComment, comment_parts
+from workflow_psa.tickets.events import EVENT_COLUMNS, emit_created
+from workflow_psa.tickets.references import References, helpers, look_up, problems
+from workflow_psa.tickets.shapes import CreatedTicket, CreateTicket
+from workflow_psa.tickets.tags import define_tags, distinct
 
 if TYPE_CHECKING:
     from workflow_core.storage.database import Record
 
 ACTION_ID = "tickets.create"
 
-# A status is looked up by its id, or else the board's own comes first.
-_LOOK_UP = """
-SELECT client.client_id IS NOT NULL AS client_found,
-       board.board_id IS NOT NULL AS board_found, board.is_inactive AS board_inactive,
-       status.status_id, status.board_id AS status_board, status.status_type, status.is_closed AS status_closed,
-       priority.item_type AS priority_type,
-       contact.contact_name_id IS NOT NULL AS contact_found, contact.client_id AS contact_client,
-       location.location_id IS NOT NULL AS location_found, location.client_id AS location_client,
-       category.board_id AS category_board,
-       subcategory.board_id AS subcategory_board, subcategory.parent_category AS subcategory_parent,
-       assignee.id IS NOT NULL AS assignee_found, assignee.is_inactive AS assignee_inactive,
-       assignee.assigned_to, assignee.assigned_team_id,
-       ARRAY(SELECT u.user_id FROM users u WHERE u.tenant = $1 AND u.user_id = ANY ($12::uuid[])) AS users_found,
-       ARRAY(SELECT u.user_id FROM users u
-             WHERE u.tenant = $1 AND u.user_id = ANY ($12::uuid[]) AND u.is_inactive) AS users_inactive,
-       (SELECT u.user_id FROM users u WHERE u.tenant = $1 AND u.user_id = $13) AS actor
-FROM (SELECT) AS one
-LEFT JOIN clients client ON client.tenant = $1 AND client.client_id = $2
-LEFT JOIN boards board ON board.tenant = $1 AND board.board_id = $3
-LEFT JOIN LATERAL (
-    SELECT s.status_id, s.board_id, s.status_type, s.is_closed
-    FROM statuses s
-    WHERE s.tenant = $1
-      AND (s.status_id = $4 OR ($4::uuid IS NULL AND s.board_id = $3 AND s.status_type = 'ticket'))
-    ORDER BY s.is_default DESC, s.order_number
-    LIMIT 1
-) status ON true
-LEFT JOIN priorities priority ON priority.tenant = $1 AND priority.priority_id = $5
-LEFT JOIN contacts contact ON contact.tenant = $1 AND contact.contact_name_id = $6
-LEFT JOIN client_locations location ON location.tenant = $1 AND location.location_id = $7
-LEFT JOIN categories category ON category.tenant = $1 AND category.category_id = $8
-LEFT JOIN categories subcategory ON subcategory.tenant = $1 AND subcategory.category_id = $9
-LEFT JOIN LATERAL (
-    SELECT u.user_id AS id, u.is_inactive, u.user_id AS assigned_to, NULL::uuid AS assigned_team_id
-    FROM users u WHERE $10::text = 'user' AND u.tenant = $1 AND u.user_id = $11::uuid
-    UNION ALL
-    SELECT t.team_id, false, t.manager_id, t.team_id
-    FROM teams t WHERE $10 = 'team' AND t.tenant = $1 AND t.team_id = $11
-    UNION ALL
-    SELECT b.board_id, b.is_inactive, b.default_assigned_to, b.default_assigned_team_id
-    FROM boards b WHERE $10 = 'queue' AND b.tenant = $1 AND b.board_id = $11
-) assignee ON true
-"""
-
-_INSERT_TICKET = """
+_INSERT_TICKET = f"""
 INSERT INTO tickets (
     tenant, ticket_id, ticket_number, title, client_id, contact_name_id, location_id, board_id, status_id, priority_id,
     category_id, subcategory_id, entered_by, updated_by, assigned_to, assigned_team_id, entered_at, updated_at,
@@ -77,8 +36,8 @@ INSERT INTO tickets (
     $10, $11, $12, $12, $13, $14, now(), now(),
     $15, CASE WHEN $15 THEN now() END, CASE WHEN $15 THEN $12::uuid END, $16::jsonb, 'workflow', 'internal'
 )
-RETURNING ticket_id, ticket_number, url, entered_at, status_id, priority_id
-"""
+RETURNING {EVENT_COLUMNS}, url, entered_at
+"""  # noqa: S608 - our columns
 
 # Foreign keys are checked when the whole statement has ended.
 _INSERT_TICKET_AND_MORE = f"""
@@ -92,24 +51,9 @@ tagged AS (
     SELECT $1, d.tag_id, $2, 'ticket', $12
     FROM tag_definitions d WHERE d.tenant = $1 AND d.tagged_type = 'ticket' AND d.tag_text = ANY ($18::text[])
 ),
-thread AS (
-    INSERT INTO comment_threads (tenant, thread_id, ticket_id, root_comment_id, is_internal, created_by)
-    SELECT $1, $19, $2, $20, $21, $12 WHERE $19::uuid IS NOT NULL
-),
-comment AS (
-    INSERT INTO comments (
-        tenant, comment_id, ticket_id, thread_id, user_id, author_type, note, markdown_content, is_internal
-    )
-    SELECT $1, $20, $2, $19, $12, 'internal', $22, $22, $21 WHERE $19::uuid IS NOT NULL
-)
+{comment_parts(19)}
 SELECT * FROM ticket
-"""  # noqa: S608 - both parts stand above
-
-_DEFINE_TAGS = """
-INSERT INTO tag_definitions (tenant, tag_text, tagged_type)
-SELECT $1, tag, 'ticket' FROM unnest($2::text[]) AS tag
-ON CONFLICT (tenant, tag_text, tagged_type) DO NOTHING
-"""
+"""  # noqa: S608 - the parts are ours
 
 _FIRST_TICKET = """
 SELECT ticket_id, ticket_number, url, entered_at, status_id, priority_id
@@ -132,9 +76,23 @@ async def create_ticket(given: CreateTicket, ctx: ActionContext) -> CreatedTicke
         first = await claim(ctx.tx, ctx.tenant, ACTION_ID, given.idempotency_key, ticket_id)
         if first != ticket_id:
             return await _first_ticket(ctx, first)
-    found = await _look_up(given, ctx)
-    _refuse(list(_problems(given, found)))
-    return await _write(given, found, ticket_id, ctx)
+    references = References(
+        client_id=given.client_id,
+        board_id=given.board_id,
+        status_id=given.status_id,
+        priority_id=given.priority_id,
+        contact_id=given.contact_id,
+        location_id=given.location_id,
+        category_id=given.category_id,
+        parent_category_id=given.category_id,
+        subcategory_id=given.subcategory_id,
+        assignment=given.assignment,
+    )
+    found = await look_up(references, ctx)
+    refuse([*_place_problems(given, found), *problems(references, found)])
+    row = await _write(given, found, ticket_id, ctx)
+    await emit_created(ctx, row, found["actor"], row["entered_at"])
+    return _created(row)
 
 
 async def _first_ticket(ctx: ActionContext, ticket_id: UUID) -> CreatedTicket:
@@ -148,131 +106,19 @@ async def _first_ticket(ctx: ActionContext, ticket_id: UUID) -> CreatedTicket:
     return _created(row)
 
 
-async def _look_up(given: CreateTicket, ctx: ActionContext) -> Record:
-    assignment = given.assignment or Assignment()
-    primary = assignment.primary
-    row = await ctx.tx.fetchrow(
-        _LOOK_UP,
-        ctx.tenant,
-        given.client_id,
-        given.board_id,
-        given.status_id,
-        given.priority_id,
-        given.contact_id,
-        given.location_id,
-        given.category_id,
-        given.subcategory_id,
-        primary.type if primary else None,
-        primary.id if primary else None,
-        assignment.additional_user_ids,
-        ctx.actor,
-    )
-    assert row is not None  # noqa: S101 - it joins to one row that is always there
-    return row
-
-
-# ── What is wrong ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _refuse(problems: list[FieldError]) -> None:
-    if not problems:
-        return
-    message = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
-    if any(problem.code == "NOT_FOUND" for problem in problems):
-        raise NotFoundError(message, details={"errors": [attrs.asdict(problem) for problem in problems]})
-    raise ValidationError(message, errors=problems)
-
-
-def _problems(given: CreateTicket, found: Record) -> Iterator[FieldError]:
-    yield from _client_problems(given, found)
-    yield from _board_problems(given, found)
-    yield from _category_problems(given, found)
-    if given.assignment is not None:
-        yield from _assignment_problems(given.assignment, found)
-
-
-def _missing(path: str, what: str) -> FieldError:
-    return FieldError(path, "NOT_FOUND", f"there is no such {what}")
-
-
-def _client_problems(given: CreateTicket, found: Record) -> Iterator[FieldError]:
+def _place_problems(given: CreateTicket, found: Record) -> Iterator[FieldError]:
+    """What is wrong with the client and the board, which only a new ticket chooses."""
     if not found["client_found"]:
-        yield _missing("client_id", "client")
-    for path, what, value in (
-        ("contact_id", "contact", given.contact_id),
-        ("location_id", "location", given.location_id),
-    ):
-        if value is None:
-            continue
-        if not found[f"{what}_found"]:
-            yield _missing(path, what)
-        elif found["client_found"] and found[f"{what}_client"] != given.client_id:
-            yield FieldError(path, "MISMATCH", f"this {what} belongs to another client")
-
-
-def _board_problems(given: CreateTicket, found: Record) -> Iterator[FieldError]:
+        yield missing("client_id", "client")
     if not found["board_found"]:
-        yield _missing("board_id", "board")
+        yield missing("board_id", "board")
     elif found["board_inactive"]:
         yield FieldError("board_id", "INACTIVE", "this board is inactive")
-    if found["status_id"] is None:
-        if given.status_id is not None:
-            yield _missing("status_id", "status")
-        elif found["board_found"]:
-            yield FieldError("board_id", "RULE", "this board has no status for tickets: add one to it")
-    elif found["status_type"] != "ticket":
-        yield FieldError("status_id", "MISMATCH", "this is not a status for tickets")
-    elif found["board_found"] and found["status_board"] != given.board_id:
-        yield FieldError("status_id", "MISMATCH", "this status belongs to another board")
-    if found["priority_type"] is None:
-        yield _missing("priority_id", "priority")
-    elif found["priority_type"] != "ticket":
-        yield FieldError("priority_id", "MISMATCH", "this is not a priority for tickets")
+    if found["board_found"] and found["status_id"] is None and given.status_id is None:
+        yield FieldError("board_id", "RULE", "this board has no status for tickets: add one to it")
 
 
-def _category_problems(given: CreateTicket, found: Record) -> Iterator[FieldError]:
-    if given.category_id is not None:
-        if found["category_board"] is None:
-            yield _missing("category_id", "category")
-        elif found["board_found"] and found["category_board"] != given.board_id:
-            yield FieldError("category_id", "MISMATCH", "this category belongs to another board")
-    if given.subcategory_id is not None:
-        if found["subcategory_board"] is None:
-            yield _missing("subcategory_id", "category")
-        elif given.category_id is None:
-            yield FieldError("subcategory_id", "RULE", "give category_id, too: the category above it")
-        elif found["category_board"] is not None and found["subcategory_parent"] != given.category_id:
-            yield FieldError("subcategory_id", "MISMATCH", "this is not below the category of category_id")
-
-
-_ASSIGNEES = {"user": "user", "team": "team", "queue": "board"}
-
-
-def _assignment_problems(assignment: Assignment, found: Record) -> Iterator[FieldError]:
-    path = "assignment.primary.id"
-    match assignment.primary:
-        case Assignee(type=kind) if not found["assignee_found"]:
-            yield _missing(path, _ASSIGNEES[kind])
-        case Assignee(type=kind) if found["assignee_inactive"]:
-            yield FieldError(path, "INACTIVE", f"this {_ASSIGNEES[kind]} is inactive")
-    for index, user_id in enumerate(assignment.additional_user_ids):
-        here = f"assignment.additional_user_ids[{index}]"
-        if user_id not in found["users_found"]:
-            yield _missing(here, "user")
-        elif user_id in found["users_inactive"]:
-            yield FieldError(here, "INACTIVE", "this user is inactive")
-    if assignment.additional_user_ids and found["assigned_to"] is None:
-        yield FieldError(
-            "assignment.additional_user_ids",
-            "RULE",
-            "additional users need a responsible one: assign a user, a team with a lead, or a queue with a user",
-        )
-
-
-# ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def _write(given: CreateTicket, found: Record, ticket_id: UUID, ctx: ActionContext) -> CreatedTicket:
+async def _write(given: CreateTicket, found: Record, ticket_id: UUID, ctx: ActionContext) -> Record:
     ticket = (
         ctx.tenant,
         ticket_id,
@@ -291,24 +137,20 @@ async def _write(given: CreateTicket, found: Record, ticket_id: UUID, ctx: Actio
         found["status_closed"],
         _attributes(given),
     )
-    tags = sorted(set(given.tags or ()))  # sorted: two runs that define the same tags must not wait crosswise
-    helpers = _helpers(given.assignment, found["assigned_to"])
-    comment = given.initial_comment
-    if not (tags or helpers or comment):
-        return _created(await ctx.tx.fetchrow(_INSERT_TICKET, *ticket))
+    tags = distinct(given.tags)
+    additional = helpers(given.assignment, found["assigned_to"])
+    first = given.initial_comment
     if tags:
-        await ctx.tx.execute(_DEFINE_TAGS, ctx.tenant, tags)
-    row = await ctx.tx.fetchrow(
-        _INSERT_TICKET_AND_MORE,
-        *ticket,
-        helpers,
-        tags,
-        uuid4() if comment else None,
-        uuid4() if comment else None,
-        comment is not None and comment.visibility == "internal",
-        comment.body if comment else None,
-    )
-    return _created(row)
+        await define_tags(ctx, tags)
+    if tags or additional or first:
+        comment = NewComment(body=first.body, visibility=first.visibility, author=found["actor"]) if first else None
+        row = await ctx.tx.fetchrow(
+            _INSERT_TICKET_AND_MORE, *ticket, additional, tags, *(comment.arguments(ctx) if comment else NO_COMMENT)
+        )
+    else:
+        row = await ctx.tx.fetchrow(_INSERT_TICKET, *ticket)
+    assert row is not None  # noqa: S101 - an INSERT returns its row
+    return row
 
 
 def _attributes(given: CreateTicket) -> dict[str, Any]:
@@ -320,15 +162,7 @@ def _attributes(given: CreateTicket) -> dict[str, Any]:
     return attributes
 
 
-def _helpers(assignment: Assignment | None, assigned_to: UUID | None) -> list[UUID]:
-    """The additional users, each once, without the one who is responsible anyway."""
-    if assignment is None:
-        return []
-    return [user_id for user_id in dict.fromkeys(assignment.additional_user_ids) if user_id != assigned_to]
-
-
-def _created(row: Record | None) -> CreatedTicket:
-    assert row is not None  # noqa: S101 - an INSERT returns its row
+def _created(row: Record) -> CreatedTicket:
     return CreatedTicket(
         ticket_id=row["ticket_id"],
         ticket_number=row["ticket_number"],

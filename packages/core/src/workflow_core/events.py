@@ -1,0 +1,65 @@
+"""Domain events: the types that integrations declare, and how an action emits one."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import attrs
+from attrs.validators import instance_of
+
+from workflow_core.actions import ActionContext
+from workflow_core.schema import to_json
+
+
+@attrs.frozen(kw_only=True)
+class EventType:
+    """Something that can happen, and that can start a workflow.
+
+    Attributes:
+        name: Capitals and underscores, such as ``TICKET_CREATED``; unique in a process.
+        label: What an operator reads.
+        description: When it happens.
+        payload: The attrs class of what it brings; fields are named as in the JSON.
+        schema_ref: Under which definitions name that class, such as ``payload.TicketCreated.v1``.
+    """
+
+    name: str = attrs.field(validator=instance_of(str))
+    label: str = attrs.field(validator=instance_of(str))
+    description: str = attrs.field(validator=instance_of(str))
+    payload: type
+    schema_ref: str = attrs.field(validator=instance_of(str))
+
+
+# One link further than the run that emits it: that is how a chain of events and runs is found to be endless.
+_STORE = """
+INSERT INTO workflow_runtime_events (
+    tenant, event_id, event_name, correlation_key, payload, payload_schema_ref, source_run_id, chain_depth
+) VALUES (
+    $1, $2, $3, $4, $5, $6, $7,
+    coalesce((SELECT chain_depth + 1 FROM workflow_runs WHERE tenant = $1 AND run_id = $7), 0)
+)
+"""
+
+
+async def emit(ctx: ActionContext, event: EventType, payload: Any, *, correlation_key: str | None = None) -> None:
+    """Says that something has happened: kept if, and only if, the action's transaction commits.
+
+    Args:
+        ctx: Of a ``database`` action.
+        event: The declared type.
+        payload: An instance of its ``payload`` class.
+        correlation_key: What waiting workflows know it by, such as the ticket's id.
+    """
+    if not isinstance(payload, event.payload):
+        raise TypeError(f"{event.name} brings {event.payload.__name__}, not {type(payload).__name__}")
+    await ctx.tx.execute(
+        _STORE,
+        ctx.tenant,
+        uuid4(),
+        event.name,
+        correlation_key,
+        to_json(payload),
+        event.schema_ref,
+        ctx.run_id,
+    )

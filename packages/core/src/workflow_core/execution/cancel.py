@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflow_core.discovery import Registry
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = timedelta(seconds=10)
 _OPEN: Final = ("RUNNING", "WAITING")
+#: How an execution ends without having written its run's end.
+_SPEECHLESS: Final = (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT)
 _FIND = """
 SELECT workflow_id, workflow_version, status, cause, execution, payload, started_at
 FROM workflow_runs WHERE tenant = $1 AND run_id = $2
@@ -86,9 +89,12 @@ def _refuse_ended(status: str) -> None:
 
 async def _ask(client: Client, workflow_id: str) -> bool:
     """Whether Temporal has the execution, and lets it be canceled."""
+    handle = client.get_workflow_handle(workflow_id)
     try:
         async with asyncio.timeout(_TIMEOUT.total_seconds()):
-            await client.get_workflow_handle(workflow_id).cancel(rpc_timeout=_TIMEOUT)
+            await handle.cancel(rpc_timeout=_TIMEOUT)
+            # One that was just terminated may take the request without a word.
+            return (await handle.describe(rpc_timeout=_TIMEOUT)).status not in _SPEECHLESS
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return False
@@ -98,7 +104,6 @@ async def _ask(client: Client, workflow_id: str) -> bool:
         if isinstance(error, RuntimeError) and not str(error).startswith("Failed client connect"):
             raise
         raise _unavailable() from error
-    return True
 
 
 async def _close(database: Database, tenant: UUID, run_id: UUID) -> str:

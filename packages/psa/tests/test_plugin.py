@@ -26,7 +26,7 @@ def registry():
 
 def test_catalog(registry):
     """
-    Ticket and Asset stand in the palette with their defaults and pictures of their own.
+    The generic modules stand in the palette with their defaults and pictures of their own.
     """
     records = [record for _, record in catalog_records(registry)]
 
@@ -43,6 +43,8 @@ def test_catalog(registry):
             ],
             "tickets.create",
         ),
+        ("contact", "Contact", "contact", "core-object", ["contacts.find", "contacts.search"], "contacts.find"),
+        ("client", "Client", "client", "core-object", ["clients.find", "clients.search"], "clients.find"),
         ("asset", "Asset", "asset", "core-object", ["assets.find"], "assets.find"),
         (
             "communication",
@@ -68,6 +70,9 @@ def test_catalog(registry):
             ["projects.create_task", "projects.update_task"],
             "projects.create_task",
         ),
+        ("time", "Time", "time", "core-object", [], None),
+        ("crm", "CRM", "crm", "core-object", ["crm.create_activity_note"], "crm.create_activity_note"),
+        ("activities", "Activities", "activities", "core-object", [], None),
         (
             "data-store",
             "Data Store",
@@ -87,6 +92,7 @@ def test_catalog(registry):
             sorted(name for name in ACTIONS if name.startswith("transform.")),
             "transform.compose_text",
         ),
+        ("ai", "AI", "ai", "ai", [], None),
     ]
     assert all(module.icon.svg.startswith("<svg") for module in registry.modules.values())
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflow_core.discovery import Registry
@@ -85,10 +86,15 @@ def _refuse_ended(status: str) -> None:
 
 
 async def _ask(client: Client, workflow_id: str) -> bool:
-    """Whether Temporal has the execution, and lets it be canceled."""
+    """Whether Temporal has the execution, and it is still open: then it is asked to end."""
+    handle = client.get_workflow_handle(workflow_id)
     try:
         async with asyncio.timeout(_TIMEOUT.total_seconds()):
-            await client.get_workflow_handle(workflow_id).cancel(rpc_timeout=_TIMEOUT)
+            # Temporal takes a request to cancel what has ended, and says nothing.
+            execution = await handle.describe(rpc_timeout=_TIMEOUT)
+            if execution.status is not WorkflowExecutionStatus.RUNNING:
+                return False
+            await handle.cancel(rpc_timeout=_TIMEOUT)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return False

@@ -139,6 +139,7 @@ def make_registry(resolve: Callable[[Connection, UUID], Awaitable[Availability]]
                 effect=Effect.ONCE,
                 io="external",
                 handler=_unused,
+                permission="backup:start",
             ),
             Action(
                 id="acme.backups.find",

@@ -153,6 +153,45 @@ async def test_module_that_the_tenant_lacks(server, definition, worker, connect_
     assert (await (await server.a("POST", path, json={})).json())["publishedVersion"] == 2
 
 
+async def test_publishing_asks_what_the_publisher_may_do(server, definition, worker, connect_acme):
+    """A warning to who publishes; whoever only validates is asked nothing."""
+    await connect_acme(server.tenants.a)
+    definition["steps"][0]["config"] = {"actionId": "acme.backups.start", "inputMapping": {"name": "nightly"}}
+    created = await create(server.a, definition)
+    checked = await (await server.a("POST", f"{DEFINITIONS}/validate", json={"definition": definition})).json()
+    assert checked["warnings"] == []
+    path = f"{DEFINITIONS}/{created['workflowId']}/draft/publish"
+    published = await (await server.a("POST", path, json={})).json()
+    assert [(warning["code"], warning["path"]) for warning in published["warnings"]] == [
+        ("PERMISSION_DENIED", "root.steps[0].config.actionId")
+    ]
+    assert "backup:start" in published["warnings"][0]["message"]
+
+
+async def test_calls_are_looked_up(server, definition, worker, assert_problem):
+    """A workflow that is not published is doubtful; one that leads back here without an end is refused."""
+    first, second = await create(server.a, definition), await create(server.a, definition)
+
+    def calling(workflow_id, version):
+        step = {"id": "c", "type": "control.callWorkflow", "workflowId": workflow_id, "workflowVersion": version}
+        return {**definition, "steps": [step]}
+
+    async def publish(workflow_id, calls):
+        path = f"{DEFINITIONS}/{workflow_id}/draft"
+        assert (await server.a("PUT", path, json={"definition": calls})).status == 200
+        return await server.a("POST", f"{path}/publish", json={})
+
+    early = await (await publish(first["workflowId"], calling(second["workflowId"], 1))).json()
+    assert [warning["code"] for warning in early["warnings"]] == ["CALLED_WORKFLOW_NOT_FOUND"]
+    late = await publish(second["workflowId"], calling(first["workflowId"], 1))
+    document = await assert_problem(late, 422, "PUBLISH_REFUSED")
+    assert [error["code"] for error in document["errors"]] == ["CALL_CYCLE"]
+    assert f"{definition['name']} v1 → this workflow v1" in document["errors"][0]["message"]
+    body = {"definition": {**calling(first["workflowId"], 1), "id": second["workflowId"], "version": 1}}
+    checked = await (await server.a("POST", f"{DEFINITIONS}/validate", json=body)).json()
+    assert checked["errors"] == document["errors"]
+
+
 @pytest.mark.parametrize(
     ("workers", "words"),
     [

@@ -26,7 +26,7 @@ def registry():
 
 def test_catalog(registry):
     """
-    Ticket and Asset stand in the palette with their defaults and pictures of their own.
+    The generic modules stand in the palette with their defaults and pictures of their own.
     """
     records = [record for _, record in catalog_records(registry)]
 
@@ -43,6 +43,8 @@ def test_catalog(registry):
             ],
             "tickets.create",
         ),
+        ("contact", "Contact", "contact", "core-object", ["contacts.find", "contacts.search"], "contacts.find"),
+        ("client", "Client", "client", "core-object", ["clients.find", "clients.search"], "clients.find"),
         ("asset", "Asset", "asset", "core-object", ["assets.find"], "assets.find"),
         (
             "communication",
@@ -68,6 +70,9 @@ def test_catalog(registry):
             ["projects.create_task", "projects.update_task"],
             "projects.create_task",
         ),
+        ("time", "Time", "time", "core-object", [], None),
+        ("crm", "CRM", "crm", "core-object", ["crm.create_activity_note"], "crm.create_activity_note"),
+        ("activities", "Activities", "activities", "core-object", [], None),
         (
             "data-store",
             "Data Store",
@@ -87,6 +92,7 @@ def test_catalog(registry):
             sorted(name for name in ACTIONS if name.startswith("transform.")),
             "transform.compose_text",
         ),
+        ("ai", "AI", "ai", "ai", [], None),
     ]
     assert all(module.icon.svg.startswith("<svg") for module in registry.modules.values())
 
@@ -106,6 +112,95 @@ def test_tickets_create_is_the_contract():
     assert field_names(action.output) == [
         *("ticket_id", "ticket_number", "url", "created_at", "status_id", "priority_id")
     ]
+
+
+CONTRACT = {
+    "projects.create_task": (
+        "LOCAL",
+        "project_task:create",
+        "project_id title phase_id description due_date status_id priority_id assignee link_ticket_id",
+        "task_id url status_id priority_id created_at",
+    ),
+    "projects.update_task": (
+        "LOCAL",
+        "project:update",
+        "task_id patch project_id phase_id",
+        "task changed_fields no_op updated_at",
+    ),
+    "scheduling.assign_user": (
+        "LOCAL",
+        "user_schedule:create",
+        "user_id window link title notes conflict_mode",
+        "schedule_event_id assigned_user_id start end",
+    ),
+    "store.get": ("READ", "workflow:read", "namespace key", "found value value_type revision expires_at"),
+    "store.set": (
+        "LOCAL",
+        "workflow:manage",
+        "namespace key value value_type ttl_seconds if_revision idempotency_key",
+        "revision created",
+    ),
+    "store.delete": ("LOCAL", "workflow:manage", "namespace key idempotency_key", "deleted"),
+    "store.increment": ("LOCAL", "workflow:manage", "namespace key by initial idempotency_key", "value revision"),
+    "store.list": ("READ", "workflow:read", "namespace prefix limit cursor", "items next_cursor"),
+    "store.list_namespaces": ("READ", "workflow:read", "", "namespaces"),
+    "links.upsert": (
+        "LOCAL",
+        "workflow:manage",
+        "namespace from to relation attributes idempotency_key",
+        "link_id created",
+    ),
+    "links.lookup": ("READ", "workflow:read", "namespace from direction relation to_type limit", "matches"),
+    "links.delete": ("LOCAL", "workflow:manage", "namespace from to relation idempotency_key", "deleted_count"),
+    "links.list": (
+        "READ",
+        "workflow:read",
+        "namespace left_type right_type relation limit cursor",
+        "items next_cursor",
+    ),
+    "links.list_namespaces": ("READ", "workflow:read", "", "namespaces"),
+    "email.send": (
+        "REPEATABLE",
+        "email:process",
+        "to cc bcc from subject html text template_data provider_id idempotency_key",
+        "success message_id provider_id provider_type status sent_at",
+    ),
+}
+
+
+@pytest.mark.parametrize("action_id", CONTRACT)
+def test_generic_actions_are_the_contract(action_id):
+    """
+    Stored workflows map into and from exactly these fields; a permission is the existing product's.
+    """
+    action, (effect, permission, given, result) = ACTIONS[action_id], CONTRACT[action_id]
+
+    assert (action.version, action.effect, action.permission) == (1, Effect(effect), permission)
+    assert field_names(action.input) == given.split()
+    assert field_names(action.output) == result.split()
+
+
+def test_transforms_need_nothing():
+    """
+    They read nothing and write nothing, so anybody may call them.
+    """
+    transforms = [action for action in ACTIONS.values() if action.segment == "transform"]
+
+    assert {(action.effect, action.io, action.permission) for action in transforms} == {(Effect.READ, "database", None)}
+
+
+def test_events(registry):
+    """
+    What the actions emit is declared, under the names and schemas that stored workflows have.
+    """
+    assert {event.name: event.schema_ref for event in registry.events.values()}.items() >= {
+        "PROJECT_TASK_CREATED": "payload.ProjectTaskCreated.v1",
+        "PROJECT_TASK_UPDATED": "payload.ProjectTaskUpdated.v1",
+        "PROJECT_TASK_ASSIGNED": "payload.ProjectTaskAssigned.v1",
+        "APPOINTMENT_CREATED": "payload.AppointmentCreated.v1",
+        "APPOINTMENT_ASSIGNED": "payload.AppointmentAssigned.v1",
+        "SCHEDULE_ENTRY_CREATED": "payload.ScheduleEntryCreated.v1",
+    }.items()
 
 
 def test_assets_find_only_reads():

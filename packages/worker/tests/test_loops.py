@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 
 import pytest
 from temporalio.client import WorkflowHistory
@@ -167,6 +168,16 @@ async def test_what_a_loop_shows_of_its_failures_is_bounded(runner):
     assert run["status"] == "SUCCEEDED", run["error_json"]
     shown = run["steps"][0]["output_json"]
     assert (len(shown["failed"]), shown["failedCount"], shown["count"]) == (50, 300, 300)
+
+
+async def test_rows_of_control_steps_are_bounded_over_nested_loops(runner, probe):
+    """The outer loop counts what has no row, also inside of the inner ones; actions always have theirs."""
+    inner = loop("[1..30]", [assign("add", vars__x="n")], "n", "inner")
+    run = await runner.run([loop("[1..40]", [inner, call("act", "probe.read")], "m")])
+    assert run["status"] == "SUCCEEDED", run["error_json"]
+    counts = Counter(step for step, _, _ in rows(run))
+    assert counts == {"loop": 1, "inner": 40, "act": 40, "add": RECORDED_ITERATIONS}
+    assert run["steps"][0]["output_json"]["unrecorded"] == 40 * 30 - RECORDED_ITERATIONS
 
 
 async def test_return_in_a_loop_ends_the_run(runner, probe):

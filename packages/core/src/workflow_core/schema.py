@@ -117,7 +117,7 @@ def json_schema(cls: Any) -> dict[str, Any]:
         if "properties" in definition:
             definition["properties"] = {json_name(field): kind for field, kind in definition["properties"].items()}
             definition["required"] = [json_name(field) for field in definition["required"]]
-        if (additional := _additional(described)) is not None:
+        if (additional := additional_of(described)) is not None:
             definition["additionalProperties"] = msgspec.json.schema(additional)
         rules = [rule.schema() for rule in rules_of(described)]
         definition.update(rules[0] if len(rules) == 1 else {"allOf": rules} if rules else {})
@@ -166,7 +166,7 @@ def _objects(info: types.Type, seen: set[type] | None = None) -> Iterator[types.
         yield from _objects(part, seen)
 
 
-def _additional(cls: type) -> Any:
+def additional_of(cls: type) -> Any:
     """The type of the further members of an object of this class; None where there are none."""
     return getattr(cls, "__additional__", None)
 
@@ -388,7 +388,7 @@ class _Conversion:
             if self.mapped and given is MISSING and not field.required:
                 continue
             values[field.name] = self.convert(field.type, given, here)
-        additional = _additional(info.cls)
+        additional = additional_of(info.cls)
         known = {field.encode_name for field in info.fields}
         for name in (name for name in value if name not in known):
             here = f"{path}.{name}" if path else str(name)

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from workflow_core.discovery import Registry, registry_of
+from workflow_core.events import EventType
 from workflow_core.language.validation import validate_definition
 
-REGISTRY: Registry = registry_of("workflow-fake", "1.0")
+
+@attrs.frozen
+class Opened:
+    ticketId: str  # noqa: N815 - as in the JSON
+
+
+REGISTRY: Registry = registry_of(
+    "workflow-fake",
+    "1.0",
+    events=[EventType(name="OPENED", label="", description="", payload=Opened, schema_ref="payload.Opened.v1")],
+)
 
 
 def validate(*steps: Any, **fields: Any) -> list[Any]:
@@ -150,11 +162,12 @@ def test_what_is_null_is_told(steps, step_id, words):
 @pytest.mark.parametrize(
     ("source", "suggestion"),
     [
-        ("vars.tiket.id", "did you mean vars.ticket?"),
-        ("tiket.id", "did you mean ticket?"),
-        ("payloads.id", "did you mean payload?"),
+        ("vars.tiket.id", "did you mean vars.ticket.id?"),
+        ("tiket.id", "did you mean ticket.id?"),
+        ("payloads.id", "did you mean payload.id?"),
         ("lenght", "did you mean length?"),
         ("vars.quite_different", None),
+        ("vars.tickets.s", "did you mean vars.ticket.s?"),
     ],
 )
 def test_what_was_meant(source, suggestion):
@@ -180,6 +193,17 @@ def test_conditions_items_and_keys_are_read_too():
         "root.steps[4].config.title",
         "root.steps[4].config.title",
     ]
+
+
+def test_assignments_to_the_payload():
+    """What its schema has not is doubtful; without a schema nothing is known."""
+    steps = [assign("a", payload__ticketId="1"), assign("b", payload__tickedId="1", payload__new__x="2")]
+    found = validate(*steps, payloadSchemaRef="payload.Opened.v1")
+    assert [(finding.severity, finding.code, finding.path, finding.suggestion) for finding in found] == [
+        ("warning", "ASSIGN_PATH_UNKNOWN", "root.steps[1].config.assign.payload.tickedId", "did you mean ticketId?"),
+        ("warning", "ASSIGN_PATH_UNKNOWN", "root.steps[1].config.assign.payload.new.x", None),
+    ]
+    assert validate(*steps) == []
 
 
 # ── Steps that nothing reaches ───────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,9 @@ from workflow_core.events import EventType
 from workflow_core.hookspecs import hookimpl
 from workflow_core.modules import Module
 from workflow_psa.assets.actions import asset_actions
+from workflow_psa.clients.actions import client_actions
+from workflow_psa.contacts.actions import contact_actions
+from workflow_psa.crm.actions import crm_actions
 from workflow_psa.data_store.actions import data_store_actions
 from workflow_psa.email.actions import email_actions
 from workflow_psa.email.connection import email_connection
@@ -35,9 +38,12 @@ class PsaPlugin:
         """The actions of all modules."""
         return [
             *ticket_actions(),
+            *contact_actions(),
+            *client_actions(),
             *asset_actions(),
             *project_actions(),
             *scheduling_actions(),
+            *crm_actions(),
             *data_store_actions(),
             *transform_actions(),
             *email_actions(),

@@ -16,7 +16,7 @@ from workflow_core.execution.models import ActionCall, ActionResult
 from workflow_core.language.plan import PlannedAction
 from workflow_core.manifest import canonical_json
 from workflow_core.temporal import EXECUTE_ACTION, action_task_queue
-from workflow_worker.failures import StepFailedError, from_activity_error, is_cancellation
+from workflow_worker.failures import StepFailedError, from_activity_error, is_cancellation, raise_if_canceled
 from workflow_worker.frames import Visit
 from workflow_worker.retries import Retry
 from workflow_worker.state import RunState, now
@@ -106,12 +106,15 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
                 raise StepFailedError(failure.error)
             delay = _wait(waits, failure.retry_after)
             waits += 1
+        raise_if_canceled()
         await workflow.sleep(delay)
 
 
 async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
     # Look-up and handler each have the limit.
     limit = 2 * timedelta(seconds=planned.time_limit) + _ACTIVITY_GRACE
+    # A canceled run ends after its effect has: the ledger and the step then tell how.
+    cancellation_type = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
     result: ActionResult
     if planned.io == "database":
         result = await workflow.execute_local_activity(
@@ -119,6 +122,7 @@ async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
             call,
             result_type=ActionResult,
             start_to_close_timeout=limit,
+            cancellation_type=cancellation_type,
             retry_policy=RetryPolicy(maximum_attempts=1),
         )
         return result
@@ -130,8 +134,7 @@ async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
         schedule_to_start_timeout=_SCHEDULE_TO_START,
         start_to_close_timeout=limit,
         heartbeat_timeout=_HEARTBEAT,
-        # A canceled run ends after its effect has: the ledger and the step then tell how.
-        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        cancellation_type=cancellation_type,
         retry_policy=RetryPolicy(maximum_attempts=1),
     )
     return result

@@ -16,7 +16,7 @@ from workflow_core.execution.executor import to_the_end
 from workflow_core.execution.models import ChildRun, RunEnd, RunInput
 from workflow_core.execution.runs import TASK_TIMEOUT
 from workflow_core.temporal import FINISH_RUN, RECORD_CHILD, RUN_WORKFLOW, run_workflow_id
-from workflow_worker.failures import StepFailedError, child_end, is_cancellation, recorded_error
+from workflow_worker.failures import StepFailedError, child_end, is_cancellation, raise_if_canceled, recorded_error
 from workflow_worker.frames import Visit
 from workflow_worker.local import execute_local
 from workflow_worker.retries import Retry
@@ -67,6 +67,7 @@ async def call_workflow(state: RunState, visit: Visit) -> EndedChild:
         # Seen in the history while it waits.
         state.trace.record(visit, "RETRYING", error=error, attempt=attempt)
         await state.trace.write()
+        raise_if_canceled()
         await workflow.sleep(retry.delay(attempt, workflow.random()))
         state.evaluator.new_activation()
         attempt += 1

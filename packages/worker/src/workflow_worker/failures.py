@@ -47,6 +47,12 @@ def is_canceled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
+def raise_if_canceled() -> None:
+    """Ends a run whose cancellation was swallowed by an activity or a child that ended otherwise at that moment."""
+    if is_canceled():
+        raise asyncio.CancelledError
+
+
 def to_application_error(failed: ExecutionFailedError) -> ApplicationError:
     """The failure of an activity; the interpreter retries, Temporal never does."""
     verdict = {"retryable": failed.retryable, "counts": failed.counts, "retryAfter": failed.retry_after}

@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from workflow_worker.action_steps import call_action
     from workflow_worker.child_steps import MAX_SCOPES, call_workflow
     from workflow_worker.evaluation import Evaluator
-    from workflow_worker.failures import StepFailedError, is_canceled, is_cancellation, recorded_error
+    from workflow_worker.failures import StepFailedError, is_cancellation, raise_if_canceled, recorded_error
     from workflow_worker.frames import Block, Frame, Loop, TryCatch, Visit, block_steps
     from workflow_worker.local import execute_local
     from workflow_worker.scopes import Scopes
@@ -159,9 +159,7 @@ class RunWorkflow:
                 await self._step(visit)
 
     async def _between_steps(self) -> None:
-        # An activity or a child that ended in spite of a cancellation has swallowed it.
-        if is_canceled():
-            raise asyncio.CancelledError
+        raise_if_canceled()
         await self._state.evaluator.before_step()
         if self._trace.is_large:
             await self._trace.write()

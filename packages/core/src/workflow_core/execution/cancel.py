@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = timedelta(seconds=10)
 _OPEN: Final = ("RUNNING", "WAITING")
+#: How an execution ends without having written its run's end.
+_SPEECHLESS: Final = (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT)
 _FIND = """
 SELECT workflow_id, workflow_version, status, cause, execution, payload, started_at
 FROM workflow_runs WHERE tenant = $1 AND run_id = $2
@@ -86,15 +88,13 @@ def _refuse_ended(status: str) -> None:
 
 
 async def _ask(client: Client, workflow_id: str) -> bool:
-    """Whether Temporal has the execution, and it is still open: then it is asked to end."""
+    """Whether Temporal has the execution, and lets it be canceled."""
     handle = client.get_workflow_handle(workflow_id)
     try:
         async with asyncio.timeout(_TIMEOUT.total_seconds()):
-            # Temporal takes a request to cancel what has ended, and says nothing.
-            execution = await handle.describe(rpc_timeout=_TIMEOUT)
-            if execution.status is not WorkflowExecutionStatus.RUNNING:
-                return False
             await handle.cancel(rpc_timeout=_TIMEOUT)
+            # One that was just terminated may take the request without a word.
+            return (await handle.describe(rpc_timeout=_TIMEOUT)).status not in _SPEECHLESS
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return False
@@ -104,7 +104,6 @@ async def _ask(client: Client, workflow_id: str) -> bool:
         if isinstance(error, RuntimeError) and not str(error).startswith("Failed client connect"):
             raise
         raise _unavailable() from error
-    return True
 
 
 async def _close(database: Database, tenant: UUID, run_id: UUID) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 from msgspec import inspect as types
 
-from workflow_core.schema import type_of
+from workflow_core.schema import additional_of, type_of
 
 #: More kinds at once are as good as none.
 _MAX_ALTERNATIVES: Final = 8
@@ -175,6 +175,9 @@ def _select_typed(kind: Typed, name: str) -> Kind | Nowhere:
         for field in info.fields:
             if field.encode_name == name:
                 return Typed(field.type, kind.is_open)
+        additional = additional_of(info.cls)
+        if additional is not None:
+            return Typed(type_of(additional), kind.is_open)
         return Nowhere(name, tuple(field.encode_name for field in info.fields), kind.is_open)
     if isinstance(info, types.DictType):
         return Typed(info.value_type, kind.is_open)

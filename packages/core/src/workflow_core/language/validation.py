@@ -91,6 +91,7 @@ STEP_RULES: Final[tuple[StepRule, ...]] = (
     variables.variables_are_assigned,
     variables.read_fields_exist,
     paths.assigned_paths_exist,
+    paths.assigned_payload_fields_exist,
     paths.item_variable_is_a_name,
     calls.called_workflow_exists,
     calls.called_workflow_gets_its_payload,
@@ -142,6 +143,7 @@ def validate_definition(
         permissions,
         workflow_id=workflow_key(definition["id"]) if isinstance(definition.get("id"), str) else "",
         workflow_version=version if isinstance(version, int) else 0,
+        payload_ref=definition.get("payloadSchemaRef"),
     )
     findings += shape.values_nest_reasonably(definition, context)
     flat = {
@@ -149,7 +151,7 @@ def validate_definition(
     }
     for definition_rule in DEFINITION_RULES:
         findings += definition_rule(flat, context)
-    payload = context.payload_class(definition.get("payloadSchemaRef"))
+    payload = context.payload
     walk = Flow(
         definition,
         Outline(definition),

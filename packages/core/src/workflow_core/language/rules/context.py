@@ -24,6 +24,9 @@ from workflow_core.language.outline import Outline, own_fields
 from workflow_core.language.reads import Read
 from workflow_core.manifest import Manifest
 
+#: From here on words are alike; and where much is alike anyway, or may be meant as it stands, misspelt.
+ALIKE: Final = 0.6
+MISSPELT: Final = 0.8
 _LOOKED_AT: Final = 500
 _COMPARED: Final = 5
 _MAX_LENGTH: Final = 100
@@ -49,6 +52,7 @@ class Context:
         permissions: What the publisher may do; None when nobody publishes.
         workflow_id: Of the definition.
         workflow_version: Of the definition.
+        payload_ref: What the definition names as the schema of its payload.
     """
 
     registry: Registry
@@ -60,6 +64,12 @@ class Context:
     permissions: Collection[str] | None = None
     workflow_id: str = ""
     workflow_version: int = 0
+    payload_ref: Any = None
+
+    @cached_property
+    def payload(self) -> type | None:
+        """The class of the definition's payload, if it is known."""
+        return self.payload_class(self.payload_ref)
 
     @cached_property
     def payloads(self) -> Mapping[str, type]:
@@ -159,13 +169,13 @@ def input_mapping(view: StepView) -> Mapping[str, Any]:
     return mapping if isinstance(mapping, Mapping) else _NOTHING
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A suggestion by likeness, or None when nothing is alike."""
-    match = most_alike(word, known)
+def did_you_mean(word: str, known: Iterable[str], *, likeness: float = ALIKE) -> str | None:
+    """A suggestion by likeness, or None when nothing is alike enough (1 is the same)."""
+    match = most_alike(word, known, likeness=likeness)
     return f"did you mean {match}?" if match else None
 
 
-def most_alike(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
+def most_alike(word: str, known: Iterable[str], *, likeness: float = ALIKE) -> str | None:
     """The word that is most alike, if one is alike enough (1 is the same)."""
     # Comparing well takes long: only those that share the most pairs of letters are compared.
     pairs = _pairs(word)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from workflow_core.errors import ValidationError
-from workflow_core.language.assignments import authored_paths
+from workflow_core.language.assignments import authored_paths, key_of
 from workflow_core.language.findings import Finding
 from workflow_core.language.mapping import parse_assign_path
-from workflow_core.language.rules.context import Context, StepView
+from workflow_core.language.rules.context import Context, StepView, did_you_mean
+from workflow_core.schema import field_names
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _READ_ONLY = frozenset({"payload", "vars", "local", "meta", "error", "system", "event"})
@@ -22,6 +23,20 @@ def assigned_paths_exist(view: StepView, _context: Context) -> Iterator[Finding]
             parse_assign_path(path)
         except ValidationError as error:
             yield view.error("INVALID_ASSIGN_PATH", error.message, at=at)
+
+
+def assigned_payload_fields_exist(view: StepView, context: Context) -> Iterator[Finding]:
+    """What is assigned to the payload is in its schema, where that is known."""
+    known = field_names(context.payload) if context.payload is not None else []
+    for at, path in authored_paths(view.step):
+        root, name = key_of(path) or ("", None)
+        if context.payload is not None and root == "payload" and name is not None and name not in known:
+            yield view.warning(
+                "ASSIGN_PATH_UNKNOWN",
+                f"The payload has no field {name}: a variable is the place for what a run finds out.",
+                at=at,
+                suggestion=did_you_mean(name, known),
+            )
 
 
 def item_variable_is_a_name(view: StepView, _context: Context) -> Iterator[Finding]:

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from workflow_core.errors import ErrorCategory, WorkflowError
 from workflow_core.language.findings import Finding
-from workflow_core.language.rules.context import Context, StepView, most_alike
+from workflow_core.language.rules.context import ALIKE, MISSPELT, Context, StepView, most_alike
 
 #: Codes of the contract that no class of ours stands for.
 _CODES = ("RATE_LIMITED", "TRANSIENT_FAILURE", "INTEGRATION_INACTIVE")
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*")
-#: Integrations have codes of their own: only what is written almost like a known one is taken for a mistake.
-_MISSPELT = 0.8
 
 
 def retried_errors_exist(view: StepView, _context: Context) -> Iterator[Finding]:
@@ -27,7 +25,8 @@ def retried_errors_exist(view: StepView, _context: Context) -> Iterator[Finding]
         if not isinstance(word, str) or word in known:
             continue
         is_code = _CODE.fullmatch(word) is not None
-        match = most_alike(word, known, likeness=_MISSPELT if is_code else 0.6)
+        # Integrations have codes of their own: only what is written almost like a known one is taken for a mistake.
+        match = most_alike(word, known, likeness=MISSPELT if is_code else ALIKE)
         if match is None and is_code:
             continue
         yield view.warning(

@@ -13,7 +13,7 @@ from workflow_core.language.findings import Finding, Severity
 from workflow_core.language.kinds import TEXT, UNKNOWN, Nowhere, Record, kind_of_class, select_path
 from workflow_core.language.mapping import iter_expressions, iter_secrets
 from workflow_core.language.outline import references_of
-from workflow_core.language.rules.context import Context, did_you_mean
+from workflow_core.language.rules.context import MISSPELT, Context, did_you_mean
 from workflow_core.language.rules.expressions import expression_problem
 from workflow_core.language.rules.variables import missing_field
 from workflow_core.language.scopes import Gap
@@ -59,7 +59,7 @@ def event_is_known(definition: Mapping[str, Any], context: Context) -> Iterator[
             "UNKNOWN_TRIGGER_EVENT",
             f"No installed integration declares the event {name}: the workflow starts only if somebody posts it.",
             at="eventName",
-            suggestion=did_you_mean(str(name), context.registry.events),
+            suggestion=did_you_mean(str(name), context.registry.events, likeness=MISSPELT),
         )
 
 
@@ -85,7 +85,7 @@ def payload_schema_is_known(definition: Mapping[str, Any], context: Context) -> 
             path=f"{ROOT}.payloadSchemaRef",
             code="PAYLOAD_SCHEMA_REF_UNKNOWN",
             message=f"No installed integration declares the schema {ref}: what is read from it is not checked.",
-            suggestion=did_you_mean(str(ref), context.payloads),
+            suggestion=did_you_mean(str(ref), context.payloads, likeness=MISSPELT),
         )
 
 
@@ -124,7 +124,7 @@ def event_payload_is_mapped(definition: Mapping[str, Any], context: Context) -> 
 def payload_mapping_is_complete(definition: Mapping[str, Any], context: Context) -> Iterator[Finding]:
     """What the workflow's payload has to have is mapped."""
     mapping = (_trigger(definition, "event") or {}).get("payloadMapping")
-    payload = context.payload_class(definition.get("payloadSchemaRef"))
+    payload = context.payload
     if payload is None or not isinstance(mapping, Mapping) or not mapping:
         return
     for name in required_fields(payload):

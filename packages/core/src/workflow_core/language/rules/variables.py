@@ -8,8 +8,8 @@ from typing import Final
 
 from workflow_core.language.findings import Finding
 from workflow_core.language.kinds import Nowhere
-from workflow_core.language.outline import LOOP_LOCALS, ROOTS, Outline
-from workflow_core.language.rules.context import Context, StepView, did_you_mean, most_alike
+from workflow_core.language.outline import LOOP_LOCALS, ROOTS
+from workflow_core.language.rules.context import ALIKE, MISSPELT, Context, StepView, most_alike
 from workflow_core.language.scopes import Gap, Unassigned
 
 _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
@@ -20,8 +20,6 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
         "loop": "exists only in the loop at {path}, and is null here",
     }
 )
-#: A payload may have more fields than its schema says; one that is written almost the same is hardly meant.
-_MISSPELT: Final = 0.8
 
 
 def variables_are_assigned(view: StepView, _context: Context) -> Iterator[Finding]:
@@ -50,9 +48,13 @@ def unassigned(gap: Gap, name: str, view: StepView) -> tuple[str, str | None]:
     if gap.reference.startswith("vars."):
         message = f"No step assigns the variable {name}: it is null."
         match = most_alike(name, view.outline.variables)
-        return message, f"did you mean vars.{match}?" if match else None
-    message = f"There is no variable {name}: it is null. A text stands in quotes."
-    return message, did_you_mean(name, _readable(view.outline))
+        before = "vars."
+    else:
+        message = f"There is no variable {name}: it is null. A text stands in quotes."
+        match = most_alike(name, [*ROOTS, *view.outline.variables, *LOOP_LOCALS])
+        before = ""
+    after = gap.reference.removeprefix(before + name)
+    return message, f"did you mean {before}{match}{after}?" if match else None
 
 
 def missing_field(gap: Gap) -> tuple[str, str | None] | None:
@@ -63,13 +65,10 @@ def missing_field(gap: Gap) -> tuple[str, str | None] | None:
     names = gap.reference.split(".")
     index = names.index(why.name) if why.name in names else len(names)
     owner = ".".join(names[:index])
-    match = most_alike(why.name, why.names, likeness=_MISSPELT if why.is_open else 0.6)
+    # A payload may have more fields than its schema says; one that is written almost the same is hardly meant.
+    match = most_alike(why.name, why.names, likeness=MISSPELT if why.is_open else ALIKE)
     if why.is_open and match is None:
         return None
     what = "has no fields" if not why.names else f"has no field {why.name}"
     suggestion = f"did you mean {'.'.join([*names[:index], match, *names[index + 1 :]])}?" if match else None
     return f"{owner} {what}: {gap.reference} is null.", suggestion
-
-
-def _readable(outline: Outline) -> list[str]:
-    return [*ROOTS, *outline.variables, *LOOP_LOCALS]

@@ -1,0 +1,1 @@
+"""The MSP's customers."""

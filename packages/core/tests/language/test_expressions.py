@@ -232,6 +232,12 @@ def test_what_is_not_json_is_refused(source):
         ("/* == */ 1", 1),
         ("$contains('a==b', /==/)", True),
         ("$replace('a==b', /={2}/, '==')", "a==b"),
+        ("$match('a==b', /a==b/).match", "a==b"),
+        ("'it == \"x\"' == \"it == 'x'\"", False),
+        ("/* a == b */ 1 /* == */ == /* = */ 1", True),
+        ("{'a==b': 1 == 1}", {"a==b": True}),
+        ("payload.text=='a==b'?'==':'!='", "=="),
+        ("1 = 1 == true", True),
         ("1 != 2", True),
         ("1 <= 2 and 2 >= 1", True),
         ("($x := 1; $x == 1)", True),
@@ -301,6 +307,16 @@ def test_functions_of_the_workflow_language(dollar, call, expected):
 def test_bare_functions_do_not_hide_fields(source, expected):
     """A name is a function only where it is called."""
     assert expected == run(source)
+
+
+@pytest.mark.parametrize("name", ["nowIso", "coalesce", "len", "toString", "append"])
+def test_variables_may_have_the_names_of_functions(name):
+    """A variable of the run that is called like a function is read by its name, also beside the function."""
+    scope = {name: {"size": 2}, "vars": {name: [3]}}
+    assert run(name, scope) == {"size": 2}
+    assert run(f"{name}.size + vars.{name}[0]", scope) == 5
+    assert run(f"{{'{name}': {name}.size, 'f': len([{name}, 1])}}", scope) == {name: 2, "f": 2}
+    assert run(f"$type(${name})", scope) == "function"
 
 
 @pytest.mark.parametrize(

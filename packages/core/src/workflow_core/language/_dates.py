@@ -8,6 +8,7 @@ and RE2 matches; the rest is its code.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -46,13 +47,20 @@ def format_millis(millis: int, picture: str | None, timezone: str | None) -> Any
     return DateTimeUtils.format_datetime(millis, _ISO_PICTURE if picture is None else picture, timezone)
 
 
-def parse_millis(timestamp: str, picture: str | None, now: datetime) -> int | None:
-    """``$toMillis``."""
+def parse_millis(timestamp: str, picture: str | None, now: datetime, charge: Callable[[int], None]) -> int | None:
+    """``$toMillis``.
+
+    Args:
+        timestamp: What to read.
+        picture: How it is written; ISO 8601 without one.
+        now: The run's clock.
+        charge: Is told the steps of the work that depends on the picture; raises when they are too many.
+    """
     check_picture(picture)
     if len(timestamp) > MAX_TIMESTAMP_CHARACTERS:
         raise JException("D3110", -1)
     if picture is not None:
-        return _parse_picture(timestamp, picture, now)
+        return _parse_picture(timestamp, picture, now, charge)
     # Not datetime.fromisoformat(), which accepts other texts with every version of Python.
     found = _ISO.fullmatch(timestamp)
     if found is None:
@@ -81,9 +89,10 @@ def check_picture(picture: str | None) -> None:
         raise JException("D3135", -1)
 
 
-def _parse_picture(timestamp: str, picture: str, now: datetime) -> int | None:
+def _parse_picture(timestamp: str, picture: str, now: datetime, charge: Callable[[int], None]) -> int | None:
     parts = DateTimeUtils._generate_regex(DateTimeUtils._analyse_datetime_picture(picture)).parts  # noqa: SLF001 - it has no public parser that takes a clock
     pattern = "".join(f"({part.regex if part.component else re.escape(part.regex)})" for part in parts)
+    charge(len(pattern) >> 4)  # written-out numbers make long ones
     match = compile_internal(pattern).fullmatch(timestamp)
     if match is None:
         return None

@@ -27,7 +27,7 @@ from jsonata.utils import Utils
 from workflow_core.errors import ExpressionError
 from workflow_core.language._budget import Budget, refuse
 from workflow_core.language._regex import Regex
-from workflow_core.language._values import NULL, deep_equal, json_text, number_text
+from workflow_core.language._values import MAX_NESTING, NULL, deep_equal, json_text, number_text, refuse_nesting
 
 JList = Utils.JList
 
@@ -318,11 +318,13 @@ class Engine(Jsonata):  # type: ignore[misc] # jsonata-python ships no types
             return None
         return _match_object(regex.matches(args[0], self.charge))
 
-    def truthy(self, value: Any) -> bool:
+    def truthy(self, value: Any, depth: int = 0) -> bool:
         """The boolean value of anything: a list is true when one of its items is."""
         if isinstance(value, list):
-            self.charge(len(value) >> _LIST_SHIFT)
-            return any(map(self.truthy, value))
+            if depth > MAX_NESTING:
+                refuse_nesting()
+            self.charge(1 + (len(value) >> _LIST_SHIFT))
+            return any(self.truthy(item, depth + 1) for item in value)
         if value is None or value is NULL or isinstance(value, Parser.Symbol | NativeFunction | Regex):
             return False
         return bool(value)
@@ -352,17 +354,18 @@ class Engine(Jsonata):  # type: ignore[misc] # jsonata-python ships no types
 
         return json_text(value, pretty=pretty, is_function=is_function, spend=spend)
 
-    def clone(self, value: Any, inside: set[int]) -> Any:
+    def clone(self, value: Any, inside: set[int], depth: int = 0) -> Any:
         """Copy a value; ``inside`` collects the identities of the objects in the copy."""
-        if isinstance(value, dict):
-            self.charge(1 + len(value))
-            copy = {key: self.clone(item, inside) for key, item in value.items()}
-            inside.add(id(copy))
-            return copy
+        if not isinstance(value, dict | list):
+            return value
+        if depth > MAX_NESTING:
+            refuse_nesting()
+        self.charge(1 + len(value))
         if isinstance(value, list):
-            self.charge(1 + len(value))
-            return [self.clone(item, inside) for item in value]
-        return value
+            return [self.clone(item, inside, depth + 1) for item in value]
+        copy = {key: self.clone(item, inside, depth + 1) for key, item in value.items()}
+        inside.add(id(copy))
+        return copy
 
     # ── Paths ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -443,7 +446,7 @@ class Engine(Jsonata):  # type: ignore[misc] # jsonata-python ships no types
         """A field."""
         return self.field(input, str(expr.value))
 
-    def field(self, value: Any, name: str) -> Any:
+    def field(self, value: Any, name: str, depth: int = 0) -> Any:
         """A field of an object, or of all objects in a list; ``None`` when there is none."""
         if isinstance(value, dict):
             if name not in value:
@@ -452,10 +455,12 @@ class Engine(Jsonata):  # type: ignore[misc] # jsonata-python ships no types
             return NULL if found is None else found
         if not isinstance(value, list):
             return None
-        self.charge(len(value) >> 1)
+        if depth > MAX_NESTING:
+            refuse_nesting()
+        self.charge(1 + (len(value) >> 1))
         sequence = Utils.create_sequence()
         for item in value:
-            found = self.field(item, name)
+            found = self.field(item, name, depth + 1)
             if isinstance(found, list):
                 self.grow(sequence, found)
                 sequence.extend(_items(found))

@@ -26,7 +26,7 @@ from workflow_core.language._dates import MAX_PICTURE_CHARACTERS, format_millis,
 from workflow_core.language._engine import Engine, NativeFunction, fail, is_function, symbol_of
 from workflow_core.language._numbers import format_decimal, round_half_even
 from workflow_core.language._regex import Regex
-from workflow_core.language._values import NULL
+from workflow_core.language._values import MAX_NESTING, NULL, refuse_nesting
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
 _LARGEST_ROMAN = 100_000
@@ -53,7 +53,9 @@ class BuiltIn(NativeFunction):
         self.signature = None if signature is None else Signature(signature, name)
         if self.signature is not None:
             self.signature.get_symbol = symbol_of
-        parameters = list(inspect.signature(implementation).parameters.values())[1:]
+        # One with a default is the implementation's own, such as the depth of a recursion.
+        given = list(inspect.signature(implementation).parameters.values())[1:]
+        parameters = [parameter for parameter in given if parameter.default is parameter.empty]
         self.variadic = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
         self.parameters = len(parameters)
         self.arity = self.parameters if self.signature is None else self.signature.get_min_number_of_args()
@@ -109,14 +111,16 @@ def _len(_engine: Engine, value: Any) -> int:
     return len(value) if isinstance(value, str | list) else 0
 
 
-def _to_string(engine: Engine, value: Any) -> str:
+def _to_string(engine: Engine, value: Any, depth: int = 0) -> str:
     if value is None or value is NULL:
         return ""
     if isinstance(value, list):  # as JavaScript's String(), which existing workflows rely on
+        if depth > MAX_NESTING:
+            refuse_nesting()
         texts = []
         size = 0
         for item in value:
-            texts.append(_to_string(engine, item))
+            texts.append(_to_string(engine, item, depth + 1))
             size = engine.grow_text(size + 1, texts[-1])
             engine.charge(1)
         return ",".join(texts)
@@ -382,7 +386,7 @@ def _from_millis(engine: Engine, millis: Any, picture: Any, timezone: Any) -> An
 
 def _to_millis(engine: Engine, timestamp: Any, picture: Any) -> int | None:
     _weigh_picture(engine, picture)
-    return None if timestamp is None else parse_millis(timestamp, picture, engine.now)
+    return None if timestamp is None else parse_millis(timestamp, picture, engine.now, engine.charge)
 
 
 # ── Logic and types ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -474,16 +478,18 @@ def _zip(_engine: Engine, *lists: Any) -> list[Any]:
 def _keys(engine: Engine, value: Any) -> Any:
     names: dict[str, None] = {}
 
-    def collect(item: Any) -> None:
+    def collect(item: Any, depth: int) -> None:
+        if depth > MAX_NESTING:
+            refuse_nesting()
         engine.charge(1)
         if isinstance(item, list):
             for member in item:
-                collect(member)
+                collect(member, depth + 1)
         elif isinstance(item, dict):
             engine.charge(len(item) >> 2)
             names.update(dict.fromkeys(item))
 
-    collect(value)
+    collect(value, 0)
     return Utils.create_sequence_from_iter(names)
 
 
@@ -491,16 +497,21 @@ def _lookup(engine: Engine, value: Any, name: Any) -> Any:
     return engine.field(value, name)
 
 
-def _spread(engine: Engine, value: Any) -> Any:
+def _spread(engine: Engine, value: Any, depth: int = 0) -> Any:
     if not isinstance(value, list | dict):
         return value
+    if depth > MAX_NESTING:
+        refuse_nesting()
+    engine.charge(1)
     result = Utils.create_sequence()
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, dict):
             engine.charge(1 + len(item))
             result.extend({key: member} for key, member in item.items())
         elif isinstance(item, list):
-            result.extend(_spread(engine, item))
+            members = _spread(engine, item, depth + 1)
+            engine.grow(result, members)
+            result.extend(members)
         elif item is not None:
             result.append(item)
     return result

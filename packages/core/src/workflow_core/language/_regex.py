@@ -12,6 +12,10 @@ from workflow_core.errors import ExpressionError
 
 MAX_PATTERN_CHARACTERS = 1_000
 
+_SMALL_PROGRAM = 16
+_WORK_SHIFT = 11
+_MEMORY = 2 << 20  # bytes that one expression may take; most of it the automaton's
+
 _UNSUPPORTED = (
     "look-ahead, look-behind, back-references and the like are not available, as they may take unbounded time"
 )
@@ -27,13 +31,17 @@ class Regex:
     regular expression by them; the built-in functions use :meth:`matches`.
     """
 
-    __slots__ = ("_compiled", "_weight", "groups")
+    __slots__ = ("_compiled", "_match_weight", "_search_weight", "groups")
 
     def __init__(self, compiled: Any) -> None:
         self._compiled = compiled
         self.groups: int = compiled.groups
-        # Where RE2 falls back to its slower matcher, time grows with the size of the program too.
-        self._weight = 1 + compiled.programsize // 128
+        # RE2 searches with an automaton that takes about a nanosecond for a character. It falls back to a matcher that
+        # takes twenty for each instruction of the program when the automaton grows too large, which that of a small
+        # program cannot, and to find the groups within a match.
+        small = compiled.programsize <= _SMALL_PROGRAM
+        self._search_weight = 1 if small else 2 * compiled.programsize
+        self._match_weight = 2 * compiled.programsize if small else 0
 
     def matches(self, text: str, charge: Callable[[int], None]) -> Iterator[Any]:
         """Find every match, from left to right.
@@ -45,11 +53,12 @@ class Regex:
         found = self._compiled.finditer(text)
         position = 0
         while True:
-            charge(1 + (self.groups >> 2) + (((len(text) - position) * self._weight) >> 11))
+            charge(1 + (self.groups >> 2) + (((len(text) - position) * self._search_weight) >> _WORK_SHIFT))
             match = next(found, None)
             if match is None:
                 return
             position = match.end()
+            charge(((position - match.start()) * self._match_weight) >> _WORK_SHIFT)
             yield match
 
     def search(self, text: str) -> Any:
@@ -91,6 +100,7 @@ def compile_internal(pattern: str) -> Any:
 
 def _options() -> Any:
     options = re2.Options()
+    options.max_mem = _MEMORY
     options.log_errors = False  # RE2 would write them to standard error
     return options
 

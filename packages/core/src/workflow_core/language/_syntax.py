@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -24,6 +24,7 @@ from workflow_core.language._regex import compile_regex
 from workflow_core.language._values import clean_text
 
 MAX_SOURCE_CHARACTERS = 32_768
+MAX_TOKENS = 5_000
 MAX_TREE_DEPTH = 300
 MAX_SIGNATURE_REPEATS = 8
 
@@ -55,7 +56,12 @@ class Tree:
 
 
 class _Lexer(Tokenizer):  # type: ignore[misc] # jsonata-python ships no types
+    tokens = 0
+
     def next(self, prefix: bool) -> Any:
+        self.tokens += 1
+        if self.tokens > MAX_TOKENS:
+            raise ExpressionError(f"An expression may have at most {MAX_TOKENS} words and signs.")
         try:
             token = super().next(prefix)
         except JException as error:
@@ -102,6 +108,7 @@ class _Parser(Parser):  # type: ignore[misc] # jsonata-python ships no types
         root = self.expression(0)
         if self.node.id != "(end)":
             raise JException("S0201", self.node.position, self.node.value)
+        _check_depth(root)
         root = self.process_ast(root)
         if root.type == "parent" or root.seeking_parent is not None:
             raise JException("S0217", root.position, root.type)
@@ -152,14 +159,12 @@ class _Check:
         self.references: set[str] = set()
 
     def run(self, root: Any) -> Tree:
-        # Each entry: a node, whether its context is the whole scope (so that its names are roots), its depth.
-        stack = [(root, True, 0)]
+        # Each entry: a node, and whether its context is the whole scope (so that its names are roots).
+        stack = [(root, True)]
         while stack:
-            node, at_root, depth = stack.pop()
-            if depth > MAX_TREE_DEPTH:
-                raise _too_deep()
+            node, at_root = stack.pop()
             self.visit(node, at_root)
-            stack.extend((child, inner, depth + 1) for child, inner in _children(node, at_root))
+            stack.extend(_children(node, at_root))
         for name, node in self.called:
             if name not in self.bound and name not in self.functions:
                 self.refuse_call(f"${name}", name, node)
@@ -260,6 +265,27 @@ def _children(node: Any, at_root: bool) -> Iterator[tuple[Any, bool]]:
     # Some links of the parser's tokens hold nothing, or a method, where others hold a node.
     yield from ((child, at_root) for child in own if isinstance(child, Parser.Symbol))
     yield from ((child, False) for child in inner if isinstance(child, Parser.Symbol))
+
+
+def _check_depth(root: Any) -> None:
+    """Refuse a tree of the parser that is too deep, before upstream walks it by recursion.
+
+    Else it would depend on the caller's stack where an expression compiles.
+    """
+    level, depth = [root], 0
+    while level:
+        if depth > MAX_TREE_DEPTH:
+            raise _too_deep()
+        level, depth = [child for node in level for child in _links(vars(node).values())], depth + 1
+
+
+def _links(values: Iterable[Any]) -> Iterator[Any]:
+    """The nodes among values, and in lists of them."""
+    for value in values:
+        if isinstance(value, Parser.Symbol):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _links(value)
 
 
 def _syntax_error(error: JException, source: str) -> ExpressionError:

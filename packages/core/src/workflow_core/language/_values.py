@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from jsonata.utils import Utils
 
@@ -19,6 +19,8 @@ NULL: Final[Any] = Utils.NULL_VALUE
 
 MAX_NESTING = 200
 """Levels of lists and objects in a value."""
+
+_LONG_TEXT = 4096  # comparing so many characters takes about as long as a step
 
 _LARGEST_WHOLE = 1e21  # from here on JavaScript prints an exponent
 
@@ -37,6 +39,15 @@ class Missing(Enum):
 
 MISSING: Final = Missing.MISSING
 """The result of an expression that selects nothing; unlike ``None``, which is JSON's null. It is falsy."""
+
+
+def refuse_nesting() -> NoReturn:
+    """Stop at a value that is nested too deeply, before Python's stack does (where depends on the caller).
+
+    Raises:
+        ExpressionBudgetError: Always.
+    """
+    refuse("max_nesting", MAX_NESTING, "make lists and objects that are nested less deeply")
 
 
 # ── Out of the engine ────────────────────────────────────────────────────────────────────────────────────────────
@@ -98,7 +109,7 @@ class _Copy:
             self.spend(8)
             return plain_number(value)
         if depth >= MAX_NESTING:
-            refuse("max_nesting", MAX_NESTING, "the result is nested too deeply")
+            refuse_nesting()
         if isinstance(value, dict):
             self.spend(2 + 2 * len(value))
             return {self.text(str(key)): self.copy(item, depth + 1) for key, item in value.items()}
@@ -201,7 +212,7 @@ class _Writer:
 
     def write(self, value: Any, depth: int) -> None:
         if depth > MAX_NESTING:
-            refuse("max_nesting", MAX_NESTING, "the value is nested too deeply")
+            refuse_nesting()
         if isinstance(value, dict):
             self.members("{}", [(_quoted(str(key)), child) for key, child in value.items()], depth)
         elif isinstance(value, list | tuple):
@@ -251,7 +262,7 @@ def deep_equal(left: Any, right: Any, charge: Callable[[int], None], depth: int 
         depth: Levels above these values.
     """
     if depth > MAX_NESTING:
-        refuse("max_nesting", MAX_NESTING, "the values are nested too deeply to compare")
+        refuse_nesting()
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
         if len(left) != len(right):
             return False
@@ -262,6 +273,8 @@ def deep_equal(left: Any, right: Any, charge: Callable[[int], None], depth: int 
             return False
         charge(1 + (len(left) >> 1))
         return all(deep_equal(item, right[key], charge, depth + 1) for key, item in left.items())
+    if isinstance(left, str) and len(left) > _LONG_TEXT:
+        charge(len(left) // _LONG_TEXT)
     if left is None:
         left = NULL  # inside lists and objects of the scope, None is null
     if right is None:

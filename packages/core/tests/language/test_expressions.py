@@ -784,7 +784,7 @@ def test_transforms():
         ("vars.title + 1", "left side of the + operator"),
         ("1 - vars.title", "right side of the - operator"),
         ("vars.title < 1", "same data type"),
-        ("{vars.names: 1}", "Key in object structure must evaluate to a string"),
+        ("{vars.names: 1}", "Key in object structure must evaluate to a string."),
         ("$number(vars.title)", "Unable to cast value to a number"),
         ("$sum(vars.names)", "Argument 1 of $sum does not fit its signature"),
         ("$substring()", "Argument 1 of $substring does not fit"),

@@ -166,7 +166,7 @@ def _failure(error: JException, source: str) -> ExpressionError:
         # Codes D and T name values of the run; functions and operators are the author's own words.
         token = error.current if code in _NAMES_ITS_TOKEN and isinstance(error.current, str) else None
         message = template.replace("{{token}}", token[:40]) if token else template
-        message = re.sub(r"[:,]?\s*(Given |got: |base=|exponent=)?\{+\w+\}+", "", message).replace(
+        message = re.sub(r"[:;,]?\s*(Given |got: |base=|exponent=)?\{+\w+\}+", "", message).replace(
             " Object ", " function "
         )
     details: dict[str, Any] = {"jsonata": code}

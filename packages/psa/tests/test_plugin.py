@@ -8,7 +8,7 @@ import pytest
 from workflow_core.actions import Effect
 from workflow_core.catalog import catalog_records
 from workflow_core.discovery import discover
-from workflow_core.schema import convert, field_names, to_json
+from workflow_core.schema import convert, field_names, json_schema, to_json
 from workflow_core.storage.migrations import MigrationSource, read_migrations
 from workflow_psa.plugin import PsaPlugin
 
@@ -30,12 +30,84 @@ def test_catalog(registry):
     """
     records = [record for _, record in catalog_records(registry)]
 
+    ticket_actions = sorted(action_id for action_id in ACTIONS if action_id.startswith("tickets."))
     shown = ("groupKey", "label", "iconToken", "tileKind", "allowedActionIds", "defaultActionId")
     assert [tuple(record[key] for key in shown) for record in records] == [
-        ("ticket", "Ticket", "ticket", "core-object", ["tickets.create"], "tickets.create"),
+        ("ticket", "Ticket", "ticket", "core-object", ticket_actions, "tickets.create"),
         ("asset", "Asset", "asset", "core-object", ["assets.find"], "assets.find"),
     ]
     assert all(module.icon.svg.startswith("<svg") for module in registry.modules.values())
+
+
+PERMISSIONS = {
+    "tickets.create": "ticket:create",
+    "tickets.find": "ticket:read",
+    "tickets.add_comment": "ticket:update",
+    "tickets.update_fields": "ticket:update",
+    "tickets.assign": "ticket:update",
+    "tickets.close": "ticket:update",
+    "tickets.link_entities": "ticket:update",
+}
+
+
+@pytest.mark.parametrize(("action_id", "permission"), PERMISSIONS.items())
+def test_permissions(action_id, permission):
+    """
+    What the publisher of a workflow must be allowed to do.
+    """
+    assert ACTIONS[action_id].permission == permission
+
+
+CONTRACTS = {
+    "tickets.find": (
+        "ticket_id ticket_number external_ref on_not_found include",
+        "ticket comments comments_meta",
+    ),
+    "tickets.add_comment": ("ticket_id body visibility idempotency_key", "comment_id created_at visibility"),
+    "tickets.update_fields": (
+        "ticket_id patch expected_updated_at idempotency_key",
+        "ticket_id updated_at status_id priority_id tags",
+    ),
+    "tickets.assign": (
+        "ticket_id assignment reason comment no_op_if_already_assigned",
+        "ticket_id assigned_type assigned_id assigned_to updated_at",
+    ),
+    "tickets.close": (
+        "ticket_id resolution public_note internal_note notify_requester email",
+        "ticket_id closed_at resolution_code final_status_id",
+    ),
+    "tickets.link_entities": (
+        "ticket_id entity_type entity_id link_type metadata",
+        "link_id entity_type entity_id link_type linked_entity_summary",
+    ),
+}
+
+
+@pytest.mark.parametrize("action_id", CONTRACTS)
+def test_fields(action_id):
+    """
+    Stored workflows map into and from these fields, so none is ever renamed or removed.
+    """
+    taken, given = CONTRACTS[action_id]
+
+    action = ACTIONS[action_id]
+
+    assert (action.version, action.io) == (1, "database")
+    assert (action.effect is Effect.READ) == (action_id.endswith((".find", ".search")))
+    assert field_names(action.input) == taken.split()
+    assert field_names(action.output) == given.split()
+
+
+def test_events(registry):
+    """
+    Every event type is named as its payload's reference, and says what it brings.
+    """
+    for event in registry.events.values():
+        words = "".join(word.capitalize() for word in event.name.split("_"))
+        assert event.schema_ref == f"payload.{words}.v1"
+        fields = json_schema(event.payload)["properties"]
+        assert {"tenantId", "occurredAt"} <= fields.keys()
+        assert all(field.get("description") for field in fields.values())
 
 
 def test_tickets_create_is_the_contract():
@@ -80,8 +152,6 @@ def test_every_field_has_help():
     """
     The designer's forms show a sentence for every input.
     """
-    from workflow_core.schema import json_schema
-
     bare = [
         (action.id, name)
         for action in ACTIONS.values()
@@ -99,5 +169,6 @@ def test_migrations_stand_on_core():
     """
     migrations = read_migrations(MigrationSource("workflow-psa", "workflow_psa"))
 
-    assert [migration.number for migration in migrations] == [1, 2, 3, 4]
+    numbers = [migration.number for migration in migrations]
+    assert numbers == sorted(set(numbers))
     assert all(migration.requires for migration in migrations)

@@ -13,7 +13,7 @@ from workflow_core.errors import NotFoundError, ValidationError
 def comment(desk, opened):
     """Comments on the opened ticket."""
 
-    async def run(body, *, actor=None, **more):
+    async def run(body, /, *, actor=None, **more):
         return await desk.run("tickets.add_comment", {"ticket_id": str(opened), "body": body} | more, actor=actor)
 
     return run

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from workflow_core.actions import Action
+from workflow_core.events import EventType
 from workflow_core.hookspecs import hookimpl
 from workflow_core.modules import Module
 from workflow_psa.assets.actions import asset_actions
 from workflow_psa.modules import psa_modules
 from workflow_psa.tickets.actions import ticket_actions
+from workflow_psa.tickets.events import ticket_events
 
 
 class PsaPlugin:
@@ -22,6 +24,11 @@ class PsaPlugin:
     def workflow_actions(self) -> list[Action]:
         """The actions of all modules."""
         return [*ticket_actions(), *asset_actions()]
+
+    @hookimpl
+    def workflow_events(self) -> list[EventType]:
+        """What the actions say that has happened."""
+        return [*ticket_events()]
 
 
 plugin = PsaPlugin()

@@ -674,3 +674,64 @@ def test_clean_json() -> None:
     """What jsonb refuses goes, in keys, values and lists; everything else stays."""
     dirty = {"a\0": ["\0b", {"c": "\0"}, 1, None, float("nan")], "d": "\ud800x"}
     assert {"a": ["b", {"c": ""}, 1, None, None], "d": "\ufffdx"} == clean_json(dirty)
+
+
+@attrs.frozen(kw_only=True)
+class Edge:
+    """Has a field whose name is a keyword."""
+
+    __rules__ = (AtLeastOne("from", "to"),)
+
+    from_: Item | None = None
+    to: Item | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Edges:
+    """Holds some."""
+
+    all: tuple[Edge, ...]
+    by_name: dict[str, Edge | None] = attrs.Factory(dict)
+    class_: str = "x"
+
+
+def test_a_field_that_is_a_keyword() -> None:
+    """``from_`` is ``from`` in the schema, in conversion, in rules and in JSON, at any depth; its errors say so."""
+    given = {"all": [{"from": {"sku": "a"}}], "by_name": {"b": {"from": {"sku": "b"}}, "c": None}}
+    edges = convert(Edges, given)
+    assert edges.all[0].from_ == Item("a")
+    assert to_json(edges) == {
+        "all": [{"from": {"sku": "a", "count": 1, "price": None}, "to": None}],
+        "by_name": {"b": {"from": {"sku": "b", "count": 1, "price": None}, "to": None}, "c": None},
+        "class": "x",
+    }
+    assert field_names(Edges) == ["all", "by_name", "class"]
+    assert list(json_schema(Edge)["properties"]) == ["from", "to"]
+    with pytest.raises(ValidationError) as caught:
+        convert(Edges, {"all": [{"from_": {"sku": "a"}}, {"from": 1}]})
+    assert {(error.path, error.code) for error in caught.value.errors} == {
+        ("all[0].from_", "UNKNOWN_FIELD"),
+        ("all[1].from", "TYPE"),
+    }
+    assert convert(Edge, {"from": {"sku": "a"}})
+    assert field_error_for(Edge, "from", 1)
+    with pytest.raises(ValidationError, match="at least one of from, to"):
+        convert(Edge, {})
+
+
+@attrs.frozen(kw_only=True)
+class Named:
+    """Members of any name."""
+
+    __additional__ = str
+
+    kind: str = "x"
+
+
+def test_additional_members() -> None:
+    """A class with ``__additional__`` takes members of any name, all of that type, and its schema says so."""
+    assert convert(Named, {"kind": "y", "anything": "z"}) == Named(kind="y")
+    with pytest.raises(ValidationError) as caught:
+        convert(Named, {"anything": 1})
+    assert [(error.path, error.code) for error in caught.value.errors] == [("anything", "TYPE")]
+    assert json_schema(Named)["additionalProperties"] == {"type": "string"}

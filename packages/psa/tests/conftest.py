@@ -1,13 +1,18 @@
 """What the tests of this package share: a migrated database, and a tenant that can have tickets."""
 
+import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import default as default_policy
 from uuid import UUID, uuid4
 
 import attrs
 import pytest
+from aiosmtpd.smtp import SMTP, AuthResult
 
 from workflow_core.actions import ActionContext
 from workflow_core.schema import convert
@@ -94,6 +99,22 @@ class Desk:
         """A transaction that commits at the end of the block."""
         async with self.db.tenant(self.tenant) as conn:
             yield self.context(conn, actor=actor)
+
+    def external_context(self, *, key: str = "0" * 64, secrets=None) -> ActionContext:
+        """What an executor would give the handler of an external action."""
+        return ActionContext(
+            tenant=self.tenant,
+            run_id=None,
+            step_path="root.steps[0]",
+            iteration="",
+            idempotency_key=key,
+            attempt=1,
+            actor=None,
+            now=datetime.now(UTC),
+            log=logging.LoggerAdapter(logging.getLogger("test")),
+            secrets=secrets,
+            transaction=lambda: self.db.tenant(self.tenant),
+        )
 
     async def run(self, action_id: str, given: dict, *, actor: UUID | None = None):
         """One call of an action, as the executor makes it: convert, handle, commit."""
@@ -217,3 +238,91 @@ async def foreign_ticket(foreign_desk) -> UUID:
 def places():
     """Tells path and code of everything that an error says is wrong."""
     return lambda error: {(problem["path"], problem["code"]) for problem in error.details["errors"]}
+
+
+# ── E-mail ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@attrs.define
+class MailServer:
+    """A server that records e-mails, and refuses or hangs up as a test wants it.
+
+    Attributes:
+        messages: What it has accepted: sender, recipients and message.
+        seen: How many texts it was given, accepted or not.
+        logins: Username and password of every login.
+        refusals: Its answers to a command other than yes, such as ``{"RCPT": "550 no"}``; to the text: ``TEXT``.
+        cut: Whether it hangs up when it has the text, instead of answering.
+        password: The right one.
+        encrypted: Whether each message came over TLS.
+    """
+
+    port: int = 0
+    messages: list = attrs.Factory(list)
+    seen: int = 0
+    logins: list = attrs.Factory(list)
+    refusals: dict = attrs.Factory(dict)
+    cut: bool = False
+    password: str = "right"
+    encrypted: list = attrs.Factory(list)
+    before_answer: asyncio.Event | None = None
+
+    async def handle_MAIL(self, server, session, envelope, address, options):  # noqa: N802 - the library's name
+        envelope.mail_from = address
+        return self.refusals.get("MAIL", "250 OK")
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - the library's name
+        answer = self.refusals.get(f"RCPT {address}", self.refusals.get("RCPT", "250 OK"))
+        if answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - the library's name
+        self.seen += 1
+        if self.before_answer is not None:
+            await self.before_answer.wait()
+        if self.cut:
+            server.transport.abort()
+            return "250 never heard"
+        if "TEXT" in self.refusals:
+            return self.refusals["TEXT"]
+        self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
+        message = message_from_bytes(envelope.original_content.replace(b"\r\n", b"\n"), policy=default_policy)
+        self.messages.append((envelope.mail_from, list(envelope.rcpt_tos), message))
+        return "250 taken"
+
+    def authenticate(self, server, session, envelope, mechanism, auth_data):
+        login, password = auth_data.login.decode(), auth_data.password.decode()
+        self.logins.append((login, password))
+        return AuthResult(success=password == self.password, handled=False)
+
+
+@asynccontextmanager
+async def mail_server_running(*, tls: ssl.SSLContext | None = None, implicit: bool = False, auth: bool = False):
+    """A server on a free port of this machine."""
+    recorder = MailServer()
+
+    def protocol():
+        return SMTP(
+            recorder,
+            hostname="mail.test",
+            tls_context=None if implicit else tls,
+            authenticator=recorder.authenticate if auth else None,
+            auth_require_tls=False,
+            enable_SMTPUTF8=False,
+        )
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=tls if implicit else None)
+    recorder.port = server.sockets[0].getsockname()[1]
+    try:
+        yield recorder
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+@pytest.fixture
+def mail_servers():
+    """Starts recording servers: ``async with mail_servers(auth=True) as server``."""
+    return mail_server_running

@@ -3,7 +3,9 @@
 From a class this module makes its JSON Schema (:func:`json_schema`), a strict conversion of JSON into an instance
 (:func:`convert`), and plain JSON back (:func:`to_json`). Constraints stand in the annotation
 (``Annotated[int, msgspec.Meta(ge=1, description="…")]``); a rule across fields stands on the class as
-``__rules__ = (AtLeastOne("alert_uid", "external_alert_id"),)`` and shows in the schema too.
+``__rules__ = (AtLeastOne("alert_uid", "external_alert_id"),)`` and shows in the schema too. A field whose name is a
+keyword of Python is written with an underscore: ``from_`` is ``from`` in JSON (:func:`json_name`). A class that says
+``__additional__ = str`` describes an object with further members, all of that type, of any names.
 
 Conversion is strict and lossless: a numeric string may become an integer, ``true`` may not; every wrong place is
 reported at once, with its path.
@@ -11,10 +13,11 @@ reported at once, with its path.
 
 from __future__ import annotations
 
+import keyword
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, TypeVar, cast, runtime_checkable
@@ -82,6 +85,12 @@ class AtLeastOne:
         }
 
 
+def json_name(attribute: str) -> str:
+    """The name in JSON of a field: ``from_`` is ``from``, any other its own."""
+    bare = attribute.removesuffix("_")
+    return bare if keyword.iskeyword(bare) else attribute
+
+
 def rules_of(cls: type) -> tuple[Rule, ...]:
     """The cross-field rules that a class declares."""
     return tuple(getattr(cls, "__rules__", ()))
@@ -102,7 +111,13 @@ def json_schema(cls: Any) -> dict[str, Any]:
     (reference,), definitions = msgspec.json.schema_components([cls], ref_template="#/$defs/{name}")
     own = reference["$ref"].rsplit("/", 1)[-1]
     for name, definition in definitions.items():
-        rules = [rule.schema() for rule in rules_of(_classes(cls).get(name, object))]
+        described = _classes(cls).get(name, object)
+        if "properties" in definition:
+            definition["properties"] = {json_name(field): kind for field, kind in definition["properties"].items()}
+            definition["required"] = [json_name(field) for field in definition["required"]]
+        if (additional := _additional(described)) is not None:
+            definition["additionalProperties"] = msgspec.json.schema(additional)
+        rules = [rule.schema() for rule in rules_of(described)]
         definition.update(rules[0] if len(rules) == 1 else {"allOf": rules} if rules else {})
     schema = dict(definitions[own])
     if f'"{reference["$ref"]}"' not in msgspec.json.encode(definitions).decode():  # else it refers to itself
@@ -116,34 +131,47 @@ def json_schema(cls: Any) -> dict[str, Any]:
 def _classes(cls: Any) -> dict[str, type]:
     """The classes in a contract by the names of their definitions: the full name where two share the short one."""
     found: dict[str, type] = {}
-
-    def visit(info: types.Type) -> None:
-        if isinstance(info, types.DataclassType):
-            full_name = re.sub(r"[^a-zA-Z0-9.\-_]", "_", f"{info.cls.__module__}.{info.cls.__qualname__}")
-            if full_name not in found:
-                found[info.cls.__name__] = found[full_name] = info.cls
-                for field in info.fields:
-                    visit(field.type)
-            return
-        for name in ("type", "item_type", "key_type", "value_type"):
-            inner = getattr(info, name, None)
-            if isinstance(inner, types.Type):
-                visit(inner)
-        for inner in getattr(info, "types", ()) or getattr(info, "item_types", ()):
-            visit(inner)
-
-    visit(_type_info(cls))
+    for info in _objects(_type_info(cls)):
+        full_name = re.sub(r"[^a-zA-Z0-9.\-_]", "_", f"{info.cls.__module__}.{info.cls.__qualname__}")
+        found[info.cls.__name__] = found[full_name] = info.cls
     return found
 
 
 @lru_cache(maxsize=1024)
 def _type_info(cls: Any) -> types.Type:
-    return types.type_info(cls)
+    info = types.type_info(cls)
+    for described in _objects(info):
+        for field in described.fields:
+            field.encode_name = json_name(field.name)
+    return info
+
+
+def _objects(info: types.Type, seen: set[type] | None = None) -> Iterator[types.DataclassType]:
+    """The classes in a contract, each once."""
+    seen = set() if seen is None else seen
+    inner: list[types.Type] = []
+    if isinstance(info, types.DataclassType):
+        if info.cls in seen:
+            return
+        seen.add(info.cls)
+        yield info
+        inner = [field.type for field in info.fields]
+    else:
+        parts = (getattr(info, name, None) for name in ("type", "item_type", "key_type", "value_type"))
+        inner = [part for part in parts if isinstance(part, types.Type)]
+        inner += [*getattr(info, "types", ()), *getattr(info, "item_types", ())]
+    for part in inner:
+        yield from _objects(part, seen)
+
+
+def _additional(cls: type) -> Any:
+    """The type of the further members of an object of this class; None where there are none."""
+    return getattr(cls, "__additional__", None)
 
 
 def field_names(cls: type) -> list[str]:
-    """The names of a class's fields, in their order."""
-    return [field.name for field in attrs.fields(cls)]
+    """The names of a class's fields in JSON, in their order."""
+    return [json_name(field.name) for field in attrs.fields(cls)]
 
 
 def to_json(value: Any) -> Any:
@@ -153,7 +181,35 @@ def to_json(value: Any) -> Any:
         TypeError: It holds something that has no JSON form.
         RecursionError: It is nested too deeply, or holds itself.
     """
-    return clean_json(msgspec.to_builtins(value))
+    plain = msgspec.to_builtins(value)
+    cls = type(value)
+    return clean_json(_renamed(_type_info(cls), plain) if attrs.has(cls) and _has_keywords(cls) else plain)
+
+
+@lru_cache(maxsize=1024)
+def _has_keywords(cls: type) -> bool:
+    return any(field.encode_name != field.name for info in _objects(_type_info(cls)) for field in info.fields)
+
+
+def _renamed(info: types.Type, value: Any) -> Any:
+    """A value of the class with the names of its fields as JSON has them."""
+    info = _bare(info)
+    if isinstance(info, types.UnionType):
+        for kind in info.types:
+            value = _renamed(kind, value)
+    elif isinstance(info, types.DataclassType) and isinstance(value, dict):
+        fields = {field.name: field for field in info.fields}
+        return {
+            fields[name].encode_name if name in fields else name: (
+                _renamed(fields[name].type, item) if name in fields else item
+            )
+            for name, item in value.items()
+        }
+    elif isinstance(info, types.ListType | types.VarTupleType) and isinstance(value, list | tuple):
+        return [_renamed(info.item_type, item) for item in value]
+    elif isinstance(info, types.DictType) and isinstance(value, dict):
+        return {key: _renamed(info.value_type, item) for key, item in value.items()}
+    return value
 
 
 def clean_json(value: Any) -> Any:
@@ -252,7 +308,7 @@ def field_error_for(cls: type, field: str, value: Any) -> tuple[FieldError, ...]
     info = _type_info(cls)
     assert isinstance(info, types.DataclassType)  # noqa: S101 - every contract is an attrs class
     for candidate in info.fields:
-        if candidate.name == field:
+        if candidate.encode_name == field:
             run = _Conversion(unknown="forbid", mapped=True)
             run.convert(candidate.type, value, field)
             return tuple(run.errors)
@@ -309,18 +365,22 @@ class _Conversion:
             if self.mapped and given is MISSING and not field.required:
                 continue
             values[field.name] = self.convert(field.type, given, here)
-        if self.unknown == "forbid":
-            known = {field.encode_name for field in info.fields}
-            for name in (name for name in value if name not in known):
-                here = f"{path}.{name}" if path else str(name)
+        additional = _additional(info.cls)
+        known = {field.encode_name for field in info.fields}
+        for name in (name for name in value if name not in known):
+            here = f"{path}.{name}" if path else str(name)
+            if additional is not None:
+                self.convert(_type_info(additional), value[name], here)
+            elif self.unknown == "forbid":
                 self.wrong(here, "UNKNOWN_FIELD", "there is no such field")
         return _WRONG if len(self.errors) > before else self._instance(info, values, path)
 
     def _instance(self, info: types.DataclassType, values: dict[str, Any], path: str) -> Any:
         before = len(self.errors)
+        named = {json_name(name): item for name, item in values.items()}
         for rule in rules_of(info.cls):
             try:
-                problem = rule.check(values)
+                problem = rule.check(named)
             except Exception:  # noqa: BLE001 - guards a foreign rule; its words may quote the value
                 problem = FieldError("", "RULE", f"cannot be checked by {type(rule).__name__}")
             if problem is not None:

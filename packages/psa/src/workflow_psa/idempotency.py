@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from workflow_core.actions import ActionContext
 from workflow_core.schema import convert, to_json
 from workflow_core.storage.database import Connection
 
-AnswerT = TypeVar("AnswerT")
+T = TypeVar("T")
 
 _CLAIM = """
 INSERT INTO workflow_idempotency_keys (tenant, action_id, key_sha256, record_id) VALUES ($1, $2, $3, $4)
@@ -20,17 +20,6 @@ RETURNING record_id
 """
 _HOLDER = """
 SELECT record_id FROM workflow_idempotency_keys WHERE tenant = $1 AND action_id = $2 AND key_sha256 = $3
-"""
-_TAKE = """
-INSERT INTO workflow_idempotency_keys (tenant, action_id, key_sha256) VALUES ($1, $2, $3)
-ON CONFLICT DO NOTHING
-RETURNING true
-"""
-_KEEP = """
-UPDATE workflow_idempotency_keys SET answer = $4 WHERE tenant = $1 AND action_id = $2 AND key_sha256 = $3
-"""
-_ANSWER = """
-SELECT answer FROM workflow_idempotency_keys WHERE tenant = $1 AND action_id = $2 AND key_sha256 = $3
 """
 
 
@@ -58,27 +47,31 @@ async def claim(tx: Connection, tenant: UUID, action_id: str, key: str, record_i
     return holder
 
 
-async def once(
-    ctx: ActionContext, action_id: str, key: str | None, output: type[AnswerT], act: Callable[[], Awaitable[AnswerT]]
-) -> AnswerT:
-    """
-    Acts, unless the key has been used already: then this is what the first use answered.
+_KEEP = """
+UPDATE workflow_idempotency_keys SET answer = $4 WHERE tenant = $1 AND action_id = $2 AND key_sha256 = $3
+"""
+_ANSWER = "SELECT answer FROM workflow_idempotency_keys WHERE tenant = $1 AND action_id = $2 AND key_sha256 = $3"
 
-    A transaction that holds the key and is not yet finished is waited for; rolled back, the key is free again.
+
+async def answer_once(
+    ctx: ActionContext, action_id: str, key: str | None, answer: type[T], act: Callable[[], Awaitable[T]]
+) -> T:
+    """
+    Acts once per key: whoever gives it again gets the first answer.
 
     Args:
-        ctx: Of the call.
+        ctx: Of a ``database`` action.
         action_id: Keys of different actions have nothing to do with each other.
-        key: As the step gave it; without one, every call acts.
-        output: The action's output class.
-        act: Does it.
+        key: As the step gave it; None acts every time.
+        answer: The class of what ``act`` gives.
+        act: Does it in the action's transaction; when it raises, the key stays free.
     """
     if key is None:
         return await act()
-    place = (ctx.tenant, action_id, hashlib.sha256(key.encode()).digest())
-    if not await ctx.tx.fetchval(_TAKE, *place):
-        ctx.log.info("the idempotency key of %s has been used before", action_id)
-        return convert(output, await ctx.tx.fetchval(_ANSWER, *place))
-    answer = await act()
-    await ctx.tx.execute(_KEEP, *place, to_json(answer))
-    return answer
+    mine, digest = uuid4(), hashlib.sha256(key.encode()).digest()
+    if await claim(ctx.tx, ctx.tenant, action_id, key, mine) != mine:
+        ctx.log.info("the idempotency key was used before: the first answer holds")
+        return convert(answer, await ctx.tx.fetchval(_ANSWER, ctx.tenant, action_id, digest))
+    result = await act()
+    await ctx.tx.execute(_KEEP, ctx.tenant, action_id, digest, to_json(result))
+    return result

@@ -32,6 +32,24 @@ class _Tile:
 _TILES: Final = (
     _Tile("ticket", "Ticket", "Create, find and work on tickets.", ("tickets",), "tickets.create"),
     _Tile("asset", "Asset", "Find assets and the clients that they belong to.", ("assets",), "assets.find"),
+    _Tile(
+        "communication",
+        "Communication",
+        "Send e-mails and in-app notifications.",
+        ("email", "notifications"),
+        "email.send",
+    ),
+    _Tile("scheduling", "Scheduling", "Plan who works when.", ("scheduling",), "scheduling.assign_user"),
+    _Tile("project", "Project", "Create project tasks and change them.", ("projects",), "projects.create_task"),
+    _Tile("data-store", "Data Store", "Keep values and links for later runs.", ("store", "links"), "store.get"),
+    _Tile(
+        "transform",
+        "Transform",
+        "Write texts, and change texts, lists and objects, without expressions.",
+        ("transform",),
+        "transform.compose_text",
+        "transform",
+    ),
 )
 
 

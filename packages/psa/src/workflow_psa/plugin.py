@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from workflow_core.actions import Action
+from workflow_core.connections import Connection
 from workflow_core.events import EventType
 from workflow_core.hookspecs import hookimpl
 from workflow_core.modules import Module
 from workflow_psa.assets.actions import asset_actions
+from workflow_psa.data_store.actions import data_store_actions
+from workflow_psa.email.actions import email_actions
+from workflow_psa.email.connection import email_connection
 from workflow_psa.modules import psa_modules
+from workflow_psa.projects.actions import project_actions
+from workflow_psa.projects.events import project_events
+from workflow_psa.scheduling.actions import scheduling_actions
+from workflow_psa.scheduling.events import scheduling_events
 from workflow_psa.tickets.actions import ticket_actions
 from workflow_psa.tickets.events import ticket_events
+from workflow_psa.transform.actions import transform_actions
 
 
 class PsaPlugin:
@@ -23,12 +32,29 @@ class PsaPlugin:
     @hookimpl
     def workflow_actions(self) -> list[Action]:
         """The actions of all modules."""
-        return [*ticket_actions(), *asset_actions()]
+        return [
+            *ticket_actions(),
+            *asset_actions(),
+            *project_actions(),
+            *scheduling_actions(),
+            *data_store_actions(),
+            *transform_actions(),
+            *email_actions(),
+        ]
+
+    @hookimpl
+    def workflow_connections(self) -> list[Connection]:
+        """What tenants store in secret for the actions."""
+        return [email_connection()]
 
     @hookimpl
     def workflow_events(self) -> list[EventType]:
-        """What the actions say that has happened."""
-        return [*ticket_events()]
+        """What the actions say when it happens."""
+        return [
+            *ticket_events(),
+            *project_events(),
+            *scheduling_events(),
+        ]
 
 
 plugin = PsaPlugin()

@@ -13,6 +13,7 @@ import attrs
 
 from workflow_core.actions import Effect, Io
 from workflow_core.discovery import Registry
+from workflow_core.language.composing import with_composed_outputs
 from workflow_core.language.definition import iter_steps
 from workflow_core.manifest import contract_hash, sha256_json
 
@@ -37,7 +38,7 @@ class Plan:
     """A definition with the actions that it calls.
 
     Attributes:
-        definition: As published.
+        definition: As published, but for the ``outputs`` of steps that compose text: they stand in the mapping.
         actions: By ``id@version``; an action that was not installed when the run started is not in it.
     """
 
@@ -90,4 +91,4 @@ def compile_plan(definition: Mapping[str, Any], registry: Registry) -> Plan:
             multiplier=action.retry.multiplier,
             max_delay=action.retry.max_delay,
         )
-    return Plan(dict(definition), planned)
+    return Plan(with_composed_outputs(definition, registry), planned)

@@ -13,7 +13,7 @@ from workflow_core.availability import Availability
 from workflow_core.discovery import Registry
 from workflow_core.language.definition import iter_steps
 from workflow_core.language.findings import Finding
-from workflow_core.language.rules import actions, expressions, inputs, paths, secrets, shape, triggers
+from workflow_core.language.rules import actions, composing, expressions, inputs, paths, secrets, shape, triggers
 from workflow_core.language.rules.context import Context, StepView
 from workflow_core.manifest import Manifest
 
@@ -48,6 +48,7 @@ STEP_RULES: Final[tuple[StepRule, ...]] = (
     inputs.one_of_these_is_mapped,
     inputs.literals_fit,
     inputs.mapped_fields_exist,
+    composing.outputs_fit,
     expressions.expressions_compile,
     expressions.expressions_stand_where_needed,
     expressions.special_keys_are_known,

@@ -20,6 +20,3 @@ CREATE TABLE ticket_entity_links (
 );
 CREATE INDEX ticket_entity_links_by_entity ON ticket_entity_links (tenant, entity_type, entity_id);
 SELECT workflow_protect('ticket_entity_links');
-
--- What a used key answers, of actions that make no single record.
-ALTER TABLE workflow_idempotency_keys ALTER COLUMN record_id DROP NOT NULL, ADD COLUMN answer jsonb;

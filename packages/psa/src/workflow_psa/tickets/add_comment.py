@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workflow_core.actions import ActionContext
-from workflow_psa.idempotency import once
+from workflow_psa.idempotency import answer_once
 from workflow_psa.tickets.change import acting_user, keep_ticket, known
 from workflow_psa.tickets.comments import NewComment, write_comment
 from workflow_psa.tickets.events import emit_comment_added
@@ -19,7 +19,7 @@ async def add_comment(given: AddComment, ctx: ActionContext) -> AddedComment:
     Raises:
         NotFoundError: There is no such ticket.
     """
-    return await once(ctx, ACTION_ID, given.idempotency_key, AddedComment, lambda: _add(given, ctx))
+    return await answer_once(ctx, ACTION_ID, given.idempotency_key, AddedComment, lambda: _add(given, ctx))
 
 
 async def _add(given: AddComment, ctx: ActionContext) -> AddedComment:

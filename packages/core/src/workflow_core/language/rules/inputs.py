@@ -17,7 +17,7 @@ from workflow_core.language.rules.context import (
     input_mapping,
     join,
 )
-from workflow_core.schema import AtLeastOne, field_error_for, field_names, rules_of
+from workflow_core.schema import AtLeastOne, field_error_for, field_names, json_name, rules_of
 
 _BASE = "config.inputMapping"
 
@@ -29,10 +29,9 @@ def required_fields_are_mapped(view: StepView, context: Context) -> Iterator[Fin
         return
     mapping = input_mapping(view)
     for field in attrs.fields(action.input):
-        if field.default is attrs.NOTHING and field.name not in mapping:
-            yield view.error(
-                "MISSING_REQUIRED_MAPPING", f"{action.label} needs {field.name}.", at=f"{_BASE}.{field.name}"
-            )
+        name = json_name(field.name)
+        if field.default is attrs.NOTHING and name not in mapping:
+            yield view.error("MISSING_REQUIRED_MAPPING", f"{action.label} needs {name}.", at=f"{_BASE}.{name}")
 
 
 def one_of_these_is_mapped(view: StepView, context: Context) -> Iterator[Finding]:

@@ -34,8 +34,23 @@ def test_catalog(registry):
     shown = ("groupKey", "label", "iconToken", "tileKind", "allowedActionIds", "defaultActionId")
     assert [tuple(record[key] for key in shown) for record in records] == [
         ("ticket", "Ticket", "ticket", "core-object", ticket_actions, "tickets.create"),
+        (
+            *("contact", "Contact", "contact", "core-object"),
+            *(["contacts.find", "contacts.search"], "contacts.find"),
+        ),
+        (
+            *("client", "Client", "client", "core-object"),
+            *(["clients.find", "clients.search"], "clients.find"),
+        ),
         ("asset", "Asset", "asset", "core-object", ["assets.find"], "assets.find"),
-        ("communication", "Communication", "communication", "core-object", ["email.send"], "email.send"),
+        (
+            "communication",
+            "Communication",
+            "communication",
+            "core-object",
+            ["email.send", "notifications.send_in_app"],
+            "email.send",
+        ),
         (
             "scheduling",
             "Scheduling",
@@ -52,6 +67,12 @@ def test_catalog(registry):
             ["projects.create_task", "projects.update_task"],
             "projects.create_task",
         ),
+        ("time", "Time", "time", "core-object", [], None),
+        (
+            *("crm", "CRM", "crm", "core-object"),
+            *(["crm.create_activity_note"], "crm.create_activity_note"),
+        ),
+        ("activities", "Activities", "activities", "core-object", [], None),
         (
             "data-store",
             "Data Store",
@@ -71,6 +92,7 @@ def test_catalog(registry):
             sorted(name for name in ACTIONS if name.startswith("transform.")),
             "transform.compose_text",
         ),
+        ("ai", "AI", "ai", "ai", [], None),
     ]
     assert all(module.icon.svg.startswith("<svg") for module in registry.modules.values())
 
@@ -83,6 +105,12 @@ PERMISSIONS = {
     "tickets.assign": "ticket:update",
     "tickets.close": "ticket:update",
     "tickets.link_entities": "ticket:update",
+    "clients.find": "client:read",
+    "clients.search": "client:read",
+    "contacts.find": "contact:read",
+    "contacts.search": "contact:read",
+    "notifications.send_in_app": None,  # nor does the existing product ask for one
+    "crm.create_activity_note": None,  # it depends on what the note is about: the action looks itself
 }
 
 
@@ -115,6 +143,21 @@ CONTRACTS = {
     "tickets.link_entities": (
         "ticket_id entity_type entity_id link_type metadata",
         "link_id entity_type entity_id link_type linked_entity_summary",
+    ),
+    "clients.find": (
+        "client_id name external_ref phone include_primary_contact on_not_found",
+        "client primary_contact matched_count",
+    ),
+    "clients.search": ("query filters page page_size", "clients first_client page page_size total"),
+    "contacts.find": ("contact_id email phone client_id on_not_found match_strategy", "contact"),
+    "contacts.search": ("query client_id filters page page_size", "contacts first_contact page page_size total"),
+    "notifications.send_in_app": (
+        "recipients title body severity link dedupe_key",
+        "notification_ids delivered_count",
+    ),
+    "crm.create_activity_note": (
+        "target body visibility tags category",
+        "note_id created_at target_type target_id target_summary",
     ),
 }
 

@@ -31,6 +31,8 @@ class _Tile:
 
 _TILES: Final = (
     _Tile("ticket", "Ticket", "Create, find and work on tickets.", ("tickets",), "tickets.create"),
+    _Tile("contact", "Contact", "Find the people at clients.", ("contacts",), "contacts.find"),
+    _Tile("client", "Client", "Find clients and whom to turn to there.", ("clients",), "clients.find"),
     _Tile("asset", "Asset", "Find assets and the clients that they belong to.", ("assets",), "assets.find"),
     _Tile(
         "communication",
@@ -41,6 +43,9 @@ _TILES: Final = (
     ),
     _Tile("scheduling", "Scheduling", "Plan who works when.", ("scheduling",), "scheduling.assign_user"),
     _Tile("project", "Project", "Create project tasks and change them.", ("projects",), "projects.create_task"),
+    _Tile("time", "Time", "Record time that was worked."),
+    _Tile("crm", "CRM", "Note down what concerns clients.", ("crm",), "crm.create_activity_note"),
+    _Tile("activities", "Activities", "Keep track of what there is to do."),
     _Tile("data-store", "Data Store", "Keep values and links for later runs.", ("store", "links"), "store.get"),
     _Tile(
         "transform",
@@ -50,6 +55,7 @@ _TILES: Final = (
         "transform.compose_text",
         "transform",
     ),
+    _Tile("ai", "AI", "Let a language model read and write.", kind="ai"),
 )
 
 

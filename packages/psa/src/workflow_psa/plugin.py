@@ -8,10 +8,15 @@ from workflow_core.events import EventType
 from workflow_core.hookspecs import hookimpl
 from workflow_core.modules import Module
 from workflow_psa.assets.actions import asset_actions
+from workflow_psa.clients.actions import client_actions
+from workflow_psa.contacts.actions import contact_actions
+from workflow_psa.crm.actions import crm_actions
+from workflow_psa.crm.events import crm_events
 from workflow_psa.data_store.actions import data_store_actions
 from workflow_psa.email.actions import email_actions
 from workflow_psa.email.connection import email_connection
 from workflow_psa.modules import psa_modules
+from workflow_psa.notifications.actions import notification_actions
 from workflow_psa.projects.actions import project_actions
 from workflow_psa.projects.events import project_events
 from workflow_psa.scheduling.actions import scheduling_actions
@@ -34,12 +39,16 @@ class PsaPlugin:
         """The actions of all modules."""
         return [
             *ticket_actions(),
+            *contact_actions(),
+            *client_actions(),
             *asset_actions(),
             *project_actions(),
             *scheduling_actions(),
             *data_store_actions(),
             *transform_actions(),
             *email_actions(),
+            *notification_actions(),
+            *crm_actions(),
         ]
 
     @hookimpl
@@ -54,6 +63,7 @@ class PsaPlugin:
             *ticket_events(),
             *project_events(),
             *scheduling_events(),
+            *crm_events(),
         ]
 
 

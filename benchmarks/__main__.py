@@ -1,4 +1,4 @@
-"""``python -m benchmarks [catalog|runs]``: starts a devstack and prints the tables."""
+"""``python -m benchmarks [catalog|runs|bundles]``: starts a devstack and prints the tables."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import asyncio
 
 from rich.console import Console
 
-from benchmarks import catalog, runs
+from benchmarks import bundles, catalog, runs
 from benchmarks.platform import running_platform
 
-BENCHMARKS = {"catalog": catalog.measure, "runs": runs.measure}
+BENCHMARKS = {"catalog": catalog.measure, "runs": runs.measure, "bundles": bundles.measure}
 
 
 async def _run(names: list[str]) -> None:
@@ -24,7 +24,9 @@ async def _run(names: list[str]) -> None:
 def main() -> None:
     """Runs what is named, or everything."""
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="catalog|runs", help="default: all")
+    parser.add_argument(
+        "names", nargs="*", choices=[*BENCHMARKS, []], metavar="|".join(BENCHMARKS), help="default: all"
+    )
     asyncio.run(_run(parser.parse_args().names or list(BENCHMARKS)))
 
 

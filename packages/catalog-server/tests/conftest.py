@@ -29,6 +29,7 @@ from workflow_catalog_server.services import Services
 from workflow_core.actions import Action, ActionContext, Effect, Example
 from workflow_core.availability import AVAILABLE, Availability, AvailabilityResolver
 from workflow_core.discovery import DiscoveryReport, Loaded, Registry, registry_of
+from workflow_core.locales import LocaleFile, Translations, Words
 from workflow_core.modules import Icon, Module
 from workflow_core.schema import AtLeastOne
 from workflow_core.secrets import KeyEncryptionKey, TenantSecrets
@@ -38,6 +39,16 @@ from workflow_core.temporal import data_converter
 from workflow_core.testing.postgres import Tenants
 
 KEY = b"k" * 32
+GERMAN = Translations(
+    {
+        "de": (
+            LocaleFile(
+                modules={"ticket": Words(label="Vorgang", description="Vorgänge.")},
+                actions={"tickets.create": Words(label="Vorgang anlegen", description="Legt einen Vorgang an.")},
+            ),
+        )
+    }
+)
 USER = UUID("11111111-1111-4111-8111-111111111111")
 ACME_SVG = '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9v9z"/></svg>'
 
@@ -128,6 +139,7 @@ def make_registry(resolve: Callable[[Connection, UUID], Awaitable[Availability]]
                 effect=Effect.ONCE,
                 io="external",
                 handler=_unused,
+                permission="backup:start",
             ),
             Action(
                 id="acme.backups.find",
@@ -218,7 +230,7 @@ def make_services(
         "registry": registry,
         "authenticator": Authenticator(JwtKey.parse(KEY)),
         "availability": AvailabilityCache.for_registry(db, registry),
-        "catalog": DesignerCatalog(registry),
+        "catalog": DesignerCatalog(registry, GERMAN),
         "secrets": TenantSecrets(KeyEncryptionKey(b"s" * 32)),
         "health": Health(
             db,

@@ -57,12 +57,39 @@ async def test_unavailable_modules_are_shown_on_demand(server):
     assert groups["ticket"] == TICKET
 
 
+@pytest.mark.parametrize(
+    ("query", "header", "language", "label"),
+    [
+        ("", None, "en", "Ticket"),
+        ("", "de", "de", "Vorgang"),
+        ("", "de-AT,de;q=0.9,en;q=0.8", "de", "Vorgang"),
+        ("", "fr;q=0.9, de;q=0.5, *;q=0.1", "de", "Vorgang"),
+        ("", "de;q=0, en", "en", "Ticket"),
+        ("", "en-GB,de", "en", "Ticket"),
+        ("", ";;;,,=", "en", "Ticket"),
+        ("?locale=de-CH", "en", "de", "Vorgang"),
+        ("?locale=fr", "de", "en", "Ticket"),
+        ("?locale=", None, "en", "Ticket"),
+    ],
+)
+async def test_language_is_negotiated(server, query, header, language, label):
+    """`?locale=` goes before `Accept-Language`; from locale to base to default; each language has its own tag."""
+    headers = {} if header is None else {"Accept-Language": header}
+    response = await server.a("GET", f"{CATALOG}{query}", headers=headers)
+    [ticket] = orjson.loads(await response.read())
+    assert (response.status, response.headers["Content-Language"], ticket["label"]) == (200, language, label)
+    action = orjson.loads(await (await server.a("GET", f"{ACTIONS}/tickets.create/1{query}", headers=headers)).read())
+    assert action["label"] == {"en": "Create ticket", "de": "Vorgang anlegen"}[language]
+    english = await server.a("GET", f"{CATALOG}?locale=en")
+    assert (response.headers["ETag"] == english.headers["ETag"]) is (language == "en")
+
+
 async def test_tag_changes_with_what_is_visible(server, connect_acme, until):
     """The entity tag answers 304 until something else is visible."""
     first = await server.a("GET", CATALOG)
     tag = first.headers["ETag"]
     assert first.headers["Cache-Control"] == "private, no-cache"
-    assert first.headers["Vary"] == "Authorization, Accept-Encoding"
+    assert first.headers["Vary"] == "Authorization, Accept-Encoding, Accept-Language"
     again = await server.a("GET", CATALOG, headers={"If-None-Match": tag})
     assert (again.status, again.headers["ETag"], await again.read()) == (304, tag, b"")
     assert (await server.b("GET", CATALOG)).headers["ETag"] == tag

@@ -38,7 +38,7 @@ async def test_created_is_found_where_it_says(server, definition):
     response = await server.a("POST", DEFINITIONS, json={"definition": definition, "key": "tickets.open"})
     read = await server.a("GET", response.headers["Location"])
     assert read.headers["ETag"] == response.headers["ETag"]
-    (listed,) = await (await server.a("GET", DEFINITIONS)).json()
+    (listed,) = (await (await server.a("GET", DEFINITIONS)).json())["workflows"]
     assert {name: listed[name] for name in ("key", "name", "status", "draftVersion", "publishedVersion")} == {
         "key": "tickets.open",
         "name": "Open a ticket",
@@ -86,7 +86,7 @@ async def test_publishing(server, definition, worker, assert_problem):
     assert (answer["ok"], answer["publishedVersion"], answer["errors"], answer["warnings"]) == (True, 1, [], [])
     await server.a("PUT", f"{path}/draft", json={"definition": {**definition, "name": "Second"}})
     assert (await (await server.a("POST", f"{path}/draft/publish")).json())["publishedVersion"] == 2
-    versions = await (await server.a("GET", f"{path}/versions")).json()
+    versions = (await (await server.a("GET", f"{path}/versions")).json())["versions"]
     assert [version["version"] for version in versions] == [2, 1]
     assert versions[1]["definitionSha256"] == answer["definitionSha256"]
     assert versions[1]["publishedBy"] == "11111111-1111-4111-8111-111111111111"
@@ -125,8 +125,8 @@ async def test_errors_keep_it_from_being_published(server, definition, worker, a
     assert {finding["stepPath"] for finding in document["errors"]} == {"root.steps[0]", "root.steps[2]"}
     unknown = next(finding for finding in document["errors"] if finding["code"] == "UNKNOWN_ACTION")
     assert unknown["suggestion"] == "did you mean tickets.create?"
-    assert [finding["code"] for finding in document["warnings"]] == ["UNKNOWN_FIELD"]
-    assert await (await server.a("GET", f"{path}/versions")).json() == []
+    assert [finding["code"] for finding in document["warnings"]] == ["UNKNOWN_FIELD", "UNREACHABLE_STEP"]
+    assert await (await server.a("GET", f"{path}/versions")).json() == {"versions": [], "held": []}
     checked = await server.a("POST", f"{DEFINITIONS}/validate", json={"definition": created["definition"]})
     assert checked.status == 200
     assert (await checked.json())["errors"] == document["errors"]
@@ -151,6 +151,45 @@ async def test_module_that_the_tenant_lacks(server, definition, worker, connect_
     assert [warning["code"] for warning in insisted["warnings"]] == ["MODULE_UNAVAILABLE"]
     await connect_acme(server.tenants.a)
     assert (await (await server.a("POST", path, json={})).json())["publishedVersion"] == 2
+
+
+async def test_publishing_asks_what_the_publisher_may_do(server, definition, worker, connect_acme):
+    """A warning to who publishes; whoever only validates is asked nothing."""
+    await connect_acme(server.tenants.a)
+    definition["steps"][0]["config"] = {"actionId": "acme.backups.start", "inputMapping": {"name": "nightly"}}
+    created = await create(server.a, definition)
+    checked = await (await server.a("POST", f"{DEFINITIONS}/validate", json={"definition": definition})).json()
+    assert checked["warnings"] == []
+    path = f"{DEFINITIONS}/{created['workflowId']}/draft/publish"
+    published = await (await server.a("POST", path, json={})).json()
+    assert [(warning["code"], warning["path"]) for warning in published["warnings"]] == [
+        ("PERMISSION_DENIED", "root.steps[0].config.actionId")
+    ]
+    assert "backup:start" in published["warnings"][0]["message"]
+
+
+async def test_calls_are_looked_up(server, definition, worker, assert_problem):
+    """A workflow that is not published is doubtful; one that leads back here without an end is refused."""
+    first, second = await create(server.a, definition), await create(server.a, definition)
+
+    def calling(workflow_id, version):
+        step = {"id": "c", "type": "control.callWorkflow", "workflowId": workflow_id, "workflowVersion": version}
+        return {**definition, "steps": [step]}
+
+    async def publish(workflow_id, calls):
+        path = f"{DEFINITIONS}/{workflow_id}/draft"
+        assert (await server.a("PUT", path, json={"definition": calls})).status == 200
+        return await server.a("POST", f"{path}/publish", json={})
+
+    early = await (await publish(first["workflowId"], calling(second["workflowId"], 1))).json()
+    assert [warning["code"] for warning in early["warnings"]] == ["CALLED_WORKFLOW_NOT_FOUND"]
+    late = await publish(second["workflowId"], calling(first["workflowId"], 1))
+    document = await assert_problem(late, 422, "PUBLISH_REFUSED")
+    assert [error["code"] for error in document["errors"]] == ["CALL_CYCLE"]
+    assert f"{definition['name']} v1 → this workflow v1" in document["errors"][0]["message"]
+    body = {"definition": {**calling(first["workflowId"], 1), "id": second["workflowId"], "version": 1}}
+    checked = await (await server.a("POST", f"{DEFINITIONS}/validate", json=body)).json()
+    assert checked["errors"] == document["errors"]
 
 
 @pytest.mark.parametrize(
@@ -199,6 +238,14 @@ async def test_anything_can_be_validated(server, definition):
         ("POST", f"{DEFINITIONS}/validate", "workflow:manage"),
         ("PUT", f"{DEFINITIONS}/x/draft", "workflow:manage"),
         ("POST", f"{DEFINITIONS}/x/draft/publish", "workflow:publish"),
+        ("POST", f"{DEFINITIONS}/x/1/rollback", "workflow:publish"),
+        ("POST", f"{DEFINITIONS}/import", "workflow:manage"),
+        ("GET", f"{DEFINITIONS}/x/export", "workflow:read"),
+        ("GET", f"{DEFINITIONS}/x", "workflow:read"),
+        ("DELETE", f"{DEFINITIONS}/x", "workflow:manage"),
+        ("PUT", f"{DEFINITIONS}/x/metadata", "workflow:manage"),
+        ("GET", f"{DEFINITIONS}/x/audit", "workflow:read"),
+        ("GET", f"{DEFINITIONS}/x/diff", "workflow:read"),
         ("POST", "/api/workflow-runs", "workflow:run"),
         ("GET", "/api/workflow-runs", "workflow:read"),
         ("GET", "/api/workflow/secrets", "workflow:admin"),

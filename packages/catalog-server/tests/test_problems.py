@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import io
 import json
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -15,6 +16,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from workflow_catalog_server.app import create_app
 from workflow_catalog_server.problems import problem
 from workflow_catalog_server.request_log import Note, RequestLog
+from workflow_core.locales import NO_TRANSLATIONS
+from workflow_core.secrets import KeyEncryptionKey, TenantSecrets
 
 DEFINITIONS = "/api/workflow-definitions"
 RUNS = "/api/workflow-runs"
@@ -28,6 +31,7 @@ BAD_BODIES = {
     "not UTF-8": (b'{"definition": "\xff"}', JSON, 400, "MALFORMED_JSON", []),
     "NaN": (b'{"definition": NaN}', JSON, 400, "MALFORMED_JSON", []),
     "lone surrogate": (b'{"definition": "\\ud800"}', JSON, 400, "MALFORMED_JSON", []),
+    "more than 64 bits": (b'{"definition": [18446744073709551616]}', JSON, 400, "NUMBER_TOO_LARGE", []),
     "too deep": (b'{"definition":' + b"[" * 400 + b"]" * 400 + b"}", JSON, 400, "JSON_TOO_DEEP", []),
     "a form": (b"definition=1", {"Content-Type": "multipart/form-data"}, 415, "UNSUPPORTED_MEDIA_TYPE", []),
     "no content type": (b"{}", {"Content-Type": ""}, 415, "UNSUPPORTED_MEDIA_TYPE", []),
@@ -41,6 +45,13 @@ BAD_BODIES = {
         422,
         "VALIDATION_ERROR",
         [("colour", "UNKNOWN_FIELD"), ("definition", "TYPE"), ("key", "FORMAT")],
+    ),
+    "a key with a line feed": (
+        b'{"definition": {"name": "x", "steps": []}, "key": "key\\n"}',
+        JSON,
+        422,
+        "VALIDATION_ERROR",
+        [("key", "FORMAT")],
     ),
     "no name and steps": (
         b'{"definition": {"description": 4}}',
@@ -59,7 +70,7 @@ async def test_bad_body(server, assert_problem, *, body, headers, status, code, 
     document = await assert_problem(response, status, code)
     found = sorted((error["path"], error["code"]) for error in document.get("errors", []))
     assert found == errors
-    assert await (await server.a("GET", DEFINITIONS)).json() == []
+    assert (await (await server.a("GET", DEFINITIONS)).json())["workflows"] == []
 
 
 BAD_STREAMS = {
@@ -122,6 +133,11 @@ async def test_unknown_address(server, assert_problem, method, path, body):
     await assert_problem(await server.a(method, path, json=body), 404, "NOT_FOUND")
 
 
+def cursor(moment):
+    """Like a cursor that the server gave."""
+    return base64.urlsafe_b64encode(json.dumps([moment, str(UNKNOWN)]).encode()).decode()
+
+
 BAD_VALUES = [
     ("GET", f"{RUNS}?limit=abc", None, ["limit"]),
     ("GET", f"{RUNS}?limit=0", None, ["limit"]),
@@ -129,6 +145,8 @@ BAD_VALUES = [
     ("GET", f"{RUNS}?status=DONE", None, ["status"]),
     ("GET", f"{RUNS}?cursor=xyz", None, ["cursor"]),
     ("GET", f"{RUNS}?cursor=MjAyNi0wMS0wMSB4", None, ["cursor"]),
+    ("GET", f"{RUNS}?cursor={cursor('0001-01-01T00:00:00+14:00')}", None, ["cursor"]),
+    ("GET", f"{RUNS}?cursor={cursor('9999-12-31T23:59:59-14:00')}", None, ["cursor"]),
     ("GET", f"{RUNS}?workflowId=1", None, ["workflowId"]),
     ("GET", "/api/workflow/registry/designer-catalog?include=everything", None, ["include"]),
     ("POST", RUNS, {}, ["workflowId"]),
@@ -159,24 +177,33 @@ async def test_another_tenants_ids_are_unknown(server, assert_problem, definitio
     created = await (await server.a("POST", DEFINITIONS, json={"definition": definition})).json()
     path = f"{DEFINITIONS}/{created['workflowId']}"
     for method, address, body in (
+        ("GET", path, None),
+        ("DELETE", path, None),
         ("GET", f"{path}/draft", None),
         ("GET", f"{path}/1", None),
+        ("GET", f"{path}/diff?from=draft&to=1", None),
+        ("GET", f"{path}/audit", None),
+        ("GET", f"{path}/export", None),
+        ("PUT", f"{path}/metadata", {"isPaused": True}),
+        ("POST", f"{path}/1/rollback", {}),
         ("GET", f"{path}/versions", None),
         ("PUT", f"{path}/draft", {"definition": {"name": "mine", "steps": []}}),
         ("POST", f"{path}/draft/publish", {}),
         ("POST", RUNS, {"workflowId": created["workflowId"]}),
     ):
         await assert_problem(await server.b(method, address, json=body), 404, "NOT_FOUND")
-    assert await (await server.b("GET", DEFINITIONS)).json() == []
+    assert (await (await server.b("GET", DEFINITIONS)).json())["workflows"] == []
     draft = await (await server.a("GET", f"{path}/draft")).json()
     assert draft["definition"]["name"] == "Open a ticket"
-    assert await (await server.a("GET", f"{path}/versions")).json() == []
+    assert (await (await server.a("GET", f"{path}/versions")).json())["versions"] == []
 
 
 async def test_unexpected_error_gives_an_id_only(serve, assert_problem, caplog):
     """The log has the trace under the id that the client got."""
 
     class Broken:
+        translations = NO_TRANSLATIONS
+
         def modules(self, *_arguments, **_options):
             raise RuntimeError("password=hunter2")
 
@@ -188,11 +215,54 @@ async def test_unexpected_error_gives_an_id_only(serve, assert_problem, caplog):
     assert "hunter2" in caplog.text
 
 
-@pytest.mark.parametrize("error", [asyncpg.CannotConnectNowError("x"), asyncpg.InterfaceError("x"), TimeoutError()])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59.999999+00:00"])
+async def test_cursor_at_the_ends_of_the_calendar(server, moment):
+    """It is a moment like any other."""
+    assert (await server.a("GET", f"{RUNS}?cursor={cursor(moment)}")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", DEFINITIONS, {"definition": {"name": "x", "steps": []}}),
+        ("PUT", f"{SECRETS}/NAME", {"value": "x"}),
+    ],
+)
+async def test_tenant_that_does_not_exist(server, assert_problem, make_token, *, method, path, body):
+    """A valid token of a tenant that is gone writes nothing, and is told why."""
+    stranger = server.a.with_token(make_token(UUID(UNKNOWN)))
+    await assert_problem(await stranger(method, path, json=body), 403, "UNKNOWN_TENANT")
+
+
+async def test_connection_that_ends_in_mid_use(serve, db, assert_problem):
+    """The next request has a new connection."""
+
+    class Interrupted(TenantSecrets):
+        async def write(self, conn, *_arguments, **_options):
+            await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    async with serve(secrets=Interrupted(KeyEncryptionKey(b"s" * 32))) as server:
+        response = await server.a("PUT", f"{SECRETS}/NAME", json={"value": "x"})
+        await assert_problem(response, 503, "DATABASE_UNAVAILABLE")
+        assert (await server.a("GET", SECRETS)).status == 200
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.CannotConnectNowError("x"),
+        asyncpg.InterfaceError("x"),
+        asyncpg.InternalClientError("x"),
+        ConnectionResetError(),
+        TimeoutError(),
+    ],
+)
 async def test_database_that_is_gone(serve, assert_problem, error):
     """It is not the client's fault, and passes."""
 
     class Gone:
+        translations = NO_TRANSLATIONS
+
         def modules(self, *_arguments, **_options):
             raise error
 
@@ -217,6 +287,27 @@ async def test_requests_are_logged_without_what_they_carry(server):
     assert first.endswith(f"tenant={server.tenants.a}")
     assert " INFO request: GET (no route) 404 " in second
     assert "hunter2" not in first + second
+
+
+async def test_request_line_that_is_none(server, caplog):
+    """It is refused and logged like any other request."""
+    lines = []
+    log = RequestLog(lines.append)
+    logging_server = TestServer(create_app(server.services))
+    await logging_server.start_server(access_log_class=log.logger_class())
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", logging_server.port)
+        writer.write(b"this is no request\r\n\r\n")
+        assert b" 400 " in await asyncio.wait_for(reader.readline(), 10)
+        await asyncio.wait_for(reader.read(), 10)  # until the server closes, after it has logged
+        writer.close()
+    finally:
+        await logging_server.close()
+    log.flush()
+    (line,) = lines
+    assert " INFO request: UNKNOWN (no route) 400 " in line
+    assert "no request" not in line
+    assert "Traceback" not in caplog.text
 
 
 async def test_log_survives_its_reader():

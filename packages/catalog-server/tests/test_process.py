@@ -11,6 +11,7 @@ import socket
 import sys
 
 import aiohttp
+import asyncpg
 import pytest
 
 COMMAND = (sys.executable, "-m", "workflow_catalog_server")
@@ -74,6 +75,20 @@ async def test_settings_are_missing():
 async def test_superuser_is_refused(environ, migrated_database):
     """Row-level security would not hold for it."""
     await fails({**environ, "WORKFLOW_DATABASE_URL": migrated_database.admin_dsn}, "superuser")
+
+
+async def test_owner_is_refused(environ, migrated_database, database_factory):
+    """Row-level security would not hold for the role that owns a table."""
+    owner = f"server_owner_of_{migrated_database.name}"
+    conn = await asyncpg.connect(migrated_database.admin_dsn)
+    try:
+        await conn.execute(f"CREATE ROLE {owner} LOGIN IN ROLE workflow_app")
+        await conn.execute(f"GRANT CREATE ON SCHEMA public TO {owner}")
+        await conn.execute(f"ALTER TABLE clients OWNER TO {owner}")
+    finally:
+        await conn.close()
+    url = database_factory.dsn(migrated_database.name, user=owner)
+    await fails({**environ, "WORKFLOW_DATABASE_URL": url}, "owns the table 'clients'")
 
 
 async def test_required_distribution_is_missing(environ):

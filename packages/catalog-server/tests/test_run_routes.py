@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 
 from workflow_core.temporal import run_workflow_id
 
@@ -61,12 +62,27 @@ async def test_temporal_down(server, workflow_id, assert_problem, with_temporal)
     """The run is recorded, and the same key starts it once Temporal is back."""
     headers = {"Idempotency-Key": "alert-18"}
     response = await server.a("POST", RUNS, json={"workflowId": workflow_id}, headers=headers)
-    await assert_problem(response, 503, "TEMPORAL_UNAVAILABLE")
+    document = await assert_problem(response, 503, "TEMPORAL_UNAVAILABLE")
+    assert document["idempotencyKey"] == "alert-18"
     assert response.headers["Retry-After"]
     (recorded,) = (await (await server.a("GET", RUNS)).json())["runs"]
     assert recorded["startedAt"] is None
     again = await with_temporal.a("POST", RUNS, json={"workflowId": workflow_id}, headers=headers)
     assert (again.status, (await again.json())["runId"]) == (202, recorded["runId"])
+
+
+async def test_temporal_down_and_no_key(server, workflow_id, assert_problem, with_temporal):
+    """The answer names the run and gives the key that starts it; no second one appears."""
+    body = {"workflowId": workflow_id, "payload": {"title": "Disk full"}}
+    document = await assert_problem(await server.a("POST", RUNS, json=body), 503, "TEMPORAL_UNAVAILABLE")
+    (recorded,) = (await (await server.a("GET", RUNS)).json())["runs"]
+    assert (recorded["runId"], recorded["startedAt"]) == (document["runId"], None)
+    assert document["idempotencyKey"] in document["detail"]
+    headers = {"Idempotency-Key": document["idempotencyKey"]}
+    again = await with_temporal.a("POST", RUNS, json=body, headers=headers)
+    assert (again.status, (await again.json())["runId"]) == (202, recorded["runId"])
+    (started,) = (await (await server.a("GET", RUNS)).json())["runs"]
+    assert started["startedAt"] is not None
 
 
 @pytest.mark.parametrize(
@@ -132,3 +148,96 @@ async def test_runs_come_in_pages(server, db):
     none = await (await server.a("GET", f"{RUNS}?workflowId={UUID(int=1)}")).json()
     assert none == {"runs": [], "nextCursor": None}
     assert (await (await server.b("GET", RUNS)).json())["runs"] == []
+
+
+# ── Cancel, replay, timeline ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def run_id(with_temporal, workflow_id):
+    """A run that no worker takes."""
+    body = {"workflowId": workflow_id, "payload": {"title": "Disk full"}}
+    return (await (await with_temporal.a("POST", RUNS, json=body)).json())["runId"]
+
+
+async def test_cancel(with_temporal, server, run_id, temporal_client, assert_problem, db):
+    """Temporal is asked, as often as it is wanted; a run that has ended says so."""
+    for body in ({}, {"json": {}}, {"json": {"reason": "Wrong client"}}):
+        response = await with_temporal.a("POST", f"{RUNS}/{run_id}/cancel", **body)
+        assert (response.status, await response.json()) == (202, {"runId": run_id, "status": "RUNNING"})
+    handle = temporal_client.get_workflow_handle(run_workflow_id(run_id, 1))
+    kinds = [event.event_type async for event in handle.fetch_history_events()]
+    assert EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED in kinds
+    await assert_problem(await with_temporal.b("POST", f"{RUNS}/{run_id}/cancel"), 404, "NOT_FOUND")
+    await assert_problem(await server.a("POST", f"{RUNS}/{run_id}/cancel"), 503, "TEMPORAL_UNAVAILABLE")
+    async with db.tenant(with_temporal.tenants.a) as conn:
+        await conn.execute("UPDATE workflow_runs SET status = 'CANCELED'")
+    await assert_problem(await with_temporal.a("POST", f"{RUNS}/{run_id}/cancel"), 409, "RUN_ENDED")
+
+
+async def test_replay(with_temporal, run_id, assert_problem):
+    """A new run of the same version, with the same payload or a given one; a key makes it one."""
+    response = await with_temporal.a("POST", f"{RUNS}/{run_id}/replay", json={"reason": "Try again"})
+    assert response.status == 202
+    again = await response.json()
+    assert again["runId"] != run_id
+    run = await (await with_temporal.a("GET", f"{RUNS}/{again['runId']}")).json()
+    assert (run["cause"], run["payload"], run["workflowVersion"]) == ("replay", {"title": "Disk full"}, 1)
+    timeline = (await (await with_temporal.a("GET", f"{RUNS}/{again['runId']}/timeline")).json())["timeline"]
+    assert [line["message"] for line in timeline] == [f"Started as a replay of run {run_id}. Try again"]
+    assert timeline[0]["context"] == {"cause": "replay", "replayOf": run_id}
+    headers = {"Idempotency-Key": "again"}
+    path = f"{RUNS}/{run_id}/replay"
+    same = [await (await with_temporal.a("POST", path, headers=headers)).json() for _ in range(2)]
+    assert same[0] == same[1]
+    given = {"payload": {"title": "Other"}}
+    await assert_problem(
+        await with_temporal.a("POST", path, json=given, headers=headers), 409, "IDEMPOTENCY_KEY_REUSED"
+    )
+    other = await (await with_temporal.a("POST", path, json=given)).json()
+    assert (await (await with_temporal.a("GET", f"{RUNS}/{other['runId']}")).json())["payload"] == {"title": "Other"}
+    await assert_problem(await with_temporal.b("POST", path), 404, "NOT_FOUND")
+    large = {"payload": {"x": "y" * (256 * 1024)}}
+    await assert_problem(await with_temporal.a("POST", path, json=large), 413, "PAYLOAD_TOO_LARGE")
+
+
+async def test_timeline(with_temporal, run_id, db, assert_problem):
+    """Steps without their values, and log lines, in the order of time."""
+    async with db.tenant(with_temporal.tenants.a) as conn:
+        start = await conn.fetchval("SELECT created_at FROM workflow_run_logs WHERE run_id = $1", UUID(run_id))
+        for sequence, (path, seconds) in enumerate([("root.steps[0]", 1), ("root.steps[1]", 3)]):
+            await conn.execute(
+                "INSERT INTO workflow_run_steps (tenant, run_id, step_path, definition_step_id, step_type, sequence, "
+                "status, input_json, started_at) VALUES ($1, $2, $3, 'a', 'action.call', $4, 'SUCCEEDED', '{}', "
+                "$5::timestamptz + make_interval(secs => $6))",
+                with_temporal.tenants.a,
+                UUID(run_id),
+                path,
+                sequence,
+                start,
+                seconds,
+            )
+        await conn.execute(
+            "INSERT INTO workflow_run_logs (tenant, run_id, step_path, level, message, source, created_at) "
+            "VALUES ($1, $2, 'root.steps[0]', 'WARN', 'again', 'step', $3::timestamptz + interval '2 s')",
+            with_temporal.tenants.a,
+            UUID(run_id),
+            start,
+        )
+    timeline = (await (await with_temporal.a("GET", f"{RUNS}/{run_id}/timeline")).json())["timeline"]
+    assert [(entry["kind"], entry["stepPath"]) for entry in timeline] == [
+        ("log", None),
+        ("step", "root.steps[0]"),
+        ("log", "root.steps[0]"),
+        ("step", "root.steps[1]"),
+    ]
+    assert timeline[0]["message"] == "Started by a request."
+    assert "input" not in timeline[1]
+    await assert_problem(await with_temporal.b("GET", f"{RUNS}/{run_id}/timeline"), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("path", ["cancel", "replay"])
+async def test_changing_a_run_needs_the_permission(with_temporal, run_id, make_token, assert_problem, *, path):
+    """The one that starting needs."""
+    reader = with_temporal.a.with_token(make_token(with_temporal.tenants.a, "workflow:read"))
+    await assert_problem(await reader("POST", f"{RUNS}/{run_id}/{path}"), 403, "PERMISSION_DENIED")

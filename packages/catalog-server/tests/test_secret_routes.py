@@ -25,15 +25,18 @@ async def test_secret_is_stored_listed_and_deleted(server, assert_problem):
 async def test_unfit_name(server, assert_problem, name):
     """Names are those that a workflow can use."""
     response = await server.a("PUT", f"{SECRETS}/{name}", json={"value": "x"})
-    await assert_problem(response, 422, "INVALID_SECRET_NAME")
+    document = await assert_problem(response, 422, "INVALID_SECRET_NAME")
+    assert [(error["path"], error["code"]) for error in document["errors"]] == [("name", "FORMAT")]
 
 
 async def test_unfit_value(server, assert_problem):
-    """Neither nothing nor a file."""
-    for value in ("", "x" * 70_000):
+    """Neither nothing, nor a file, nor what would have to be changed to be stored."""
+    for value, code in (("", "LENGTH"), ("x" * 70_000, "LENGTH"), ("xxx\0xxx", "FORMAT")):
         response = await server.a("PUT", f"{SECRETS}/API_KEY", json={"value": value})
         document = await assert_problem(response, 422, "INVALID_SECRET_VALUE")
+        assert [(error["path"], error["code"]) for error in document["errors"]] == [("value", code)]
         assert "xxx" not in str(document)
+    assert (await (await server.a("GET", SECRETS)).json())["secrets"] == []
 
 
 async def test_stored_secret_can_be_used(server, definition, worker):

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from workflow_core import cli
+from workflow_core import cli, process
 from workflow_core.discovery import discover
 from workflow_core.storage.migrations import CORE_SOURCE, read_migrations
 from workflow_core.testing.distributions import FakeDistributions
@@ -66,7 +66,7 @@ plugin = Plugin()
 @pytest.fixture(autouse=True)
 def no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests say themselves what is configured."""
-    for name in (cli.ADMIN_URL, cli.DATABASE_URL, cli.REQUIRED):
+    for name in (cli.ADMIN_URL, process.DATABASE_URL, process.REQUIRED_DISTRIBUTIONS):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -166,7 +166,7 @@ def test_list_requires_what_the_processes_require(
     fake_distribution: FakeDistributions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The variable that says what server and worker require decides here too."""
-    monkeypatch.setenv(cli.REQUIRED, "thief, nobody")
+    monkeypatch.setenv(process.REQUIRED_DISTRIBUTIONS, "thief, nobody")
     fake_distribution("thief", THIEF)
     assert run("list", "--json") == 1
     rows = listed(capsys)
@@ -194,7 +194,7 @@ async def test_list_pending_migrations(
     empty: PostgresDatabase, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With a database, a distribution whose migrations are pending is blocked, and the remedy is named."""
-    monkeypatch.setenv(cli.DATABASE_URL, empty.admin_dsn)
+    monkeypatch.setenv(process.DATABASE_URL, empty.admin_dsn)
     assert await run_beside("list", "--json") == 1
     psa = listed(capsys)["workflow-psa"]
     assert psa["status"] == "blocked"
@@ -207,7 +207,7 @@ async def test_list_migrated(
 ) -> None:
     """With a migrated database, as the role of a server, nothing is blocked."""
     async with database_factory.migrated() as database:
-        monkeypatch.setenv(cli.DATABASE_URL, database.dsn)
+        monkeypatch.setenv(process.DATABASE_URL, database.dsn)
         assert await run_beside("list", "--json") == 0
     assert {row["status"] for row in listed(capsys).values()} == {"loaded"}
 
@@ -217,7 +217,7 @@ async def test_list_migrated(
 )
 async def test_list_unreachable(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that cannot be reached is a sentence, without the password."""
-    monkeypatch.setenv(cli.DATABASE_URL, url)
+    monkeypatch.setenv(process.DATABASE_URL, url)
     code = await run_beside("list")
     assert isinstance(code, str)
     assert code.startswith("workflow-modules: Cannot connect to PostgreSQL at ")

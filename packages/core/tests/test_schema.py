@@ -211,6 +211,8 @@ def test_takes(annotation: Any, value: Any, expected: Any) -> None:
         (Annotated[int, msgspec.Meta(multiple_of=5)], 7, ("RANGE", "must be a multiple of 5")),
         (Annotated[str, msgspec.Meta(max_length=2)], "abc", ("LENGTH", "must have at most 2 characters")),
         (Annotated[str, msgspec.Meta(pattern="^[a-z]+$")], "A", ("FORMAT", "must match ^[a-z]+$")),
+        (Annotated[str, msgspec.Meta(pattern="^[a-z]+$")], "a\n", ("FORMAT", "must match ^[a-z]+$")),
+        (Annotated[str, msgspec.Meta(pattern=r"^[$\]]\$($|x)")], "$$\n", ("FORMAT", r"must match ^[$\]]\$($|x)")),
         (Annotated[list[int], msgspec.Meta(min_length=1)], [], ("LENGTH", "must have at least 1 entries")),
         (Annotated[dict[str, int], msgspec.Meta(max_length=0)], {"a": 1}, ("LENGTH", "must have at most 0 entries")),
     ],

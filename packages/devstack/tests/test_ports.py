@@ -18,7 +18,7 @@ def taken():
 def test_a_port_in_use_is_named_with_the_option_that_changes_it(taken):
     """One can mend it without reading the manual."""
     with pytest.raises(PortInUseError) as caught:
-        reserve(with_numbers(server=0, temporal=taken, temporal_ui=0, simulator=0))
+        reserve(with_numbers(server=0, temporal=taken, temporal_ui=0, simulator=0, mail=0))
 
     assert f"Port {taken}" in caught.value.message
     assert "Temporal" in caught.value.message
@@ -28,7 +28,7 @@ def test_a_port_in_use_is_named_with_the_option_that_changes_it(taken):
 def test_all_ports_in_use_are_named_at_once(taken):
     """Nobody mends one after the other."""
     with pytest.raises(PortInUseError) as caught:
-        reserve(with_numbers(server=taken, temporal=0, temporal_ui=0, simulator=taken))
+        reserve(with_numbers(server=taken, temporal=0, temporal_ui=0, simulator=taken, mail=0))
 
     assert "--port NUMBER" in caught.value.message
     assert "--simulator-port NUMBER" in caught.value.message
@@ -36,7 +36,7 @@ def test_all_ports_in_use_are_named_at_once(taken):
 
 def test_zero_picks_free_ports_that_differ():
     """So that several stacks can run beside each other."""
-    reserved = reserve(with_numbers(server=0, temporal=0, temporal_ui=0, simulator=0))
+    reserved = reserve(with_numbers(server=0, temporal=0, temporal_ui=0, simulator=0, mail=0))
 
     numbers = [port.number for port in reserved.all()]
     assert all(numbers)
@@ -45,17 +45,17 @@ def test_zero_picks_free_ports_that_differ():
 
 def test_chosen_ports_keep_their_numbers():
     """A free port is taken as it was asked for."""
-    free = reserve(with_numbers(server=0, temporal=0, temporal_ui=0, simulator=0))
+    free = reserve(with_numbers(server=0, temporal=0, temporal_ui=0, simulator=0, mail=0))
 
     assert free == reserve(free)
 
 
 def test_two_uses_of_one_port_are_refused():
     """Two of our own processes cannot share a port either."""
-    free = reserve(with_numbers(server=0, temporal=0, temporal_ui=0, simulator=0)).server.number
+    free = reserve(with_numbers(server=0, temporal=0, temporal_ui=0, simulator=0, mail=0)).server.number
 
     with pytest.raises(PortInUseError, match="--temporal-port"):
-        reserve(with_numbers(server=free, temporal=free, temporal_ui=0, simulator=0))
+        reserve(with_numbers(server=free, temporal=free, temporal_ui=0, simulator=0, mail=0))
 
 
 def test_the_defaults_have_an_option_each():

@@ -15,7 +15,9 @@ import pytest
 from workflow_devstack.folder import DataFolder, read_json
 from workflow_devstack.pids import is_alive
 
-FREE_PORTS = [word for option in ("", "temporal-", "temporal-ui-", "simulator-") for word in (f"--{option}port", "0")]
+FREE_PORTS = [
+    word for option in ("", "temporal-", "temporal-ui-", "simulator-", "mail-") for word in (f"--{option}port", "0")
+]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def test_a_stack_that_runs_can_be_called_and_migrated_but_not_reset(data):
     assert f"process {stack.pid}" in reset.stderr
     assert f"process {stack.pid}" in second.stderr
     assert stack.returncode == 0
-    assert len(pids) == 5
+    assert len(pids) == 6
     assert not any(map(is_alive, pids))
 
 

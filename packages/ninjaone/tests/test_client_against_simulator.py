@@ -71,7 +71,7 @@ async def test_alerts(client, simulator):
     """
     The newest alert can be told by its time; absent fields stay absent.
     """
-    alerts = await client.list_alerts()
+    alerts = (await client.list_alerts()).alerts
     newest = max(alerts, key=lambda alert: alert.created_at)
 
     assert (newest.uid, newest.severity, newest.priority) == (NEWEST, "CRITICAL", "HIGH")
@@ -86,7 +86,7 @@ async def test_reset_alert(client):
     """
     await client.reset_alert(NEWEST)
 
-    assert NEWEST not in [alert.uid for alert in await client.list_alerts()]
+    assert NEWEST not in [alert.uid for alert in (await client.list_alerts()).alerts]
     with pytest.raises(NotFoundError):
         await client.reset_alert(NEWEST)
 

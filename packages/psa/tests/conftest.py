@@ -215,31 +215,6 @@ def ticket(desk):
     return make
 
 
-@pytest.fixture
-async def opened(desk, ticket) -> UUID:
-    """A ticket that is there, without the events of its creation."""
-    created = await desk.run(
-        "tickets.create", ticket(assignment={"primary": {"type": "user", "id": str(desk["user"])}})
-    )
-    async with desk.db.tenant(desk.tenant) as conn:
-        await conn.execute("DELETE FROM workflow_runtime_events")
-    return created.ticket_id
-
-
-@pytest.fixture
-async def foreign_ticket(foreign_desk) -> UUID:
-    """A ticket of the second tenant."""
-    names = ("client_id", "board_id", "priority_id")
-    given = {name: str(foreign_desk[name.removesuffix("_id")]) for name in names} | {"title": "Elsewhere"}
-    return (await foreign_desk.run("tickets.create", given)).ticket_id
-
-
-@pytest.fixture
-def places():
-    """Tells path and code of everything that an error says is wrong."""
-    return lambda error: {(problem["path"], problem["code"]) for problem in error.details["errors"]}
-
-
 # ── E-mail ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -326,3 +301,28 @@ async def mail_server_running(*, tls: ssl.SSLContext | None = None, implicit: bo
 def mail_servers():
     """Starts recording servers: ``async with mail_servers(auth=True) as server``."""
     return mail_server_running
+
+
+@pytest.fixture
+async def opened(desk, ticket) -> UUID:
+    """A ticket that is there, without the events of its creation."""
+    created = await desk.run(
+        "tickets.create", ticket(assignment={"primary": {"type": "user", "id": str(desk["user"])}})
+    )
+    async with desk.db.tenant(desk.tenant) as conn:
+        await conn.execute("DELETE FROM workflow_runtime_events")
+    return created.ticket_id
+
+
+@pytest.fixture
+async def foreign_ticket(foreign_desk) -> UUID:
+    """A ticket of the second tenant."""
+    names = ("client_id", "board_id", "priority_id")
+    given = {name: str(foreign_desk[name.removesuffix("_id")]) for name in names} | {"title": "Elsewhere"}
+    return (await foreign_desk.run("tickets.create", given)).ticket_id
+
+
+@pytest.fixture
+def places():
+    """Tells path and code of everything that an error says is wrong."""
+    return lambda error: {(problem["path"], problem["code"]) for problem in error.details["errors"]}

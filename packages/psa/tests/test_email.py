@@ -418,7 +418,8 @@ async def test_two_at_once(desk, server):
     assert isinstance(caught.value.cause, KeyBusyError)
     server.before_answer.set()
 
-    assert await send(desk, key="2" * 64, idempotency_key="welcome") == await sending
+    first = await sending
+    assert await send(desk, key="2" * 64, idempotency_key="welcome") == first
     assert server.seen == 1
 
 

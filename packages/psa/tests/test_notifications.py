@@ -1,4 +1,4 @@
-"""``notifications.send_in_app``: who is notified, and that a key notifies once."""
+"""``notifications.send_in_app``: who is told, what they read, and that a key tells nobody twice."""
 
 import asyncio
 from uuid import uuid4
@@ -7,209 +7,160 @@ import pytest
 
 from workflow_core.errors import NotFoundError, ValidationError
 
+SEND = "notifications.send_in_app"
+
 
 @pytest.fixture
 async def roles(desk):
-    """Two roles: the helper, the lead and somebody inactive are technicians, and the lead is an administrator."""
-    for name in ("Technician", "Admin", "Nobody"):
-        await desk.add("roles", "role_id", name=name, role_name=name)
-    async with desk.db.tenant(desk.tenant) as conn:
-        for user, role in (
-            ("helper", "Technician"),
-            ("lead", "Technician"),
-            ("gone", "Technician"),
-            ("lead", "Admin"),
-        ):
-            await conn.execute(
-                "INSERT INTO user_roles (tenant, user_id, role_id) VALUES ($1, $2, $3)",
-                *(desk.tenant, desk[user], desk[role]),
-            )
-    return desk
+    """Two roles: of the user and the helper, and of somebody who is gone."""
+    for name, role_name, members in (("techs", "Technician", ("user", "helper")), ("ghosts", "Ghost", ("gone",))):
+        role_id = await desk.add("roles", "role_id", name=name, role_name=role_name)
+        async with desk.db.tenant(desk.tenant) as conn:
+            for member in members:
+                await conn.execute(
+                    "INSERT INTO user_roles (tenant, user_id, role_id) VALUES ($1, $2, $3)",
+                    desk.tenant,
+                    desk[member],
+                    role_id,
+                )
 
 
-async def send(desk, recipients, **more):
-    given = {"recipients": recipients, "title": "Offline", "body": "SRV-01 does not answer."} | more
-    return await desk.run("notifications.send_in_app", given)
+@pytest.fixture
+def send(desk, roles):
+    """Sends a notification to recipients, with what a test adds."""
+
+    async def run(recipients, **more):
+        given = {"recipients": recipients, "title": "Disk full", "body": "C: of SRV-01", **more}
+        return await desk.run(SEND, given)
+
+    return run
 
 
-async def test_row(desk):
+def listed(*ids):
+    """As mapped values come."""
+    return [str(identity) for identity in ids]
+
+
+async def told(desk):
+    """Who was told."""
+    return [row["user_id"] for row in await desk.rows("internal_notifications")]
+
+
+async def test_what_a_user_reads(desk, send):
     """
-    One row for each recipient, as the application reads it.
+    The row is the one that the existing product's inbox shows.
     """
-    sent = await send(desk, {"user_ids": [str(desk["user"])]}, severity="error", link="/msp/tickets/1")
+    sent = await send({"user_ids": listed(desk["user"])}, severity="warning", link="/assets/1")
 
-    (row,) = await desk.rows("internal_notifications")
-    assert {
-        "internal_notification_id": sent.notification_ids[0],
-        "user_id": desk["user"],
-        "template_name": "workflow-custom",
-        "language_code": "en",
-        "title": "Offline",
-        "message": "SRV-01 does not answer.",
-        "type": "error",
-        "category": "workflow",
-        "link": "/msp/tickets/1",
-        "metadata": {"source": "workflow", "run_id": None, "step_path": "root.steps[0]"},
-        "is_read": False,
-        "read_at": None,
-        "delivery_status": "pending",
-        "delivery_attempts": 0,
-    }.items() <= row.items()
-    assert (len(sent.notification_ids), sent.delivered_count) == (1, 1)
+    [row] = await desk.rows("internal_notifications")
+    assert (sent.notification_ids, sent.delivered_count) == ((row["internal_notification_id"],), 1)
+    shown = ("user_id", "template_name", "language_code", "title", "message", "type", "category", "link", "is_read")
+    assert tuple(row[name] for name in shown) == (
+        desk["user"],
+        "workflow-custom",
+        "en",
+        "Disk full",
+        "C: of SRV-01",
+        "warning",
+        "workflow",
+        "/assets/1",
+        False,
+    )
 
 
-async def test_defaults(desk):
+async def test_everybody_is_told_once(desk, send):
     """
-    An information that leads nowhere.
+    However often somebody is named: as a user, and by roles, whose names may be in any case.
     """
-    await send(desk, {"user_ids": [str(desk["user"])]})
+    sent = await send(
+        {
+            "user_ids": listed(desk["lead"], desk["user"], desk["user"]),
+            "role_ids": listed(desk["techs"]),
+            "role_names": ["TECHNICIAN", "ghost"],
+        }
+    )
 
-    (row,) = await desk.rows("internal_notifications")
-    assert (row["type"], row["link"]) == ("info", None)
+    assert sent.delivered_count == 3
+    assert sorted(await told(desk)) == sorted([desk["lead"], desk["user"], desk["helper"]])
 
 
-@pytest.mark.parametrize(
-    ("recipients", "expected"),
-    [
-        ({"user_ids": ["user", "helper", "user"]}, {"user", "helper"}),
-        ({"user_ids": ["gone"]}, {"gone"}),
-        ({"role_ids": ["Technician"]}, {"helper", "lead"}),
-        ({"role_names": [" technICIAN "]}, {"helper", "lead"}),
-        ({"role_names": ["Technician", "Admin", "Unheard of"], "role_ids": ["Admin"]}, {"helper", "lead"}),
-        ({"user_ids": ["user", "lead"], "role_names": ["admin"], "role_ids": None}, {"user", "lead"}),
-    ],
-)
-async def test_recipients(roles, recipients, expected):
+@pytest.mark.parametrize("recipients", [{}, {"user_ids": []}, {"role_names": ["Ghost"]}])
+async def test_nobody_to_tell(desk, send, recipients):
     """
-    Users, and the active ones among those who have a role; each once.
+    A role that only somebody inactive has counts as nobody.
     """
-    given = {
-        kind: some and [one if kind == "role_names" else str(roles[one]) for one in some]
-        for kind, some in recipients.items()
-    }
+    with pytest.raises(ValidationError) as caught:
+        await send(recipients)
 
-    sent = await send(roles, given)
-
-    rows = await roles.rows("internal_notifications")
-    assert {row["user_id"] for row in rows} == {roles[name] for name in expected}
-    assert sent.delivered_count == len(rows) == len(expected)
-    assert set(sent.notification_ids) == {row["internal_notification_id"] for row in rows}
+    assert [error.path for error in caught.value.errors] == ["recipients"]
+    assert await told(desk) == []
 
 
-async def test_unknown_users(desk, foreign_desk, places):
+async def test_unknown_recipients(desk, foreign_desk, send):
     """
-    All of them are named, another tenant's among them, and nobody is notified.
+    All of them are named, another tenant's users too; nobody is told.
     """
-    unknown, theirs = str(uuid4()), str(foreign_desk["user"])
-
+    unknown = listed(uuid4(), foreign_desk["user"])
     with pytest.raises(NotFoundError) as caught:
-        await send(desk, {"user_ids": [unknown, str(desk["user"]), theirs, unknown]}, dedupe_key="k")
-
-    assert caught.value.details["missing_user_ids"] == [unknown, theirs]
-    assert places(caught.value) == {(f"recipients.user_ids[{index}]", "NOT_FOUND") for index in (0, 2, 3)}
-    assert await desk.rows("internal_notifications") == []
-    assert await desk.rows("workflow_idempotency_keys") == []
-
-
-async def test_unknown_roles(roles, foreign_desk, places):
-    """
-    A role that is given by its id has to be there.
-    """
-    theirs = await foreign_desk.add("roles", "role_id", role_name="Technician")
-
-    with pytest.raises(NotFoundError) as caught:
-        await send(roles, {"user_ids": [str(roles["user"])], "role_ids": [str(theirs)]})
-
-    assert places(caught.value) == {("recipients.role_ids[0]", "NOT_FOUND")}
-    assert caught.value.details["missing_user_ids"] == []
-
-
-async def test_another_tenants_role_of_the_same_name(roles, foreign_desk):
-    """
-    Its members are not ours.
-    """
-    role_id = await foreign_desk.add("roles", "role_id", role_name="Technician")
-    async with foreign_desk.db.tenant(foreign_desk.tenant) as conn:
-        await conn.execute(
-            "INSERT INTO user_roles (tenant, user_id, role_id) VALUES ($1, $2, $3)",
-            *(foreign_desk.tenant, foreign_desk["user"], role_id),
+        await send(
+            {
+                "user_ids": [str(desk["user"]), *unknown],
+                "role_ids": listed(uuid4()),
+                "role_names": ["Technician", "Nobody"],
+            }
         )
 
-    assert (await send(roles, {"role_names": ["Technician"]})).delivered_count == 2
+    assert caught.value.details["missing_user_ids"] == unknown
+    assert [error["path"] for error in caught.value.details["errors"]] == [
+        "recipients.user_ids[1]",
+        "recipients.user_ids[2]",
+        "recipients.role_ids[0]",
+        "recipients.role_names[1]",
+    ]
+    assert await told(desk) == []
+    assert await told(foreign_desk) == []
 
 
-@pytest.mark.parametrize(
-    "recipients", [{}, {"user_ids": []}, {"user_ids": None}, {"role_names": ["Nobody"]}, {"role_names": ["Unheard of"]}]
-)
-async def test_no_recipient(roles, places, recipients):
+async def test_inactive_user(desk, send):
     """
-    Somebody has to be notified.
-    """
-    with pytest.raises(ValidationError) as caught:
-        await send(roles, recipients)
-
-    assert places(caught.value) == {("recipients", "RULE")}
-
-
-@pytest.mark.parametrize(
-    ("change", "path", "code"),
-    [
-        ({"title": " "}, "title", "LENGTH"),
-        ({"body": ""}, "body", "LENGTH"),
-        ({"severity": "loud"}, "severity", "CHOICE"),
-        ({"recipients": {"user_ids": ["user"]}}, "recipients.user_ids[0]", "FORMAT"),
-        ({"recipients": {"role_names": [""]}}, "recipients.role_names[0]", "LENGTH"),
-        ({"recipients": {"team_ids": []}}, "recipients.team_ids", "UNKNOWN_FIELD"),
-    ],
-)
-async def test_input_that_breaks_its_contract(desk, places, change, path, code):
-    """
-    A title and a text, for people.
+    Somebody who is named and inactive is a mistake.
     """
     with pytest.raises(ValidationError) as caught:
-        await send(desk, **({"recipients": {"user_ids": [str(desk["user"])]}} | change))
+        await send({"user_ids": listed(desk["gone"])})
 
-    assert places(caught.value) == {(path, code)}
-
-
-# ── The same key ─────────────────────────────────────────────────────────────────────────────────────────────────
+    assert [(error.path, error.code) for error in caught.value.errors] == [("recipients.user_ids[0]", "INACTIVE")]
 
 
-async def test_the_same_key_notifies_once(desk):
+async def test_key_tells_nobody_twice(desk, send):
     """
-    Whatever else the second call says: the first notifications are the answer, though they be deleted.
+    The second call with the key gives the first one's answer; another key tells again.
     """
-    first = await send(desk, {"user_ids": [str(desk["user"]), str(desk["lead"])]}, dedupe_key="k")
-    async with desk.db.tenant(desk.tenant) as conn:
-        await conn.execute("DELETE FROM internal_notifications")
+    first = await send({"user_ids": listed(desk["user"])}, dedupe_key="k")
+    again = await send({"user_ids": listed(desk["helper"])}, dedupe_key="k", title="Other")
+    other = await send({"user_ids": listed(desk["user"])}, dedupe_key="other")
 
-    again = await send(desk, {"user_ids": [str(uuid4())]}, dedupe_key=" k ", title="Another")
-
-    assert again == first
-    assert await desk.rows("internal_notifications") == []
+    assert again == first != other
+    assert await told(desk) == [desk["user"], desk["user"]]
 
 
-async def test_other_keys_other_tenants(desk, foreign_desk):
+async def test_two_at_once_with_one_key(desk, send):
     """
-    A key is one tenant's; without a key everybody is notified each time.
+    The second waits for the first, and tells nobody.
     """
-    ours, theirs = {"user_ids": [str(desk["user"])]}, {"user_ids": [str(foreign_desk["user"])]}
+    first, second = await asyncio.gather(*(send({"user_ids": listed(desk["user"])}, dedupe_key="k") for _ in range(2)))
 
-    for key in ("k", "k2", None, None):
-        await send(desk, ours, dedupe_key=key)
-    await send(foreign_desk, theirs, dedupe_key="k")
-
-    assert len(await desk.rows("internal_notifications")) == 4
-    assert len(await foreign_desk.rows("internal_notifications")) == 1
+    assert first == second
+    assert await told(desk) == [desk["user"]]
 
 
-async def test_the_same_key_at_the_same_time(desk):
+async def test_keys_are_the_tenants_own(desk, foreign_desk, send):
     """
-    Of calls that race for a key, one notifies and the others answer its notifications.
+    Another tenant's key is another key.
     """
-    recipients = {"user_ids": [str(desk["user"]), str(desk["lead"])]}
+    await send({"user_ids": listed(desk["user"])}, dedupe_key="k")
+    await foreign_desk.run(
+        SEND,
+        {"recipients": {"user_ids": listed(foreign_desk["user"])}, "title": "t", "body": "b", "dedupe_key": "k"},
+    )
 
-    sent = await asyncio.gather(*(send(desk, recipients, dedupe_key="k") for _ in range(6)))
-
-    assert len(set(sent)) == 1
-    assert len(await desk.rows("internal_notifications")) == 2
+    assert await told(foreign_desk) == [foreign_desk["user"]]

@@ -1,9 +1,16 @@
 """``transform``: texts, patterns, lists and objects."""
 
+import importlib.metadata
+from datetime import UTC, datetime
+
 import pytest
 
+from workflow_core.discovery import discover
 from workflow_core.errors import ValidationError
+from workflow_core.language._budget import Budget
 from workflow_core.language.expressions import MISSING
+from workflow_core.language.mapping import evaluate_mapping
+from workflow_core.language.plan import compile_plan
 from workflow_core.schema import convert, to_json
 from workflow_psa.plugin import PsaPlugin
 from workflow_psa.transform.sizes import MAX_TEXT
@@ -266,6 +273,21 @@ async def test_composing():
         ),
         "empty": "",
     }
+
+
+async def test_composing_in_a_run():
+    """A stored step keeps its outputs beside its mapping; the plan of a run brings both together."""
+    points = importlib.metadata.entry_points(group="workflow.modules", name="psa")
+    registry = discover(entry_points=list(points)).registry
+    document = output(paragraph(words("For "), {"type": "reference", "path": "payload.list[0].name", "label": "N"}))
+    config = {"actionId": "transform.compose_text", "version": 1, "inputMapping": {}, "outputs": [document]}
+    stored = {"id": "d", "version": 1, "name": "", "steps": [{"id": "s", "type": "action.call", "config": config}]}
+
+    mapping = compile_plan(stored, registry).definition["steps"][0]["config"]["inputMapping"]
+    scope = {"payload": {"list": [{"name": "Ada"}]}}
+    given = evaluate_mapping(mapping, scope, now=datetime.now(UTC), budget=Budget())
+
+    assert await transform("compose_text", given, mapped=True) == {"body": "For Ada"}
 
 
 async def test_a_reference_to_nothing():

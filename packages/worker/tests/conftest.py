@@ -13,11 +13,12 @@ import aiohttp
 import attrs
 import pytest
 import pytest_asyncio
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError
 
 from workflow_core.actions import Action, ActionContext, Effect
 from workflow_core.discovery import Registry, registry_of
-from workflow_core.execution.executor import Executor
+from workflow_core.execution.executor import Executor, to_the_end
 from workflow_core.execution.runs import start_run
 from workflow_core.modules import Module
 from workflow_core.storage.database import Database
@@ -45,10 +46,14 @@ class Probe:
     calls: list[ActionContext] = attrs.Factory(list)
     inputs: list[Given] = attrs.Factory(list)
     failures: list[Exception | None] = attrs.Factory(list)
+    #: An effect that is under way ends, whoever cancels it, when this is set.
+    hold: asyncio.Event | None = None
 
     async def handle(self, given: Given, ctx: ActionContext) -> Gave:
         self.calls.append(ctx)
         self.inputs.append(given)
+        if self.hold is not None:
+            await to_the_end(self.hold.wait())
         failure = self.failures.pop(0) if self.failures else None
         if failure is not None:
             raise failure
@@ -95,8 +100,10 @@ class Runner:
     registry: Registry
     tenant: UUID
 
-    async def publish(self, steps: list[dict[str, Any]]) -> UUID:
-        workflow_id = uuid4()
+    async def publish(
+        self, steps: list[dict[str, Any]], *, workflow_id: UUID | None = None, publisher: UUID | None = None
+    ) -> UUID:
+        workflow_id = workflow_id or uuid4()
         definition = {"id": str(workflow_id), "version": 1, "name": "t", "payloadSchemaRef": "x", "steps": steps}
         async with self.db.tenant(self.tenant) as conn:
             await conn.execute(
@@ -112,7 +119,7 @@ class Runner:
                 self.tenant,
                 workflow_id,
                 definition,
-                uuid4(),
+                publisher or uuid4(),
             )
         return workflow_id
 
@@ -142,6 +149,26 @@ class Runner:
             while not condition():
                 await asyncio.sleep(0.02)
 
+    async def until_step(self, run_id: UUID, step_id: str, status: str) -> None:
+        async with asyncio.timeout(30):
+            while True:
+                async with self.db.tenant(self.tenant) as conn:
+                    found = await conn.fetchval(
+                        "SELECT status FROM workflow_run_steps WHERE run_id = $1 AND definition_step_id = $2",
+                        run_id,
+                        step_id,
+                    )
+                if found == status:
+                    return
+                await asyncio.sleep(0.02)
+
+    async def until_cancel_requested(self, run_id: UUID) -> None:
+        handle = self.client.get_workflow_handle(run_workflow_id(str(run_id), 1))
+        requested = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+        async with asyncio.timeout(30):
+            while all(event.event_type != requested for event in (await handle.fetch_history()).events):
+                await asyncio.sleep(0.02)
+
     async def finished(self, run_id: UUID) -> dict[str, Any]:
         ended = None
         try:
@@ -169,7 +196,7 @@ async def runner(db: Database, temporal_client: Client, probe: Probe, tenants: A
         executor = Executor(database=db, registry=registry, secrets=None, http=http)
         workers = build_workers(
             temporal_client,
-            Activities(executor, db),
+            Activities(executor, db, registry),
             ["workflow-probe"],
             max_concurrent=5,
             shutdown=timedelta(seconds=5),

@@ -257,3 +257,32 @@ async def test_libraries_are_passed_through_the_sandbox(runner):
     compile_expression(source)
     assert compile_expression.cache_info().hits == hits + 1
     assert compile_expression.cache_info().currsize == before + 1
+
+
+async def test_assignments_see_the_earlier_ones(runner, probe):
+    """They are applied one after the other, in stored order: jsonb puts the shorter name first."""
+    assign = {"vars.c": {"$expr": "vars.a + b"}, "b": {"$expr": "a + 1"}, "a": {"$expr": "payload.start"}}
+    steps = [
+        {"id": "s", "type": "transform.assign", "config": {"assign": assign}},
+        call("r", "probe.read", {"text": {"$expr": "$string(a) & ' ' & $string(b) & ' ' & $string(c)"}}),
+    ]
+    run = await runner.run(steps, {"start": 5})
+    assert run["status"] == "SUCCEEDED", run["error_json"]
+    assert run["steps"][0]["output_json"] == {"a": 5, "b": 6, "vars.c": 11}
+    assert probe.inputs[0].text == "5 6 11"
+
+
+async def test_meta_tells_of_the_run_whatever_is_assigned_to_it(runner, probe):
+    """``meta.runId`` and its like stand beside what steps keep in ``meta``, and cannot be lost."""
+    facts = "meta.runId & ' ' & meta.workflowId & ' ' & $string(meta.workflowVersion) & ' ' & meta.tenantId"
+    run = await runner.run(
+        [
+            call("a", "probe.read", {"text": {"$expr": facts}}, saveAs="meta.found"),
+            {"id": "b", "type": "transform.assign", "config": {"assign": {"meta": {"x": 1, "runId": "mine"}}}},
+            call("c", "probe.read", {"text": {"$expr": facts + " & ' ' & $string(meta.x)"}}),
+            {"id": "d", "type": "transform.assign", "config": {"assign": {"meta.runId": "mine"}}},
+        ]
+    )
+    expected = f"{run['run_id']} {run['workflow_id']} 1 {runner.tenant}"
+    assert [given.text for given in probe.inputs] == [expected, f"{expected} 1"]
+    assert (run["status"], run["error_json"]["code"]) == ("FAILED", "INVALID_ASSIGN_PATH")

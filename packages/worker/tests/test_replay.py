@@ -1,7 +1,7 @@
 """Runs that are under way must survive an upgrade: recorded histories replay without a difference.
 
 Record anew, after a change that is meant to break compatibility, with
-``RECORD_HISTORIES=1 ./dev test packages/worker/tests/test_replay.py``.
+``RECORD_HISTORIES=1 ./dev test packages/worker/tests/test_replay.py``; only one of them with ``-k 'record and loops'``.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from workflow_core.errors import ActionError, TransientError
+from workflow_core.errors import ActionError, Refused, TransientError
+from workflow_core.execution.child_runs import child_run_id
+from workflow_core.language.definition import iter_steps
 from workflow_core.temporal import data_converter, run_workflow_id
 from workflow_worker.interpreter import RunWorkflow
 from workflow_worker.process import workflow_runner
@@ -40,36 +43,117 @@ EVERY_STEP = [
         "then": [call("write", "probe.write"), {"id": "return", "type": "control.return"}],
     },
 ]
+#: What ``call`` calls when a history is recorded.
+CHILD = UUID("c0c0c0c0-0000-4000-8000-000000000001")
+CHILD_STEPS = [
+    call("inside", "probe.write", {"text": {"$expr": "payload.text"}}),
+    {"id": "out", "type": "transform.assign", "config": {"assign": {"result": {"$expr": "inside.text"}}}},
+]
+CALL = {
+    "id": "call",
+    "type": "control.callWorkflow",
+    "workflowId": str(CHILD),
+    "workflowVersion": 1,
+    "inputMapping": {"text": {"$expr": "payload.name"}},
+    "outputMapping": {"vars.result": {"$expr": "childRun.vars.result"}},
+    "retry": {"maxAttempts": 2, "backoffMs": 10},
+}
+
+
+def loop(step_id, items, item_var, body, **fields):
+    return {"id": step_id, "type": "control.forEach", "items": items, "itemVar": item_var, "body": body, **fields}
+
+
+LOOPS = [
+    # Long enough to pause, locally and by a timer, and for the trace to be written on the way.
+    loop(
+        "long",
+        {"$expr": "[1..6000]"},
+        "n",
+        [{"id": "add", "type": "transform.assign", "config": {"assign": {"sum": {"$expr": "coalesce(sum, 0) + n"}}}}],
+    ),
+    loop(
+        "outer",
+        ["a", "b"],
+        "letter",
+        [loop("inner", [1, 2], "n", [call("send", "probe.send", {"text": {"$expr": "letter & n"}})])],
+        onItemError="continue",
+    ),
+]
+CAUGHT = [
+    {
+        "id": "try",
+        "type": "control.tryCatch",
+        "captureErrorAs": "caught",
+        "try": [call("send", "probe.send", retry={"maxAttempts": 2, "backoffMs": 10, "retryOn": ["NO"]})],
+        "catch": [call("note", "probe.write", {"text": {"$expr": "error.code & caught.message"}})],
+    },
+    call("write", "probe.write", onError={"policy": "continue"}),
+    call("end", "probe.read", {"text": {"$expr": "vars.error.code"}}),
+]
+NO = Refused(ActionError("No.", code="NO"))
 SCENARIOS = {
     "every-step": (EVERY_STEP, []),
     "retried": (EVERY_STEP, [None, None, TransientError("reset")]),
     "failed-local": ([call("write", "probe.write")], [ActionError("No.", code="NO")]),
     "uncertain": ([call("once", "probe.once")], [TransientError("reset")]),
     "unknown-step": ([{"id": "wait", "type": "event.wait", "config": {}}], []),
+    "loops": (LOOPS, [None, NO]),
+    "caught": (CAUGHT, [NO, NO, None, ActionError("Full.", code="FULL")]),
+    "called": ([CALL], []),
+    "call-retried": ([CALL], [TransientError("reset")] * 3),
+    "call-refused": ([{**CALL, "workflowVersion": 9, "onError": {"policy": "continue"}}], []),
 }
+#: Recorded beside a scenario: the run that it called.
+CHILDREN = {"child": "called", "failed-child": "call-retried"}
+#: Recorded while it waits for its next attempt.
+CANCELED = [loop("loop", [1, 2], "n", [call("send", "probe.fetch", retry={"maxAttempts": 2, "backoffMs": 600_000})])]
+NAMES = [*SCENARIOS, *CHILDREN, "canceled"]
 
 
 if "RECORD_HISTORIES" in os.environ:
 
-    @pytest.mark.parametrize("name", SCENARIOS)
-    async def test_record(runner, probe, name):
-        """Writes one history."""
-        steps, probe.failures = SCENARIOS[name]
-        run = await runner.run(steps, {"name": "Ada"})
-        handle = runner.client.get_workflow_handle(run_workflow_id(str(run["run_id"]), 1))
+    async def write(runner, name, run_id):
+        handle = runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1))
         text = (await handle.fetch_history()).to_json()
         # What says where it was recorded is nobody's business, and of no use to a replay.
         text = re.sub(r'"stackTrace": *"(?:[^"\\]|\\.)*"', '"stackTrace": ""', text)
         text = re.sub(r'"identity": *"(?:[^"\\]|\\.)*"', '"identity": "recorder"', text)
         (HISTORIES / f"{name}.json").write_text(text + "\n")
 
+    @pytest.mark.parametrize("name", SCENARIOS)
+    async def test_record(runner, probe, name):
+        """Writes the history of a run, and that of the run that it called first."""
+        steps, probe.failures = SCENARIOS[name]
+        await runner.publish(CHILD_STEPS, workflow_id=CHILD)
+        run = await runner.run(steps, {"name": "Ada"})
+        await write(runner, name, run["run_id"])
+        for child in (child for child, parent in CHILDREN.items() if parent == name):
+            await write(runner, child, child_run_id(str(run["run_id"]), "call", "", 1))
 
-@pytest.mark.parametrize("name", SCENARIOS)
+    async def test_record_canceled(runner, probe):
+        """Writes the history of a run that was canceled."""
+        probe.failures = [TransientError("reset")]
+        run_id = await runner.start(await runner.publish(CANCELED))
+        await runner.until_step(run_id, "send", "RETRYING")
+        await runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).cancel()
+        await runner.finished(run_id)
+        await write(runner, "canceled", run_id)
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_replay(name):
     """The interpreter of today takes the same decisions as the one that recorded the history."""
     history = WorkflowHistory.from_json(name, (HISTORIES / f"{name}.json").read_text())
     replayer = Replayer(workflows=[RunWorkflow], workflow_runner=workflow_runner(), data_converter=data_converter)
     await replayer.replay_workflow(history)
+
+
+def test_every_step_type_is_recorded():
+    """Whatever the interpreter can execute has a history that is replayed."""
+    recorded = [steps for steps, _ in SCENARIOS.values()]
+    types = {step["type"] for steps in recorded for _, step in iter_steps({"steps": steps})}
+    assert types >= set(RunWorkflow._STEPS)
 
 
 async def test_a_changed_history_is_noticed():

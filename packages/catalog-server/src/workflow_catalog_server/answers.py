@@ -7,20 +7,23 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
+import attrs
 import orjson
 from aiohttp import hdrs, web
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def _other(value: Any) -> str:
+def _other(value: Any) -> Any:
     if isinstance(value, UUID):  # asyncpg's own kind of UUID
         return str(value)
+    if attrs.has(type(value)):
+        return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
     raise TypeError(type(value).__name__)
 
 
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] = _NOTHING) -> web.Response:
-    """A value as JSON, which nobody keeps."""
+    """A value as JSON, which nobody keeps. An attrs instance is an object of its fields."""
     return web.Response(
         status=status,
         body=orjson.dumps(value, default=_other),

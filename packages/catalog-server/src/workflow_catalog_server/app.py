@@ -6,9 +6,19 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from workflow_catalog_server import definition_routes, health_routes, run_routes, secret_routes
+from workflow_catalog_server import (
+    bundle_routes,
+    definition_routes,
+    event_routes,
+    health_routes,
+    publish_routes,
+    run_routes,
+    secret_routes,
+)
 from workflow_catalog_server.bodies import MAX_BODY
 from workflow_catalog_server.catalog_routes import catalog_routes
+from workflow_catalog_server.openapi import PATH as OPENAPI_PATH
+from workflow_catalog_server.openapi import openapi_document, openapi_handler
 from workflow_catalog_server.problems import problem_middleware
 from workflow_catalog_server.routing import PublicRoute, Route, add_routes
 from workflow_catalog_server.services import SERVICES, Services
@@ -28,14 +38,18 @@ def create_app(services: Services) -> web.Application:
 
 
 def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
-    """Every route of the server."""
-    return (
+    """Every route of the server, and the one that describes them."""
+    routes = (
         *health_routes.ROUTES,
         *catalog_routes(registry),
+        *bundle_routes.ROUTES,
+        *publish_routes.ROUTES,
         *definition_routes.ROUTES,
+        *event_routes.ROUTES,
         *run_routes.ROUTES,
         *secret_routes.ROUTES,
     )
+    return (*routes, PublicRoute("GET", OPENAPI_PATH, openapi_handler(openapi_document(routes))))
 
 
 async def _listening(app: web.Application) -> AsyncIterator[None]:

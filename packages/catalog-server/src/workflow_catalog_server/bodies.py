@@ -2,98 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
-import orjson
 from aiohttp import web
 
 from workflow_catalog_server.problems import RequestError
 from workflow_core.errors import FieldError, ValidationError
-from workflow_core.schema import clean_json, convert
+from workflow_core.json_text import MAX_DEPTH, parse_json
+from workflow_core.schema import convert
 
 T = TypeVar("T")
 
 MAX_BODY: Final = 4 * 1024 * 1024
-#: Deeper JSON is refused: whoever walks or stores it later has limits of their own.
-MAX_DEPTH: Final = 128
+_BOOLEANS: Final = {"true": True, "false": False}
 
 
-async def read_body(request: web.Request, cls: type[T], *, optional: bool = False) -> T:
+async def read_body(request: web.Request, cls: type[T], *, optional: bool = False, clean: bool = True) -> T:
     """The body as an instance of an attrs class.
 
     Args:
         request: Whose body.
         cls: What the body has to be; unknown fields are errors.
         optional: Whether no body stands for ``{}``.
+        clean: Whether NUL characters, which jsonb refuses, are removed; otherwise they arrive.
 
     Raises:
-        RequestError: ``UNREADABLE_BODY``, ``UNSUPPORTED_MEDIA_TYPE``, ``MALFORMED_JSON`` or ``JSON_TOO_DEEP``.
+        RequestError: As of :func:`read_content` and :func:`parse_body`.
         ValidationError: Naming every wrong place.
     """
+    content = await _read(request)
+    if not content and optional:
+        return convert(cls, {})
+    _require_json(request)
+    return convert(cls, parse_body(content, clean=clean))
+
+
+async def read_content(request: web.Request, *, limit: int = MAX_BODY) -> bytes:
+    """The body of a request that sends JSON, as it came.
+
+    Raises:
+        RequestError: ``UNREADABLE_BODY`` or ``UNSUPPORTED_MEDIA_TYPE``.
+        web.HTTPRequestEntityTooLarge: It has more bytes than ``limit``.
+    """
+    content = await _read(request.clone(client_max_size=limit))
+    _require_json(request)
+    return content
+
+
+def parse_body(content: bytes, *, max_depth: int = MAX_DEPTH, clean: bool = True) -> Any:
+    """The JSON value of a body.
+
+    Raises:
+        RequestError: ``MALFORMED_JSON``, ``JSON_TOO_DEEP`` or ``NUMBER_TOO_LARGE``.
+    """
     try:
-        content = await request.read()
+        return parse_json(content, max_depth=max_depth, clean=clean)
+    except ValidationError as error:
+        raise RequestError(400, error.code, error.message) from None
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        return await request.read()
     except (web.RequestPayloadError, ConnectionResetError):
         raise RequestError(
             400, "UNREADABLE_BODY", "The body ended early, or is not encoded as its headers say."
         ) from None
-    if not content and optional:
-        return convert(cls, {})
+
+
+def _require_json(request: web.Request) -> None:
     if request.content_type != "application/json":
         raise RequestError(415, "UNSUPPORTED_MEDIA_TYPE", "Send JSON, with Content-Type: application/json.")
-    try:
-        value = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise RequestError(
-            400, "MALFORMED_JSON", f"The body is not JSON: line {error.lineno}, column {error.colno}."
-        ) from None
-    if _deeper_than(value, MAX_DEPTH):
-        raise RequestError(400, "JSON_TOO_DEEP", f"The body nests deeper than {MAX_DEPTH} levels.")
-    if b"\\u0000" in content:  # jsonb refuses it
-        value = clean_json(value)
-    return convert(cls, value)
 
 
-def _deeper_than(value: Any, limit: int) -> bool:
-    """Level by level: a recursive walk would itself depend on the depth."""
-    level = [value]
-    for _ in range(limit):
-        level = [
-            child
-            for container in level
-            if isinstance(container, dict | list)
-            for child in (container.values() if isinstance(container, dict) else container)
-        ]
-        if not level:
-            return False
-    return True
-
-
-def query_choice(request: web.Request, name: str, choices: Mapping[str, T], default: T) -> T:
-    """A query parameter with few values.
+def read_query(request: web.Request, cls: type[T]) -> T:
+    """The query parameters as an instance of an attrs class; the last of several with one name counts.
 
     Raises:
-        ValidationError: It has another.
+        ValidationError: Naming every wrong parameter, and every one that is unknown: a misspelt filter must not
+            answer everything.
     """
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if text not in choices:
-        words = f"must be {' or '.join(choices)}"
-        raise ValidationError(f"{name}: {words}", errors=[FieldError(name, "CHOICE", words)])
-    return choices[text]
-
-
-def query_int(request: web.Request, name: str, *, default: int, least: int, most: int) -> int:
-    """A query parameter that is a number.
-
-    Raises:
-        ValidationError: It is none, or out of range.
-    """
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        words = f"must be a number from {least} to {most}"
-        raise ValidationError(f"{name}: {words}", errors=[FieldError(name, "RANGE", words)])
-    return int(text)
+    given = dict(request.query)
+    wrong = [
+        FieldError(name, "FORMAT", "must not have a NUL character") for name, text in given.items() if "\0" in text
+    ]
+    if wrong:
+        raise ValidationError(f"{wrong[0].path}: {wrong[0].message}", errors=wrong)
+    return convert(cls, {name: _BOOLEANS.get(text, text) for name, text in given.items()})

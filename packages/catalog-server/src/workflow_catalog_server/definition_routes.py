@@ -1,12 +1,9 @@
-"""Workflow definitions: create, read, save, validate, publish."""
-
-# ruff: noqa: N815 - request fields are named as in the API
+"""Workflow definitions: list, create, read, compare, save, settle, delete."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import attrs
@@ -15,33 +12,36 @@ from aiohttp import hdrs, web
 
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
-from workflow_catalog_server.bodies import read_body
-from workflow_catalog_server.problems import RequestError, problem
+from workflow_catalog_server.bodies import parse_body, read_body, read_content, read_query
+from workflow_catalog_server.definition_answers import (
+    AuditAnswer,
+    AuditList,
+    DefinitionAnswer,
+    VersionAnswer,
+    VersionList,
+    WorkflowAnswer,
+    WorkflowList,
+    WorkflowWithDraft,
+    definition_response,
+    etag_of,
+)
+from workflow_catalog_server.definition_paths import PREFIX, check_draft, path_version, version_named
+from workflow_catalog_server.paging import Cursor, PageQuery, encode_cursor
 from workflow_catalog_server.routing import Route, path_uuid
-from workflow_catalog_server.services import SERVICES, Services
-from workflow_catalog_server.workers import live_workers
-from workflow_core.availability import Availability
-from workflow_core.definitions import (
-    PublishedVersion,
-    StoredDefinition,
-    VersionName,
-    WorkflowSummary,
-    create_workflow,
+from workflow_catalog_server.services import SERVICES
+from workflow_core.audit import list_changes
+from workflow_core.definitions.differences import Difference, difference
+from workflow_core.definitions.models import TABLE, EditableSettings, VersionName, WorkflowKey
+from workflow_core.definitions.reading import (
+    WorkflowFilter,
+    held_versions,
     list_versions,
     list_workflows,
-    lock_draft,
-    publish_draft,
     read_definition,
-    save_draft,
+    read_workflow,
 )
-from workflow_core.errors import ConflictError, NotFoundError
-from workflow_core.language.findings import Finding, verdict
-from workflow_core.language.validation import validate_definition
-from workflow_core.manifest import Manifest
-from workflow_core.secrets import WORKFLOW_SCOPE
-from workflow_core.storage.database import Connection
-
-_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+from workflow_core.definitions.writing import change_settings, create_workflow, delete_workflow, lock_draft, save_draft
+from workflow_core.schema import convert
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +49,7 @@ class CreateDefinition:
     """Body of ``POST /api/workflow-definitions``."""
 
     definition: dict[str, Any]
-    key: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=255)] | None = None
+    key: WorkflowKey | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -60,45 +60,120 @@ class SaveDefinition:
 
 
 @attrs.frozen(kw_only=True)
-class ValidateDefinition:
-    """Body of ``POST /api/workflow-definitions/validate``."""
+class ChangeMetadata(EditableSettings):
+    """Body of ``PUT /api/workflow-definitions/{id}/metadata``: what it leaves out stays as it is.
 
-    definition: Any
-    allowUnavailable: bool = False
+    Name and description belong to the definition: save the draft to change them.
+    """
 
 
 @attrs.frozen(kw_only=True)
-class PublishDefinition:
-    """Body of ``POST /api/workflow-definitions/{id}/{version}/publish``."""
+class ListWorkflows(PageQuery):
+    """Query of ``GET /api/workflow-definitions``."""
 
-    allowUnavailable: bool = False
+    search: Annotated[str, msgspec.Meta(description="A part of the name, the key or the description.")] | None = None
+    status: Literal["draft", "published"] | None = None
+    paused: bool | None = None
+    event: Annotated[str, msgspec.Meta(description="Only those that this event starts.")] | None = None
 
 
-# ── Handlers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+@attrs.frozen(kw_only=True)
+class DeleteWorkflow:
+    """Query of ``DELETE /api/workflow-definitions/{id}``."""
+
+    force: Annotated[bool, msgspec.Meta(description="Also while runs are under way.")] = False
 
 
-async def list_definitions(request: web.Request, principal: Principal) -> web.StreamResponse:
-    """All workflows of the tenant, by name."""
+@attrs.frozen(kw_only=True)
+class CompareVersions:
+    """Query of ``GET /api/workflow-definitions/{id}/diff``: each ``draft`` or the number of a version."""
+
+    from_: str
+    to: str
+
+
+# ── Workflows ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Workflows by name, in pages."""
+    query = read_query(request, ListWorkflows)
+    limit, after = query.limit, query.after(lambda name, workflow_id: (name, UUID(workflow_id)))
+    matching = WorkflowFilter(
+        search=(query.search or "").strip() or None,
+        status=query.status,
+        is_paused=query.paused,
+        event_name=(query.event or "").strip() or None,
+    )
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
-        workflows = await list_workflows(conn, principal.tenant)
-    return json_answer([_summary_json(workflow) for workflow in workflows])
+        found = await list_workflows(conn, principal.tenant, matching=matching, limit=limit + 1, after=after)
+    page = found[:limit]
+    following = encode_cursor(page[-1].name, str(page[-1].workflow_id)) if len(found) > limit else None
+    return json_answer(WorkflowList(workflows=[WorkflowAnswer.of(workflow) for workflow in page], nextCursor=following))
 
 
-async def create_definition(request: web.Request, principal: Principal) -> web.StreamResponse:
+async def create(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Stores a new workflow with its first draft."""
     body = await read_body(request, CreateDefinition)
     async with request.app[SERVICES].database.tenant(principal.tenant) as conn:
         stored = await create_workflow(conn, principal.tenant, body.definition, actor=principal.user, key=body.key)
-    location = f"/api/workflow-definitions/{stored.workflow_id}/draft"
-    return _definition_response(stored, status=201, headers={hdrs.LOCATION: location})
+    location = f"{PREFIX}/{stored.workflow_id}/draft"
+    return definition_response(stored, status=201, headers={hdrs.LOCATION: location})
+
+
+async def read(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """One workflow with its draft."""
+    workflow_id = path_uuid(request, "id")
+    async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
+        workflow = await read_workflow(conn, principal.tenant, workflow_id)
+        draft = await read_definition(conn, principal.tenant, workflow_id, "draft")
+    answer = WorkflowWithDraft.of(workflow, draft=DefinitionAnswer.of(draft))
+    return json_answer(answer, headers={hdrs.ETAG: etag_of(draft)})
+
+
+async def change_metadata(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Pauses, resumes and otherwise settles how a workflow is handled."""
+    workflow_id = path_uuid(request, "id")
+    given = parse_body(await read_content(request))
+    settings = convert(ChangeMetadata, given)
+    changes = {name: getattr(settings, name) for name in given}
+    async with request.app[SERVICES].database.tenant(principal.tenant) as conn:
+        workflow = await change_settings(conn, principal.tenant, workflow_id, changes, actor=principal.user)
+    return json_answer(WorkflowAnswer.of(workflow))
+
+
+async def delete(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Deletes a workflow with its versions; while runs are under way only with ``force``."""
+    workflow_id, force = path_uuid(request, "id"), read_query(request, DeleteWorkflow).force
+    async with request.app[SERVICES].database.tenant(principal.tenant) as conn:
+        await delete_workflow(conn, principal.tenant, workflow_id, actor=principal.user, force=force)
+    return web.Response(status=204)
+
+
+async def audit(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Who changed a workflow, newest first, in pages; also of a workflow that was deleted."""
+    workflow_id = path_uuid(request, "id")
+    query = read_query(request, PageQuery)
+    limit, after = query.limit, query.after(Cursor.of)
+    place = None if after is None else (after.at, after.id)
+    async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
+        found = await list_changes(conn, principal.tenant, TABLE, str(workflow_id), limit=limit + 1, after=place)
+        if not found and after is None:
+            await read_workflow(conn, principal.tenant, workflow_id)
+    page = found[:limit]
+    following = Cursor(page[-1].timestamp, page[-1].audit_id).encode() if len(found) > limit else None
+    return json_answer(AuditList(entries=[AuditAnswer.of(entry) for entry in page], nextCursor=following))
+
+
+# ── Drafts and versions ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def read_one(request: web.Request, principal: Principal) -> web.StreamResponse:
     """The draft, or the version of a number."""
-    workflow_id, version = path_uuid(request, "id"), _path_version(request)
+    workflow_id, version = path_uuid(request, "id"), path_version(request)
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         stored = await read_definition(conn, principal.tenant, workflow_id, version)
-    return _definition_response(stored)
+    return definition_response(stored)
 
 
 async def read_versions(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -106,190 +181,78 @@ async def read_versions(request: web.Request, principal: Principal) -> web.Strea
     workflow_id = path_uuid(request, "id")
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         versions = await list_versions(conn, principal.tenant, workflow_id)
-    return json_answer([_version_json(version) for version in versions])
+        held = await held_versions(conn, principal.tenant, workflow_id)
+    return json_answer(VersionList(versions=[VersionAnswer.of(version) for version in versions], held=held))
 
 
 async def save(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Replaces the draft; with ``If-Match`` only the one that the client has seen."""
-    workflow_id, version = path_uuid(request, "id"), _path_version(request)
+    workflow_id, version = path_uuid(request, "id"), path_version(request)
     body = await read_body(request, SaveDefinition)
     async with request.app[SERVICES].database.tenant(principal.tenant) as conn:
         draft = await lock_draft(conn, principal.tenant, workflow_id)
-        _check_draft(request, draft, version)
+        check_draft(request, draft, version)
         stored = await save_draft(conn, principal.tenant, workflow_id, body.definition, actor=principal.user)
-    return _definition_response(stored)
+    return definition_response(stored)
 
 
-async def validate(request: web.Request, principal: Principal) -> web.StreamResponse:
-    """Everything that is wrong with a definition; nothing is stored."""
-    services = request.app[SERVICES]
-    body = await read_body(request, ValidateDefinition)
-    surroundings = await _Surroundings.of(services, principal.tenant, fresh=False)
-    async with services.database.tenant(principal.tenant, readonly=True) as conn:
-        secret_names = await _secret_names(services, conn, principal.tenant)
-    findings = await surroundings.validate(
-        services, body.definition, secret_names, allow_unavailable=body.allowUnavailable
-    )
-    return json_answer(verdict(findings))
+async def compare(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """What differs between two versions, step by step."""
+    workflow_id = path_uuid(request, "id")
+    query = read_query(request, CompareVersions)
+    names = version_named("from", query.from_), version_named("to", query.to)
+    async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
+        old, new = [await read_definition(conn, principal.tenant, workflow_id, name) for name in names]
+    # In a thread: large definitions take longer than other requests should wait.
+    found = await asyncio.to_thread(difference, old.definition, new.definition)
+    return json_answer(_difference_json(names, found))
 
 
-async def publish(request: web.Request, principal: Principal) -> web.StreamResponse:
-    """Makes the draft the next version, which acts in the publisher's name; with errors nothing is published."""
-    services = request.app[SERVICES]
-    workflow_id, version = path_uuid(request, "id"), _path_version(request)
-    body = await read_body(request, PublishDefinition, optional=True)
-    # Asked before the draft is locked: a slow resolver holds nobody up.
-    surroundings = await _Surroundings.of(services, principal.tenant, fresh=True)
-    async with services.database.tenant(principal.tenant) as conn:
-        draft = await lock_draft(conn, principal.tenant, workflow_id)
-        _check_draft(request, draft, version)
-        findings = await surroundings.validate(
-            services,
-            draft.definition,
-            await _secret_names(services, conn, principal.tenant),
-            allow_unavailable=body.allowUnavailable,
-        )
-        answer = verdict(findings)
-        if not answer["ok"]:
-            return problem(
-                422,
-                "PUBLISH_REFUSED",
-                f"Nothing was published: the definition has {len(answer['errors'])} error(s).",
-                members=answer,
-            )
-        published = await publish_draft(conn, principal.tenant, workflow_id, actor=principal.user)
-    return json_answer({**answer, "publishedVersion": published.version, "definitionSha256": published.sha256})
-
-
-# ── What validation looks at ─────────────────────────────────────────────────────────────────────────────────────
-
-
-@attrs.frozen
-class _Surroundings:
-    """What a definition is held against, beside the registry."""
-
-    availability: dict[str, Availability]
-    workers: list[Manifest]
-
-    @classmethod
-    async def of(cls, services: Services, tenant: UUID, *, fresh: bool) -> _Surroundings:
-        """Looks at the tenant's modules and at the live workers; ``fresh`` accepts no kept answer."""
-        availability = services.availability.ask if fresh else services.availability.get
-        answers = (await availability(tenant)).answers
-        async with services.database.untenanted() as conn:
-            workers = await live_workers(conn)
-        return cls(dict(answers), [worker.manifest for worker in workers])
-
-    async def validate(
-        self, services: Services, definition: Any, secret_names: frozenset[str], *, allow_unavailable: bool
-    ) -> list[Finding]:
-        """The findings. In a thread: a large definition takes longer than other requests should wait."""
-        return await asyncio.to_thread(
-            validate_definition,
-            definition,
-            registry=services.registry,
-            availability=self.availability,
-            secret_names=secret_names,
-            workers=self.workers,
-            allow_unavailable=allow_unavailable,
-        )
-
-
-async def _secret_names(services: Services, conn: Connection, tenant: UUID) -> frozenset[str]:
-    return frozenset(await services.secrets.names(conn, tenant, WORKFLOW_SCOPE))
-
-
-# ── Versions and tags ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _path_version(request: web.Request) -> VersionName:
-    text = request.match_info["version"]
-    if text == "draft":
-        return "draft"
-    if _VERSION.fullmatch(text) is None:
-        raise NotFoundError("There is nothing at this address.")
-    return int(text)
-
-
-def _check_draft(request: web.Request, draft: StoredDefinition, version: VersionName) -> None:
-    """The draft is the one that the path, and If-Match if given, mean."""
-    if version not in ("draft", draft.version):
-        if int(version) < draft.version:
-            raise ConflictError(
-                f"Version {version} cannot change any more; the draft is version {draft.version}.",
-                code="VERSION_CONFLICT",
-                details={"draftVersion": draft.version},
-            )
-        raise NotFoundError(f"The workflow has no version {version}.")
-    wanted = request.headers.get(hdrs.IF_MATCH)
-    if wanted is None or wanted.strip() == "*":
-        return
-    if _etag(draft) not in {tag.strip().removeprefix("W/") for tag in wanted.split(",")}:
-        raise RequestError(
-            412, "PRECONDITION_FAILED", "Somebody else has saved the draft since you read it; read it again."
-        )
-
-
-def _etag(stored: StoredDefinition) -> str:
-    return f'"{stored.sha256}"'
-
-
-# ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _definition_response(
-    stored: StoredDefinition, *, status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
-    document: dict[str, Any] = {
-        "workflowId": stored.workflow_id,
-        "version": stored.version,
-        "isDraft": stored.is_draft,
-        "definition": stored.definition,
-        "definitionSha256": stored.sha256,
-    }
-    if not stored.is_draft:
-        document |= {"publishedBy": stored.published_by, "publishedAt": stored.published_at}
-    return json_answer(document, status=status, headers={hdrs.ETAG: _etag(stored), **(headers or {})})
-
-
-def _summary_json(workflow: WorkflowSummary) -> dict[str, Any]:
+def _difference_json(names: tuple[VersionName, VersionName], found: Difference) -> dict[str, Any]:
     return {
-        "workflowId": workflow.workflow_id,
-        "key": workflow.key,
-        "name": workflow.name,
-        "description": workflow.description,
-        "payloadSchemaRef": workflow.payload_schema_ref,
-        "trigger": workflow.trigger,
-        "status": workflow.status,
-        "draftVersion": workflow.draft_version,
-        "publishedVersion": workflow.published_version,
-        "isSystem": workflow.is_system,
-        "isVisible": workflow.is_visible,
-        "isPaused": workflow.is_paused,
-        "createdBy": workflow.created_by,
-        "updatedBy": workflow.updated_by,
-        "createdAt": workflow.created_at,
-        "updatedAt": workflow.updated_at,
+        "from": names[0],
+        "to": names[1],
+        "truncated": found.truncated,
+        "changes": [
+            {
+                "kind": change.kind,
+                "stepId": change.step_id,
+                "oldPath": change.old_path,
+                "newPath": change.new_path,
+                "changes": [
+                    {"path": value.path, **value.values, **({"tooLarge": True} if value.too_large else {})}
+                    for value in change.changes
+                ],
+            }
+            for change in found.changes
+        ],
     }
 
-
-def _version_json(version: PublishedVersion) -> dict[str, Any]:
-    return {
-        "version": version.version,
-        "definitionSha256": version.sha256,
-        "publishedBy": version.published_by,
-        "publishedAt": version.published_at,
-    }
-
-
-_PREFIX: Final = "/api/workflow-definitions"
 
 ROUTES: Final = (
-    Route("GET", _PREFIX, Permission.READ, list_definitions),
-    Route("POST", _PREFIX, Permission.MANAGE, create_definition),
-    Route("POST", f"{_PREFIX}/validate", Permission.MANAGE, validate),
-    Route("GET", f"{_PREFIX}/{{id}}/versions", Permission.READ, read_versions),
-    Route("GET", f"{_PREFIX}/{{id}}/{{version}}", Permission.READ, read_one),
-    Route("PUT", f"{_PREFIX}/{{id}}/{{version}}", Permission.MANAGE, save),
-    Route("POST", f"{_PREFIX}/{{id}}/{{version}}/publish", Permission.PUBLISH, publish),
+    Route("GET", PREFIX, Permission.READ, list_all, query=ListWorkflows, answer=WorkflowList),
+    Route("POST", PREFIX, Permission.MANAGE, create, body=CreateDefinition, answer=DefinitionAnswer, status=201),
+    Route("GET", f"{PREFIX}/{{id}}", Permission.READ, read, answer=WorkflowWithDraft),
+    Route("DELETE", f"{PREFIX}/{{id}}", Permission.MANAGE, delete, query=DeleteWorkflow, status=204),
+    Route("GET", f"{PREFIX}/{{id}}/versions", Permission.READ, read_versions, answer=VersionList),
+    Route("GET", f"{PREFIX}/{{id}}/diff", Permission.READ, compare, query=CompareVersions),
+    Route("GET", f"{PREFIX}/{{id}}/audit", Permission.READ, audit, query=PageQuery, answer=AuditList),
+    Route(
+        "PUT",
+        f"{PREFIX}/{{id}}/metadata",
+        Permission.MANAGE,
+        change_metadata,
+        body=ChangeMetadata,
+        answer=WorkflowAnswer,
+    ),
+    Route("GET", f"{PREFIX}/{{id}}/{{version}}", Permission.READ, read_one, answer=DefinitionAnswer),
+    Route(
+        "PUT",
+        f"{PREFIX}/{{id}}/{{version}}",
+        Permission.MANAGE,
+        save,
+        body=SaveDefinition,
+        answer=DefinitionAnswer,
+        headers=("If-Match",),
+    ),
 )

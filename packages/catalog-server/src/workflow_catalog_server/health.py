@@ -13,11 +13,11 @@ import attrs
 from packaging.utils import canonicalize_name
 from temporalio.client import Client
 
-from workflow_catalog_server.workers import live_workers
 from workflow_core.discovery import DiscoveryReport
 from workflow_core.manifest import Manifest
 from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import MigrationSource, installed_sources, pending_migrations
+from workflow_core.workers import live_workers
 
 _log = logging.getLogger(__name__)
 

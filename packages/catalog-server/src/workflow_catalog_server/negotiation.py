@@ -1,4 +1,4 @@
-"""What the client accepts and already has: ``Accept-Encoding`` with its q-values, and ``If-None-Match``."""
+"""What the client accepts and already has: encodings and languages with their q-values, and ``If-None-Match``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ def accepts_gzip(header: str) -> bool:
     gzip = weights.get("gzip", weights.get("x-gzip", anything))
     # Without a word about it, an unencoded answer is acceptable, and the last choice.
     return gzip > 0 and gzip >= weights.get("identity", 0.0)
+
+
+@lru_cache(maxsize=256)
+def accepted_languages(header: str) -> tuple[str, ...]:
+    """The languages of ``Accept-Language``, the most welcome first; ``*`` is none (RFC 9110, 12.5.4)."""
+    weights: dict[str, float] = {}
+    for part in header.split(","):
+        language, *parameters = (piece.strip() for piece in part.split(";"))
+        if language and language != "*":
+            weights[language] = _weight([parameter.lower() for parameter in parameters])
+    return tuple(sorted((name for name, weight in weights.items() if weight > 0), key=lambda name: -weights[name]))
 
 
 def _weight(parameters: list[str]) -> float:

@@ -30,6 +30,7 @@ from workflow_core.errors import (
     ValidationError,
     WorkflowError,
 )
+from workflow_core.execution.database_errors import CONNECTION_GONE
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +68,8 @@ _STATUSES: Final[tuple[tuple[type[WorkflowError], int], ...]] = (
     (TransientError, 503),
 )
 _DATABASE_GONE: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # the server shuts down or starts up, or cancelled the statement
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
-    ConnectionRefusedError,
+    *CONNECTION_GONE,
+    asyncpg.OperatorInterventionError,  # a statement was cancelled, for its time-out or by an operator
     TimeoutError,
 )
 

@@ -68,8 +68,9 @@ class RequestLog:
             """Notes the route instead of the path, so that lines of one route are alike."""
 
             def log(self, request: web.BaseRequest, response: web.StreamResponse, time_taken: float) -> None:
-                match = getattr(request, "match_info", None)
-                resource = match.route.resource if match is not None else None
+                resource: web.AbstractResource | None = None
+                with contextlib.suppress(AttributeError, AssertionError):  # what is no HTTP was never routed
+                    resource = request.match_info.route.resource  # type: ignore[attr-defined]  # a Request if routed
                 tenant = request.get(TENANT, "-")
                 log.note(Note(time.time(), request.method, resource, response.status, time_taken, tenant))
 

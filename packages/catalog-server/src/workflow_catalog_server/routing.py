@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import attrs
@@ -23,21 +23,45 @@ _UUID_LENGTH: Final = 36
 
 @attrs.frozen
 class Route:
-    """A route for those whose token carries the permission."""
+    """A route for those whose token carries the permission.
+
+    What is declared beside the handler is what ``/openapi.json`` says of it.
+
+    Attributes:
+        method: Of HTTP.
+        path: With names in braces.
+        permission: What the token has to carry.
+        handler: Answers; the first paragraph of its docstring describes the route.
+        query: The attrs class of its query parameters; None: it has none.
+        body: The attrs class of the request's body; None: it takes none.
+        answer: The type of the body that it answers with; None: JSON of no fixed shape.
+        status: The status of a success.
+        headers: Request headers that mean something here.
+    """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     permission: Permission
     handler: Handler
+    query: type | None = attrs.field(default=None, kw_only=True)
+    body: type | None = attrs.field(default=None, kw_only=True)
+    answer: Any = attrs.field(default=None, kw_only=True)
+    status: int = attrs.field(default=200, kw_only=True)
+    headers: tuple[str, ...] = attrs.field(default=(), kw_only=True)
 
 
 @attrs.frozen
 class PublicRoute:
-    """A route for everybody."""
+    """A route for everybody.
+
+    Attributes:
+        content_type: Of what it answers with.
+    """
 
     method: Literal["GET"]
     path: str
     handler: PublicHandler
+    content_type: str = "application/json"
 
 
 def add_routes(app: web.Application, routes: tuple[Route | PublicRoute, ...], authenticator: Authenticator) -> None:

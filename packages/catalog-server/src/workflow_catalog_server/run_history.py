@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-import attrs
-
-from workflow_core.errors import FieldError, NotFoundError, ValidationError
+from workflow_catalog_server.paging import Cursor
+from workflow_core.errors import NotFoundError
 from workflow_core.storage.database import Connection, Record
 
 RunStatus = Literal["RUNNING", "WAITING", "SUCCEEDED", "FAILED", "CANCELED"]
 
 _LISTED: Final = """
-run_id, workflow_id, workflow_version, status, cause, actor_id, event_type, error_json, created_at, started_at,
-completed_at, updated_at
+run_id, workflow_id, workflow_version, status, cause, actor_id, event_id, event_type, error_json, created_at,
+started_at, completed_at, updated_at
 """
-
-
-@attrs.frozen
-class Cursor:
-    """Where a page of runs ended: the last run's time and id."""
-
-    created_at: datetime
-    run_id: UUID
-
-    def encode(self) -> str:
-        """As clients carry it."""
-        return base64.urlsafe_b64encode(f"{self.created_at.isoformat()} {self.run_id}".encode()).decode()
-
-    @classmethod
-    def decode(cls, text: str) -> Cursor:
-        """What :meth:`encode` gave.
-
-        Raises:
-            ValidationError: It is none.
-        """
-        try:
-            moment, run_id = base64.b64decode(text, altchars=b"-_", validate=True).decode().split(" ")
-            created_at = datetime.fromisoformat(moment)
-            if created_at.tzinfo is None:
-                raise ValueError
-            return cls(created_at, UUID(run_id))
-        except (binascii.Error, ValueError, OverflowError):
-            words = "must be the nextCursor of a page"
-            raise ValidationError(f"cursor: {words}", errors=[FieldError("cursor", "FORMAT", words)]) from None
 
 
 async def list_runs(
@@ -58,17 +26,25 @@ async def list_runs(
     after: Cursor | None = None,
     workflow_id: UUID | None = None,
     status: RunStatus | None = None,
+    event_type: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> tuple[list[dict[str, Any]], Cursor | None]:
     """One page of runs, newest first, and where the next one begins."""
-    conditions, values = ["tenant = $1"], [tenant, limit + 1]
-    if workflow_id is not None:
-        values.append(workflow_id)
-        conditions.append(f"workflow_id = ${len(values)}")
-    if status is not None:
-        values.append(status)
-        conditions.append(f"status = ${len(values)}")
+    conditions = ["tenant = $1"]
+    values: list[Any] = [tenant, limit + 1]
+    for condition, value in (
+        ("workflow_id =", workflow_id),
+        ("status =", status),
+        ("event_type =", event_type),
+        ("created_at >=", since),
+        ("created_at <", until),
+    ):
+        if value is not None:
+            values.append(value)
+            conditions.append(f"{condition} ${len(values)}")
     if after is not None:
-        values += [after.created_at, after.run_id]
+        values += [after.at, after.id]
         time, run_id = f"${len(values) - 1}::timestamptz", f"${len(values)}::uuid"
         conditions.append(f"created_at <= {time} AND (created_at < {time} OR run_id > {run_id})")
     rows = await conn.fetch(
@@ -111,21 +87,43 @@ async def read_steps(conn: Connection, tenant: UUID, run_id: UUID) -> list[dict[
     Raises:
         NotFoundError: The tenant has no such run.
     """
+    await _require_run(conn, tenant, run_id)
+    return [_step(row) for row in await conn.fetch(_STEPS, tenant, run_id)]
+
+
+async def read_timeline(conn: Connection, tenant: UUID, run_id: UUID) -> list[dict[str, Any]]:
+    """Steps, without what they took and gave, and log lines of a run, in the order of time.
+
+    Raises:
+        NotFoundError: The tenant has no such run.
+    """
+    await _require_run(conn, tenant, run_id)
+    steps = [
+        {"kind": "step", "at": row["started_at"] or row["completed_at"], **_without_values(_step(row))}
+        for row in await conn.fetch(_STEPS, tenant, run_id)
+    ]
+    lines = [{"kind": "log", "at": row["created_at"], **_line(row)} for row in await conn.fetch(_LINES, tenant, run_id)]
+    unknown = datetime.max.replace(tzinfo=UTC)
+    return sorted([*steps, *lines], key=lambda entry: entry["at"] or unknown)
+
+
+_STEPS: Final = """
+SELECT step_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt, action_id,
+       action_version, input_json, output_json, error_json, notes, started_at, completed_at, duration_ms
+FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 ORDER BY sequence, step_path, iteration
+"""
+_LINES: Final = """
+SELECT log_id, step_id, step_path, level, message, context_json, correlation_key, event_name, source, created_at
+FROM workflow_run_logs WHERE tenant = $1 AND run_id = $2 ORDER BY created_at, log_id
+"""
+
+
+async def _require_run(conn: Connection, tenant: UUID, run_id: UUID) -> None:
     exists = await conn.fetchval(
         "SELECT EXISTS (SELECT FROM workflow_runs WHERE tenant = $1 AND run_id = $2)", tenant, run_id
     )
     if not exists:
         raise _no_run()
-    rows = await conn.fetch(
-        """
-        SELECT step_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt, action_id,
-               action_version, input_json, output_json, error_json, notes, started_at, completed_at, duration_ms
-        FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 ORDER BY sequence, step_path, iteration
-        """,
-        tenant,
-        run_id,
-    )
-    return [_step(row) for row in rows]
 
 
 async def has_payload(conn: Connection, tenant: UUID, run_id: UUID, payload: Any) -> bool:
@@ -149,6 +147,7 @@ def _run(row: Record) -> dict[str, Any]:
         "status": row["status"],
         "cause": row["cause"],
         "actorId": row["actor_id"],
+        "eventId": row["event_id"],
         "eventType": row["event_type"],
         "error": row["error_json"],
         "createdAt": row["created_at"],
@@ -177,6 +176,24 @@ def _step(row: Record) -> dict[str, Any]:
         "startedAt": row["started_at"],
         "completedAt": row["completed_at"],
         "durationMs": row["duration_ms"],
+    }
+
+
+def _without_values(step: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in step.items() if name not in ("input", "output", "notes")}
+
+
+def _line(row: Record) -> dict[str, Any]:
+    return {
+        "logId": row["log_id"],
+        "stepId": row["step_id"],
+        "stepPath": row["step_path"],
+        "level": row["level"],
+        "message": row["message"],
+        "context": row["context_json"],
+        "correlationKey": row["correlation_key"],
+        "eventName": row["event_name"],
+        "source": row["source"],
     }
 
 

@@ -1,10 +1,10 @@
-"""Runs: start, list, read, and what each step took and gave."""
+"""Runs: start, repeat, cancel, list, read, and what each step took and gave."""
 
 # ruff: noqa: N815 - request fields are named as in the API
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final
 from uuid import UUID, uuid4
 
 import attrs
@@ -14,17 +14,20 @@ from aiohttp import hdrs, web
 
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
-from workflow_catalog_server.bodies import query_choice, query_int, read_body
-from workflow_catalog_server.problems import RequestError
+from workflow_catalog_server.bodies import read_body, read_query
+from workflow_catalog_server.paging import Cursor, PageQuery, moment_of
+from workflow_catalog_server.problems import RequestError, problem
 from workflow_catalog_server.routing import Route, path_uuid
-from workflow_catalog_server.run_history import Cursor, RunStatus, has_payload, list_runs, read_run, read_steps
-from workflow_catalog_server.services import SERVICES, Services
-from workflow_core.errors import ConflictError, FieldError, ValidationError
-from workflow_core.execution.runs import StartedRun, run_id_for_request, start_run
+from workflow_catalog_server.run_history import RunStatus, has_payload, list_runs, read_run, read_steps, read_timeline
+from workflow_catalog_server.services import SERVICES
+from workflow_core.errors import ConflictError, FieldError, RunNotStartedError, ValidationError
+from workflow_core.execution.cancel import cancel_run
+from workflow_core.execution.runs import Origin, run_id_for_request, start_run
 
 MAX_PAYLOAD: Final = 256 * 1024
 _LONGEST_KEY: Final = 255
-_STATUSES: Final[dict[str, RunStatus]] = {status: status for status in get_args(RunStatus)}
+
+_Reason = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
 @attrs.frozen(kw_only=True)
@@ -36,55 +39,105 @@ class StartRun:
     payload: dict[str, Any] = attrs.Factory(dict)
 
 
+@attrs.frozen(kw_only=True)
+class CancelRun:
+    """Body of ``POST /api/workflow-runs/{id}/cancel``; it may be left out."""
+
+    reason: _Reason | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ReplayRun:
+    """Body of ``POST /api/workflow-runs/{id}/replay``; without a payload, the run's own."""
+
+    payload: dict[str, Any] | None = None
+    reason: _Reason | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ListRuns(PageQuery):
+    """Query of ``GET /api/workflow-runs``."""
+
+    workflowId: UUID | None = None
+    status: RunStatus | None = None
+    eventType: Annotated[str, msgspec.Meta(description="Only runs that this event started.")] | None = None
+    from_: Annotated[str, msgspec.Meta(description="Recorded then or later; with its offset from UTC.")] | None = None
+    to: Annotated[str, msgspec.Meta(description="Recorded before; with its offset from UTC.")] | None = None
+
+
 async def start(request: web.Request, principal: Principal) -> web.StreamResponse:
-    """Starts a run; with the same ``Idempotency-Key`` the same run."""
-    services = request.app[SERVICES]
+    """Starts a run; with the same ``Idempotency-Key`` the same run.
+
+    A request without a key is given one, so that a run which Temporal did not take can be started again.
+    """
     body = await read_body(request, StartRun)
-    if len(orjson.dumps(body.payload)) > MAX_PAYLOAD:
-        raise RequestError(413, "PAYLOAD_TOO_LARGE", f"A run's payload has at most {MAX_PAYLOAD // 1024} KiB.")
-    key = _idempotency_key(request)
-    run_id = uuid4() if key is None else run_id_for_request(principal.tenant, body.workflowId, key)
-    started = await _start(
-        services,
+    return await _start(
+        request,
         principal,
+        scope=body.workflowId,
         workflow_id=body.workflowId,
         version=body.workflowVersion,
         payload=body.payload,
+        cause="api",
+    )
+
+
+async def replay(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Starts a new run with a run's version and payload; with the same ``Idempotency-Key`` the same one."""
+    source_id = path_uuid(request, "id")
+    body = await read_body(request, ReplayRun, optional=True)
+    async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
+        source = await read_run(conn, principal.tenant, source_id)
+    return await _start(
+        request,
+        principal,
+        scope=source_id,
+        workflow_id=source["workflowId"],
+        version=source["workflowVersion"],
+        payload=source["payload"] if body.payload is None else body.payload,
+        cause="replay",
+        origin=Origin(
+            event_type=source["eventType"],
+            payload_schema_ref=source["sourcePayloadSchemaRef"],
+            mapping_applied=source["triggerMappingApplied"],
+            replay_of=source_id,
+            reason=body.reason,
+        ),
+    )
+
+
+async def cancel(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Asks for a run to end; the answer does not wait for it."""
+    services = request.app[SERVICES]
+    run_id = path_uuid(request, "id")
+    body = await read_body(request, CancelRun, optional=True)
+    status = await cancel_run(
+        services.database,
+        services.temporal,
+        services.registry,
+        tenant=principal.tenant,
         run_id=run_id,
+        user=principal.user,
+        reason=body.reason,
     )
-    if not started.created:
-        async with services.database.tenant(principal.tenant, readonly=True) as conn:
-            same = await has_payload(conn, principal.tenant, run_id, body.payload)
-        if not same or body.workflowVersion not in (None, started.workflow_version):
-            raise ConflictError(
-                "This Idempotency-Key has started a run with another payload or version; use a new key.",
-                code="IDEMPOTENCY_KEY_REUSED",
-            )
-    return json_answer(
-        {
-            "runId": started.run_id,
-            "workflowId": body.workflowId,
-            "workflowVersion": started.workflow_version,
-            "status": started.status,
-        },
-        status=202,
-        headers={hdrs.LOCATION: f"/api/workflow-runs/{started.run_id}"},
-    )
+    return json_answer({"runId": run_id, "status": status}, status=202)
 
 
 async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Runs, newest first, in pages."""
-    limit = query_int(request, "limit", default=50, least=1, most=200)
-    cursor = request.query.get("cursor")
-    status = query_choice(request, "status", _STATUSES, default=None)
+    query = read_query(request, ListRuns)
+    after, since, until = query.after(Cursor.of), moment_of("from", query.from_), moment_of("to", query.to)
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         runs, following = await list_runs(
             conn,
             principal.tenant,
-            limit=limit,
-            after=Cursor.decode(cursor) if cursor is not None else None,
-            workflow_id=_query_uuid(request, "workflowId"),
-            status=status,
+            limit=query.limit,
+            after=after,
+            workflow_id=query.workflowId,
+            status=query.status,
+            event_type=query.eventType,
+            since=since,
+            until=until,
         )
     return json_answer({"runs": runs, "nextCursor": following.encode() if following else None})
 
@@ -103,48 +156,90 @@ async def list_steps(request: web.Request, principal: Principal) -> web.StreamRe
         return json_answer({"steps": await read_steps(conn, principal.tenant, run_id)})
 
 
+async def read_run_timeline(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """What happened in a run: its steps and log lines in the order of time."""
+    run_id = path_uuid(request, "id")
+    async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
+        return json_answer({"timeline": await read_timeline(conn, principal.tenant, run_id)})
+
+
 async def _start(
-    services: Services, principal: Principal, *, workflow_id: UUID, version: int | None, payload: Any, run_id: UUID
-) -> StartedRun:
-    return await start_run(
-        services.database,
-        services.temporal,
-        services.registry,
-        tenant=principal.tenant,
-        workflow_id=workflow_id,
-        version=version,
-        payload=payload,
-        actor=principal.user,
-        cause="api",
-        run_id=run_id,
+    request: web.Request, principal: Principal, *, scope: UUID, payload: Any, version: int | None, **run: Any
+) -> web.Response:
+    """Starts a run, or finds it started by an equal request.
+
+    Raises:
+        ConflictError: ``IDEMPOTENCY_KEY_REUSED``: the key has started another one.
+    """
+    services = request.app[SERVICES]
+    _check_size(payload)
+    key = _idempotency_key(request)
+    run_id = run_id_for_request(principal.tenant, scope, key)
+    try:
+        started = await start_run(
+            services.database,
+            services.temporal,
+            services.registry,
+            tenant=principal.tenant,
+            version=version,
+            payload=payload,
+            actor=principal.user,
+            run_id=run_id,
+            **run,
+        )
+    except RunNotStartedError as error:
+        return problem(
+            503,
+            error.code,
+            f"The run {run_id} is recorded, but Temporal did not answer that it has it. Send the same request again, "
+            f"with the header Idempotency-Key: {key}",
+            headers={hdrs.RETRY_AFTER: "2"},
+            members={"runId": str(run_id), "idempotencyKey": key},
+        )
+    if not started.created:
+        async with services.database.tenant(principal.tenant, readonly=True) as conn:
+            same = await has_payload(conn, principal.tenant, run_id, payload)
+        if not same or version not in (None, started.workflow_version):
+            raise ConflictError(
+                "This Idempotency-Key has started a run with another payload or version; use a new key.",
+                code="IDEMPOTENCY_KEY_REUSED",
+            )
+    return json_answer(
+        {
+            "runId": started.run_id,
+            "workflowId": started.workflow_id,
+            "workflowVersion": started.workflow_version,
+            "status": started.status,
+        },
+        status=202,
+        headers={hdrs.LOCATION: f"/api/workflow-runs/{started.run_id}"},
     )
 
 
-def _idempotency_key(request: web.Request) -> str | None:
+def _check_size(payload: Any) -> None:
+    if len(orjson.dumps(payload)) > MAX_PAYLOAD:
+        raise RequestError(413, "PAYLOAD_TOO_LARGE", f"A run's payload has at most {MAX_PAYLOAD // 1024} KiB.")
+
+
+def _idempotency_key(request: web.Request) -> str:
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+    if key is None:
+        return str(uuid4())
+    if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
         words = f"must have between 1 and {_LONGEST_KEY} printable ASCII characters"
         raise ValidationError(f"Idempotency-Key: {words}", errors=[FieldError("Idempotency-Key", "LENGTH", words)])
     return key
 
 
-def _query_uuid(request: web.Request, name: str) -> UUID | None:
-    text = request.query.get(name)
-    if text is None:
-        return None
-    try:
-        return UUID(text)
-    except ValueError:
-        raise ValidationError(
-            f"{name}: must be a UUID", errors=[FieldError(name, "FORMAT", "must be a UUID")]
-        ) from None
-
-
 _PREFIX: Final = "/api/workflow-runs"
+_KEY: Final = ("Idempotency-Key",)
 
 ROUTES: Final = (
-    Route("POST", _PREFIX, Permission.RUN, start),
-    Route("GET", _PREFIX, Permission.READ, list_all),
+    Route("POST", _PREFIX, Permission.RUN, start, body=StartRun, status=202, headers=_KEY),
+    Route("GET", _PREFIX, Permission.READ, list_all, query=ListRuns),
     Route("GET", f"{_PREFIX}/{{id}}", Permission.READ, read_one),
     Route("GET", f"{_PREFIX}/{{id}}/steps", Permission.READ, list_steps),
+    Route("GET", f"{_PREFIX}/{{id}}/timeline", Permission.READ, read_run_timeline),
+    Route("POST", f"{_PREFIX}/{{id}}/cancel", Permission.RUN, cancel, body=CancelRun, status=202),
+    Route("POST", f"{_PREFIX}/{{id}}/replay", Permission.RUN, replay, body=ReplayRun, status=202, headers=_KEY),
 )

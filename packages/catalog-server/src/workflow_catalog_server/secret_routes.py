@@ -36,7 +36,7 @@ async def store_secret(request: web.Request, principal: Principal) -> web.Stream
     """Stores a secret, replacing one of the same name."""
     services = request.app[SERVICES]
     name = request.match_info["name"]
-    body = await read_body(request, SecretValue)
+    body = await read_body(request, SecretValue, clean=False)  # a secret is stored as it is, or not at all
     async with services.database.tenant(principal.tenant) as conn:
         await services.secrets.write(conn, principal.tenant, WORKFLOW_SCOPE, name, body.value, actor=principal.user)
     return web.Response(status=204)
@@ -78,6 +78,6 @@ _PREFIX: Final = "/api/workflow/secrets"
 
 ROUTES: Final = (
     Route("GET", _PREFIX, Permission.ADMIN, list_secrets),
-    Route("PUT", f"{_PREFIX}/{{name}}", Permission.ADMIN, store_secret),
-    Route("DELETE", f"{_PREFIX}/{{name}}", Permission.ADMIN, delete_secret),
+    Route("PUT", f"{_PREFIX}/{{name}}", Permission.ADMIN, store_secret, body=SecretValue, status=204),
+    Route("DELETE", f"{_PREFIX}/{{name}}", Permission.ADMIN, delete_secret, status=204),
 )

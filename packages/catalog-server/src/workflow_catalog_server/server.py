@@ -25,6 +25,7 @@ from workflow_catalog_server.services import Services
 from workflow_catalog_server.settings import Settings
 from workflow_core.discovery import discover, require
 from workflow_core.errors import ConfigurationError
+from workflow_core.locales import load_translations
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import CORE_DISTRIBUTION, pending_migrations
@@ -65,7 +66,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             registry=registry,
             authenticator=Authenticator(settings.jwt_key, issuer=settings.jwt_issuer, audience=settings.jwt_audience),
             availability=AvailabilityCache.for_registry(database, registry),
-            catalog=DesignerCatalog(registry),
+            catalog=DesignerCatalog(registry, load_translations(registry.distributions)),
             secrets=TenantSecrets(settings.secrets_key),
             health=Health(database, temporal, registry.manifest, discovery.report, settings.required_distributions),
         )

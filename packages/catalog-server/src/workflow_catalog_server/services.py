@@ -13,13 +13,14 @@ from workflow_catalog_server.availability_cache import AvailabilityCache
 from workflow_catalog_server.designer_catalog import DesignerCatalog
 from workflow_catalog_server.health import Health
 from workflow_core.discovery import Registry
+from workflow_core.execution.inbox import Inbox
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Services:
-    """The process's parts, under :data:`SERVICES` in the application."""
+    """The process's parts, under :data:`SERVICES` in the application; the inbox follows from the others."""
 
     database: Database
     temporal: Client
@@ -29,6 +30,10 @@ class Services:
     catalog: DesignerCatalog
     secrets: TenantSecrets
     health: Health
+    inbox: Inbox = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda self: Inbox(self.database, self.temporal, self.registry), takes_self=True),
+    )
 
 
 SERVICES: Final = web.AppKey("services", Services)

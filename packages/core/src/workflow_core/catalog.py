@@ -8,6 +8,7 @@ from typing import Any
 from workflow_core.actions import Action
 from workflow_core.availability import AVAILABLE, Availability
 from workflow_core.discovery import Registry
+from workflow_core.locales import DEFAULT_LOCALE, NO_TRANSLATIONS, Translations
 from workflow_core.modules import Module
 from workflow_core.schema import field_names
 
@@ -29,10 +30,18 @@ GROUP_ORDER = (
 )
 
 
-def catalog_records(registry: Registry) -> list[tuple[Module, dict[str, Any]]]:
+def catalog_records(
+    registry: Registry, translations: Translations = NO_TRANSLATIONS, locale: str = DEFAULT_LOCALE
+) -> list[tuple[Module, dict[str, Any]]]:
     """Every module with its record, in the palette's order; availability is not yet considered."""
-    modules = sorted(registry.modules.values(), key=_rank)
-    return [(module, _record(module, registry)) for module in modules]
+    records = [(module, _record(module, registry, translations, locale)) for module in registry.modules.values()]
+    return sorted(records, key=lambda entry: _rank(entry[1]))
+
+
+def action_words(action: Action, translations: Translations, locale: str) -> dict[str, str]:
+    """``label`` and ``description`` of an action in a language."""
+    words = translations.action(locale, action.id) or action
+    return {"label": words.label, "description": words.description}
 
 
 def visible_records(
@@ -66,35 +75,36 @@ def module_availability(module: Module, availability: Mapping[str, Availability]
     return availability.get(module.availability_key, unknown)
 
 
-def _rank(module: Module) -> tuple[int, str, str]:
-    if module.group_key in GROUP_ORDER:
-        return GROUP_ORDER.index(module.group_key), "", module.group_key
-    return len(GROUP_ORDER), module.label.casefold(), module.group_key
+def _rank(record: Mapping[str, Any]) -> tuple[int, str, str]:
+    group_key = record["groupKey"]
+    if group_key in GROUP_ORDER:
+        return GROUP_ORDER.index(group_key), "", group_key
+    return len(GROUP_ORDER), record["label"].casefold(), group_key
 
 
-def _record(module: Module, registry: Registry) -> dict[str, Any]:
+def _record(module: Module, registry: Registry, translations: Translations, locale: str) -> dict[str, Any]:
+    words = translations.module(locale, module.group_key) or module
     newest: dict[str, Action] = {
         action.id: action for action in registry.actions.values() if action.id in module.allowed_action_ids
     }  # the registry is sorted by version: the last one wins
-    actions = sorted(newest.values(), key=lambda action: (action.label.casefold(), action.id))
+    actions = [
+        {
+            "id": action.id,
+            "version": action.version,
+            **action_words(action, translations, locale),
+            "inputFieldNames": field_names(action.input),
+            "outputFieldNames": field_names(action.output),
+        }
+        for action in newest.values()
+    ]
     return {
         "groupKey": module.group_key,
-        "label": module.label,
+        "label": words.label,
         "iconToken": module.icon_token,
         "tileKind": module.tile_kind,
         "allowedActionIds": sorted(module.allowed_action_ids),
         "defaultActionId": module.default_action_id,
-        "description": module.description,
-        "actions": [
-            {
-                "id": action.id,
-                "version": action.version,
-                "label": action.label,
-                "description": action.description,
-                "inputFieldNames": field_names(action.input),
-                "outputFieldNames": field_names(action.output),
-            }
-            for action in actions
-        ],
+        "description": words.description,
+        "actions": sorted(actions, key=lambda action: (str(action["label"]).casefold(), action["id"])),
         "available": True,
     }

@@ -1,4 +1,4 @@
-"""The command ``workflow-modules``: what is installed, and the database's migrations."""
+"""The command ``workflow-modules``: what is installed, the database's migrations, and bundles."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from workflow_core.discovery import DEFAULT_REQUIRED, Discovery, discover
-from workflow_core.errors import WorkflowError
+from workflow_core.bundles.command import add_bundle_commands
+from workflow_core.discovery import DEFAULT_REQUIRED, Discovery, discover, require
+from workflow_core.errors import MigrationError, WorkflowError
+from workflow_core.process import DATABASE_URL, REQUIRED_DISTRIBUTIONS, required_distributions
 from workflow_core.storage._connecting import CONNECTING_ERRORS, unreachable
-from workflow_core.storage.migrations import APP_ROLE, Migration, migrate, pending_migrations
+from workflow_core.storage.migrations import APP_ROLE, CORE_DISTRIBUTION, Migration, migrate, pending_migrations
 
 ADMIN_URL = "WORKFLOW_ADMIN_DATABASE_URL"
-DATABASE_URL = "WORKFLOW_DATABASE_URL"
-REQUIRED = "WORKFLOW_REQUIRED_DISTRIBUTIONS"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="workflow-modules", description="Shows the installed integrations and migrates their tables."
+        prog="workflow-modules",
+        description="Shows the installed integrations, migrates their tables, and moves workflows.",
     )
     parser.add_argument("--version", action="version", version=version("workflow-modules-core"))
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser(
         "list",
         help="show every installed distribution, its modules and actions, and why one did not load",
-        description=f"Discovers as server and worker do: {REQUIRED} names what has to be there (default: "
+        description=f"Discovers as server and worker do: {REQUIRED_DISTRIBUTIONS} names what has to be there (default: "
         f"{', '.join(sorted(DEFAULT_REQUIRED))}), and with {DATABASE_URL} set, pending migrations show too. "
         "Exits with 1 when a distribution failed or is blocked.",
     )
@@ -67,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         "--app-role", default=APP_ROLE, help="the role that server and worker are members of (default: %(default)s)"
     )
     migrating.set_defaults(run=_migrate)
+
+    add_bundle_commands(commands).set_defaults(run=_bundles)
     return parser
 
 
@@ -74,9 +77,7 @@ def _list(options: argparse.Namespace) -> int:
     pending: Mapping[str, Sequence[str]] = {}
     if os.environ.get(DATABASE_URL):
         pending = asyncio.run(_pending(os.environ[DATABASE_URL]))
-    named = os.environ.get(REQUIRED)
-    required = DEFAULT_REQUIRED if named is None else filter(None, map(str.strip, named.split(",")))
-    found = discover(required=required, pending=pending)
+    found = discover(required=required_distributions(os.environ), pending=pending)
     rows = list_rows(found)
     if options.json:
         summary = {"fingerprint": found.registry.manifest.fingerprint, "distributions": rows}
@@ -158,6 +159,23 @@ def _migrate(options: argparse.Namespace) -> int:
     applied = asyncio.run(migrate(options.database, app_role=options.app_role, on_progress=say))
     sys.stdout.write(f"{len(applied)} migrations applied.\n" if applied else "Nothing to do.\n")
     return 0
+
+
+def _bundles(options: argparse.Namespace) -> int:
+    url = os.environ.get(DATABASE_URL, "")
+    pending: Mapping[str, Sequence[str]] = {}
+    if not options.offline:
+        if not url:
+            sys.stderr.write(f"workflow-modules: name the database with {DATABASE_URL}.\n")
+            return 2
+        pending = asyncio.run(_pending(url))
+        if CORE_DISTRIBUTION in pending:
+            raise MigrationError("Migrations of core are pending; run `workflow-modules migrate`.")
+    required = required_distributions(os.environ)
+    found = discover(required=required, pending=pending)
+    require(found.report, required=required, strict=False)
+    exit_code: int = options.work(options, found.registry, url)
+    return exit_code
 
 
 if __name__ == "__main__":

@@ -121,6 +121,7 @@ class Registry:
         events: By name.
         distribution_of: The distribution of each action id.
         distribution_of_module: The distribution of each group key.
+        distribution_of_event: The distribution of each event name.
         manifest: What this process can run.
     """
 
@@ -131,6 +132,7 @@ class Registry:
     events: Mapping[str, EventType]
     distribution_of: Mapping[str, str]
     distribution_of_module: Mapping[str, str]
+    distribution_of_event: Mapping[str, str]
     manifest: Manifest
 
     def module_of(self, action_id: str) -> Module | None:
@@ -488,5 +490,6 @@ def _registry(contributions: Sequence[_Contribution]) -> Registry:
         distribution_of_module=MappingProxyType(
             {m.group_key: c.distribution for c in contributions for m in c.modules}
         ),
+        distribution_of_event=MappingProxyType({e.name: c.distribution for c in contributions for e in c.events}),
         manifest=build_manifest(actions, versions),
     )

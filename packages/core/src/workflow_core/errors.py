@@ -104,6 +104,12 @@ class PermissionDeniedError(WorkflowError):
     code = "PERMISSION_DENIED"
 
 
+class UnknownTenantError(PermissionDeniedError):
+    """The tenant in whose name something is written does not exist (any more)."""
+
+    code = "UNKNOWN_TENANT"
+
+
 class ExpressionError(WorkflowError):
     """An expression cannot be compiled or evaluated."""
 
@@ -223,10 +229,30 @@ class ActionNotOnWorkersError(TransientError):
     code = "ACTION_NOT_ON_WORKERS"
 
 
+class RunNotStartedError(TransientError):
+    """A run is recorded, and Temporal did not take it, or did not say whether it did; starting it again is safe."""
+
+    code = "TEMPORAL_UNAVAILABLE"
+
+
 class EngineUnavailableError(TransientError):
     """Our own database is away; the step goes on when it is back, and no attempt is used up."""
 
     code = "ENGINE_UNAVAILABLE"
+
+
+class InterpreterError(WorkflowError):
+    """The interpreter cannot go on: no ``catch`` and no ``onError`` may hide that."""
+
+    code = "INVALID_CONFIG"
+    category = ErrorCategory.INTERPRETER_CORRUPTION
+
+
+class ChildWorkflowError(WorkflowError):
+    """A workflow cannot be called, or its run did not succeed."""
+
+    code = "CHILD_WORKFLOW_FAILED"
+    category = ErrorCategory.CHILD_WORKFLOW
 
 
 # ── How a process is set up ──────────────────────────────────────────────────────────────────────────────────────

@@ -31,10 +31,14 @@ class EventType:
     schema_ref: str = attrs.field(validator=instance_of(str))
 
 
+# One link further than the run that emits it: that is how a chain of events and runs is found to be endless.
 _STORE = """
 INSERT INTO workflow_runtime_events (
-    tenant, event_id, event_name, correlation_key, payload, payload_schema_ref, source_run_id
-) VALUES ($1, $2, $3, $4, $5, $6, $7)
+    tenant, event_id, event_name, correlation_key, payload, payload_schema_ref, source_run_id, chain_depth
+) VALUES (
+    $1, $2, $3, $4, $5, $6, $7,
+    coalesce((SELECT chain_depth + 1 FROM workflow_runs WHERE tenant = $1 AND run_id = $7), 0)
+)
 """
 
 

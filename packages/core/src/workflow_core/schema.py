@@ -49,6 +49,8 @@ _SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
 _LARGEST_EXACT_FLOAT = 2.0**53
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}\Z")
+#: A ``$`` that stands for itself, in brackets or after a backslash, is matched with what surrounds it.
+_DOLLAR = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?\Z")
 
 
@@ -115,7 +117,7 @@ def json_schema(cls: Any) -> dict[str, Any]:
         if "properties" in definition:
             definition["properties"] = {json_name(field): kind for field, kind in definition["properties"].items()}
             definition["required"] = [json_name(field) for field in definition["required"]]
-        if (additional := _additional(described)) is not None:
+        if (additional := additional_of(described)) is not None:
             definition["additionalProperties"] = msgspec.json.schema(additional)
         rules = [rule.schema() for rule in rules_of(described)]
         definition.update(rules[0] if len(rules) == 1 else {"allOf": rules} if rules else {})
@@ -164,7 +166,7 @@ def _objects(info: types.Type, seen: set[type] | None = None) -> Iterator[types.
         yield from _objects(part, seen)
 
 
-def _additional(cls: type) -> Any:
+def additional_of(cls: type) -> Any:
     """The type of the further members of an object of this class; None where there are none."""
     return getattr(cls, "__additional__", None)
 
@@ -172,6 +174,22 @@ def _additional(cls: type) -> Any:
 def field_names(cls: type) -> list[str]:
     """The names of a class's fields in JSON, in their order."""
     return [json_name(field.name) for field in attrs.fields(cls)]
+
+
+def required_fields(cls: type) -> list[str]:
+    """The names of the fields that have to be given."""
+    return [field.encode_name for field in _object_info(cls).fields if field.required]
+
+
+def type_of(cls: Any) -> types.Type:
+    """What a contract, or the annotation of one of its fields, consists of; shared, so nobody may change it."""
+    return _type_info(cls)
+
+
+def _object_info(cls: type) -> types.DataclassType:
+    info = _type_info(cls)
+    assert isinstance(info, types.DataclassType)  # noqa: S101 - every contract is an attrs class
+    return info
 
 
 def to_json(value: Any) -> Any:
@@ -305,14 +323,19 @@ def convert(cls: type[T], value: Any, *, unknown: Unknown = "forbid", mapped: bo
 
 def field_error_for(cls: type, field: str, value: Any) -> tuple[FieldError, ...]:
     """What is wrong with one literal value of one field; empty when it fits. Paths start at the field."""
-    info = _type_info(cls)
-    assert isinstance(info, types.DataclassType)  # noqa: S101 - every contract is an attrs class
-    for candidate in info.fields:
+    for candidate in _object_info(cls).fields:
         if candidate.encode_name == field:
             run = _Conversion(unknown="forbid", mapped=True)
             run.convert(candidate.type, value, field)
             return tuple(run.errors)
     return (FieldError(field, "UNKNOWN_FIELD", "there is no such field"),)
+
+
+def errors_for(info: types.Type, value: Any) -> tuple[FieldError, ...]:
+    """What keeps a value from being converted into a type as the result of a mapping; empty when nothing does."""
+    run = _Conversion(unknown="ignore", mapped=True)
+    run.convert(info, value, "")
+    return tuple(run.errors)
 
 
 _WRONG = object()
@@ -365,7 +388,7 @@ class _Conversion:
             if self.mapped and given is MISSING and not field.required:
                 continue
             values[field.name] = self.convert(field.type, given, here)
-        additional = _additional(info.cls)
+        additional = additional_of(info.cls)
         known = {field.encode_name for field in info.fields}
         for name in (name for name in value if name not in known):
             here = f"{path}.{name}" if path else str(name)
@@ -393,11 +416,12 @@ class _Conversion:
             return self.wrong(path, "RULE", f"does not make a valid {info.cls.__name__}")
 
     def _list(self, info: Any, value: Any, path: str) -> Any:
-        if not isinstance(value, list | tuple):
-            if not self.mapped or value is None:
-                return self.wrong(path, "TYPE", "must be an array")
-            value = [value]
-        items = [self.convert(info.item_type, item, f"{path}[{i}]") for i, item in enumerate(value)]
+        if isinstance(value, list | tuple):
+            items = [self.convert(info.item_type, item, f"{path}[{i}]") for i, item in enumerate(value)]
+        elif self.mapped and value is not None:
+            items = [self.convert(info.item_type, value, path)]
+        else:
+            return self.wrong(path, "TYPE", "must be an array")
         self._length(info, items, path, "entries")
         return tuple(items) if isinstance(info, types.VarTupleType) else items
 
@@ -431,7 +455,7 @@ class _Conversion:
         if not isinstance(value, str):
             return self.wrong(path, "TYPE", "must be a string")
         self._length(info, value, path, "characters")
-        if info.pattern is not None and re.search(info.pattern, value) is None:
+        if info.pattern is not None and _pattern(info.pattern).search(value) is None:
             return self.wrong(path, "FORMAT", f"must match {info.pattern}")
         return value
 
@@ -544,6 +568,12 @@ class _Conversion:
         types.LiteralType: _literal,
         types.EnumType: _enum,
     }
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    r"""A pattern as JSON Schema means it: ``$`` is the end, where Python's would let a line feed follow (``\Z``)."""
+    return re.compile(_DOLLAR.sub(lambda token: r"\Z" if token[0] == "$" else token[0], text))
 
 
 def _nullable(info: types.Type) -> bool:

@@ -25,7 +25,7 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from workflow_core.errors import ConfigurationError, SecretNotFoundError, ValidationError
+from workflow_core.errors import ConfigurationError, FieldError, SecretNotFoundError, ValidationError
 from workflow_core.storage.database import Connection
 
 WORKFLOW_SCOPE: Final = "workflow"
@@ -174,7 +174,7 @@ class TenantSecrets:
             tenant: Whose secret.
             scope: ``workflow`` or ``integration:<provider>``.
             name: In the scope ``workflow`` capital letters, digits and underscores, beginning with a letter.
-            value: Not empty, at most 64 KiB.
+            value: Not empty, at most 64 KiB, without NUL characters, which no place where it is used could take.
             actor: The user who stores it; None for the platform itself, such as for a refreshed token.
 
         Raises:
@@ -183,11 +183,9 @@ class TenantSecrets:
         _check_name(scope, name)
         content = value.encode()
         if not 0 < len(content) <= MAX_SECRET_BYTES:
-            raise ValidationError(
-                f"The value of the secret {name} has to have between 1 and {MAX_SECRET_BYTES} bytes",
-                code="INVALID_SECRET_VALUE",
-                details={"name": name},
-            )
+            raise _invalid_value(name, "LENGTH", f"must have between 1 and {MAX_SECRET_BYTES} bytes")
+        if b"\0" in content:
+            raise _invalid_value(name, "FORMAT", "must not have a NUL character")
         key_id, box = await self._current_key(conn, tenant)
         await conn.execute(
             """
@@ -243,8 +241,9 @@ class TenantSecrets:
             }
         )
 
-    async def names(self, conn: Connection, tenant: UUID, scope: str) -> list[str]:
-        """The names of all secrets of a scope, sorted."""
+    @staticmethod
+    async def names(conn: Connection, tenant: UUID, scope: str) -> list[str]:
+        """The names of all secrets of a scope, sorted; nobody needs the key for that."""
         rows = await conn.fetch(
             'SELECT name FROM tenant_secrets WHERE tenant = $1 AND scope = $2 ORDER BY name COLLATE "C"',
             tenant,
@@ -287,11 +286,21 @@ class TenantSecrets:
         return SecretBox(self._keys.open(wrapped_key, "data key", str(tenant), str(key_id)))
 
 
+def _invalid_value(name: str, code: str, expected: str) -> ValidationError:
+    return ValidationError(
+        f"The value of the secret {name} {expected}.",
+        code="INVALID_SECRET_VALUE",
+        details={"name": name},
+        errors=[FieldError("value", code, expected)],
+    )
+
+
 def _check_name(scope: str, name: str) -> None:
     if _SCOPE.fullmatch(scope) is None:
         raise ValidationError(
             f"{scope!r} is no scope for secrets; use 'workflow' or 'integration:<provider>'",
             code="INVALID_SECRET_SCOPE",
+            errors=[FieldError("scope", "FORMAT", "must be 'workflow' or 'integration:<provider>'")],
         )
     pattern = _WORKFLOW_NAME if scope == WORKFLOW_SCOPE else _INTEGRATION_NAME
     if pattern.fullmatch(name) is None:
@@ -299,4 +308,5 @@ def _check_name(scope: str, name: str) -> None:
             f"{name!r} is no name for a secret in the scope {scope!r}; it has to match ^{pattern.pattern}$",
             code="INVALID_SECRET_NAME",
             details={"name": name},
+            errors=[FieldError("name", "FORMAT", f"must match ^{pattern.pattern}$")],
         )

@@ -29,6 +29,9 @@ RUN_TASK_QUEUE: Final = "workflow-runs"
 EXECUTE_ACTION: Final = "execute_action"
 RECORD_STEPS: Final = "record_steps"
 FINISH_RUN: Final = "finish_run"
+RECORD_CHILD: Final = "record_child_run"
+LOAD_RUN: Final = "load_run"
+PAUSE: Final = "pause"
 
 
 def action_task_queue(distribution: str) -> str:

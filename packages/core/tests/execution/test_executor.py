@@ -37,6 +37,14 @@ async def test_a_local_effect_happens_once_however_often_it_is_executed(bench, p
     assert [(row["status"], row["effect"]) for row in await bench.ledger()] == [("succeeded", "LOCAL")]
 
 
+async def test_two_steps_with_one_id_are_two_effects(bench, probe):
+    """Older definitions use an id twice, in ``try`` and in ``catch``: the path tells the steps apart."""
+    run_id = await bench.new_run()
+    for path in ("root.steps[0].try.steps[0]", "root.steps[0].catch.steps[0]"):
+        await bench.executor.execute(bench.call(run_id, "write", step_path=path, step_id="notify"))
+    assert len(probe.calls) == len(await bench.ledger()) == 2
+
+
 async def test_two_executions_at_once_do_not_both_act(bench, probe):
     """The loser of the race is told KEY_BUSY at once, and uses up no attempt."""
     entered, go_on = asyncio.Event(), asyncio.Event()
@@ -100,7 +108,7 @@ async def test_an_explicit_key_is_of_one_action_and_the_steps_own_key_of_one_run
         bench.call(run_id, "write"),
         bench.call(other, "write"),
         bench.call(run_id, "write", iteration="1"),
-        bench.call(run_id, "write", step_id="b"),
+        bench.call(run_id, "write", step_path="root.steps[1]"),
     ):
         await bench.executor.execute(call)
     assert len(probe.calls) == 6

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from workflow_core.execution.executor import ExecutionFailedError
+from workflow_core.records.permissions import permissions_of
 
 
 @pytest.mark.parametrize("action", ["write_guarded", "fetch_guarded", "once_guarded"])
@@ -36,3 +37,12 @@ async def test_any_other_actor_may_not(bench, probe, action, who):
     assert probe.calls == []
     assert {row["status"] for row in await bench.ledger()} <= {"failed"}
     assert [step["status"] for step in await bench.steps(run_id)] == ["FAILED"]
+
+
+async def test_permissions_of_a_user(bench):
+    """All of an active user's; nothing of anybody else."""
+    user, inactive = await bench.new_user("a:b", "c:d"), await bench.new_user("a:c", is_inactive=True)
+    async with bench.db.tenant(bench.tenant) as conn:
+        assert await permissions_of(conn, bench.tenant, user) == {"a:b", "c:d"}
+        for nobody in (inactive, uuid4(), None):
+            assert await permissions_of(conn, bench.tenant, nobody) == frozenset()

@@ -507,6 +507,11 @@ def test_invalid_expressions(source):
     assert error.__cause__ is None
 
 
+def test_a_bad_escape_is_named():
+    """A string with an escape that there is not is refused for that."""
+    assert "Unsupported escape sequence" in refusal(r"'it\'s'").message
+
+
 def test_the_position_of_a_syntax_error():
     """Where the parser knows the place, it is in the details: the character after the wrong token."""
     assert refusal("payload )").details["position"] == 9

@@ -6,7 +6,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from workflow_core.errors import ConfigurationError
+from workflow_core.errors import ConfigurationError, UnknownTenantError
 from workflow_core.storage.database import Database, our_tables
 from workflow_core.testing.postgres import DatabaseFactory, PostgresDatabase, Tenants
 
@@ -55,6 +55,23 @@ async def test_statement_timeout(db: Database, tenants: Tenants) -> None:
             await conn.execute("SELECT pg_sleep(10)")
     async with db.tenant(tenants.a) as conn:
         assert await conn.fetchval("SHOW statement_timeout") == "0"
+
+
+async def test_unknown_tenants_take_nothing(db: Database) -> None:
+    """A write for a tenant that does not exist says so; another broken reference stays what it is."""
+    with pytest.raises(UnknownTenantError) as refused:
+        async with db.tenant(tenant := uuid4()) as conn:
+            await conn.execute("INSERT INTO clients (tenant, client_name) VALUES ($1, 'Acme')", tenant)
+    assert refused.value.details == {"tenant": str(tenant)}
+
+
+async def test_reference_to_nothing(db: Database, tenants: Tenants) -> None:
+    """It is no tenant that is missing, when something else is."""
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        async with db.tenant(tenants.a) as conn:
+            await conn.execute(
+                "INSERT INTO contacts (tenant, full_name, client_id) VALUES ($1, 'Ada', $2)", tenants.a, uuid4()
+            )
 
 
 async def test_unknown_tenants_have_nothing(db: Database) -> None:

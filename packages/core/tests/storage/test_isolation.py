@@ -16,8 +16,17 @@ from workflow_core.testing.postgres import LOGIN_ROLE, DatabaseFactory, Postgres
 DISPATCHED = {
     "rmm_integrations": {"tenant", "integration_id", "provider", "is_active"},
     "tenants": {"tenant"},
-    "workflow_runtime_events": {"tenant", "event_id", "processed_at", "created_at"},
-    "workflow_runs": {"tenant", "run_id", "status", "execution", "created_at", "started_at", "updated_at"},
+    "workflow_runtime_events": {"tenant", "event_id", "due_at", "processed_at", "created_at"},
+    "workflow_runs": {
+        "tenant",
+        "run_id",
+        "status",
+        "execution",
+        "created_at",
+        "started_at",
+        "updated_at",
+        "parent_run_id",
+    },
 }
 
 

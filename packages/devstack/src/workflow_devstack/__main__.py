@@ -38,8 +38,8 @@ def parser() -> argparse.ArgumentParser:
     up_command = commands.add_parser(
         "up",
         help="start everything, run the sample workflow, and keep running until Ctrl-C",
-        description="Starts PostgreSQL, Temporal, the NinjaOne simulator, server and worker, runs the sample workflow, "
-        "and shows what each step did.",
+        description="Starts PostgreSQL, Temporal, the NinjaOne simulator, a mail server, server and worker, runs the "
+        "sample workflow, and shows what each step did.",
     )
     up_command.add_argument(
         "--once",
@@ -118,6 +118,7 @@ def _ports(options: argparse.Namespace) -> Ports:
         temporal=options.temporal_port,
         temporal_ui=options.temporal_ui_port,
         simulator=options.simulator_port,
+        mail=options.mail_port,
     )
 
 

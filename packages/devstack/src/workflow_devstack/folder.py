@@ -98,6 +98,11 @@ class DataFolder:
         return self.path / "simulator.json"
 
     @property
+    def mail(self) -> Path:
+        """The e-mails that were sent, one file each."""
+        return self.path / "mail"
+
+    @property
     def lock_file(self) -> Path:
         """The file that carries the lock."""
         return self.path / "lock"

@@ -49,10 +49,11 @@ class Ports:
     temporal: Port
     temporal_ui: Port
     simulator: Port
+    mail: Port
 
     def all(self) -> tuple[Port, ...]:
         """Every port, in the order in which they are named to the user."""
-        return self.server, self.temporal, self.temporal_ui, self.simulator
+        return self.server, self.temporal, self.temporal_ui, self.simulator, self.mail
 
 
 DEFAULT_PORTS: Final = Ports(
@@ -60,16 +61,18 @@ DEFAULT_PORTS: Final = Ports(
     temporal=Port("Temporal", "--temporal-port", 7233),
     temporal_ui=Port("Temporal's web interface", "--temporal-ui-port", 8233),
     simulator=Port("NinjaOne simulator", "--simulator-port", 8490),
+    mail=Port("mail server", "--mail-port", 8425),
 )
 
 
-def with_numbers(*, server: int, temporal: int, temporal_ui: int, simulator: int) -> Ports:
+def with_numbers(*, server: int, temporal: int, temporal_ui: int, simulator: int, mail: int) -> Ports:
     """The ports with these numbers."""
     return Ports(
         server=attrs.evolve(DEFAULT_PORTS.server, number=server),
         temporal=attrs.evolve(DEFAULT_PORTS.temporal, number=temporal),
         temporal_ui=attrs.evolve(DEFAULT_PORTS.temporal_ui, number=temporal_ui),
         simulator=attrs.evolve(DEFAULT_PORTS.simulator, number=simulator),
+        mail=attrs.evolve(DEFAULT_PORTS.mail, number=mail),
     )
 
 
@@ -95,8 +98,8 @@ def reserve(ports: Ports) -> Ports:
                 numbers.append(listener.getsockname()[1])
         if problems:
             raise PortInUseError("\n".join(_unique(problems)), details={"ports": [port.number for port in ports.all()]})
-    server, temporal, temporal_ui, simulator = numbers
-    return with_numbers(server=server, temporal=temporal, temporal_ui=temporal_ui, simulator=simulator)
+    server, temporal, temporal_ui, simulator, mail = numbers
+    return with_numbers(server=server, temporal=temporal, temporal_ui=temporal_ui, simulator=simulator, mail=mail)
 
 
 def _explain(port: Port, error: OSError) -> str:

@@ -142,6 +142,7 @@ def show_addresses(console: Console, folder: DataFolder, ports: Ports) -> None:
     rows = {
         "catalog server": f"{ports.server.url}  (health: {ports.server.url}/health/ready)",
         "NinjaOne simulator": f"{ports.simulator.url}  (journal: {ports.simulator.url}/_simulator/journal)",
+        "mail server": f"{ports.mail.address}  (what was sent: {folder.mail})",
         "Temporal": f"{ports.temporal.address}  (web interface: {ports.temporal_ui.url})",
         "PostgreSQL": f"socket in {folder.postgres}",
         "logs": str(folder.logs),

@@ -261,7 +261,8 @@ async def run(api: Api, workflow: Published, *, progress: Callable[[str], None])
 
 async def _publish(api: Api, wanted: Mapping[str, Any], progress: Callable[[str], None]) -> tuple[str, int]:
     """The workflow's id, and the number of a published version that is as wanted."""
-    known = next((entry for entry in await api.call("GET", _DEFINITIONS) if entry["key"] == KEY), None)
+    found = (await api.call("GET", f"{_DEFINITIONS}?search={KEY}"))["workflows"]
+    known = next((entry for entry in found if entry["key"] == KEY), None)
     if known is None:
         created = await api.call("POST", _DEFINITIONS, body={"key": KEY, "definition": wanted})
         workflow_id = created["workflowId"]

@@ -60,6 +60,11 @@ class TenantData:
         return uuid5(_NAMESPACE, self.name)
 
     @property
+    def domain(self) -> str:
+        """Where its e-mail comes from."""
+        return f"{self.name.split()[0]}.example".lower()
+
+    @property
     def user_id(self) -> UUID:
         """The user's id."""
         return self.id_of("user", " ".join(self.user))
@@ -89,7 +94,15 @@ UNCONNECTED: Final = TenantData("Woodgrove Systems", ("Sam", "Okafor"), own_clie
 """Has not."""
 
 
-async def seed(database: Database, secrets: TenantSecrets, account: Account, *, url: str, client_secret: str) -> None:
+async def seed(
+    database: Database,
+    secrets: TenantSecrets,
+    account: Account,
+    *,
+    url: str,
+    client_secret: str,
+    mail_server: tuple[str, int] | None = None,
+) -> None:
     """
     Write the sample data.
 
@@ -99,12 +112,15 @@ async def seed(database: Database, secrets: TenantSecrets, account: Account, *, 
         account: What the NinjaOne account holds.
         url: Its address.
         client_secret: The secret of its API application.
+        mail_server: Host and port of the SMTP server over which the tenants send; None: they cannot.
     """
     for data in (CONNECTED, UNCONNECTED):
         async with database.tenant(data.tenant) as conn:
             await _seed_company(conn, data)
             await _seed_role(conn, data)
             await _seed_service_desk(conn, data)
+            if mail_server is not None:
+                await _seed_email(conn, data, *mail_server)
             for name in data.own_clients:
                 await _seed_client(conn, data, name)
     async with database.tenant(CONNECTED.tenant) as conn:
@@ -121,7 +137,7 @@ async def _seed_company(conn: Connection, data: TenantData) -> None:
         "INSERT INTO tenants (tenant, client_name) VALUES ($1, $2) ON CONFLICT DO NOTHING", data.tenant, data.name
     )
     first, last = data.user
-    email = f"{first}.{last}@{data.name.split()[0]}.example".lower()
+    email = f"{first}.{last}@{data.domain}".lower()
     await conn.execute(
         "INSERT INTO users (tenant, user_id, username, first_name, last_name, email) "
         "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
@@ -135,19 +151,21 @@ async def _seed_company(conn: Connection, data: TenantData) -> None:
 
 
 async def _seed_role(conn: Connection, data: TenantData) -> None:
-    """The user may do everything that the generic actions ask for."""
+    """The user may do everything that the generic actions ask for, and is a technician who can be scheduled."""
+    for name in ("Admin", "Technician"):
+        await conn.execute(
+            "INSERT INTO roles (tenant, role_id, role_name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            data.tenant,
+            data.id_of("role", name),
+            name,
+        )
+        await conn.execute(
+            "INSERT INTO user_roles (tenant, user_id, role_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            data.tenant,
+            data.user_id,
+            data.id_of("role", name),
+        )
     role_id = data.id_of("role", "Admin")
-    await conn.execute(
-        "INSERT INTO roles (tenant, role_id, role_name) VALUES ($1, $2, 'Admin') ON CONFLICT DO NOTHING",
-        data.tenant,
-        role_id,
-    )
-    await conn.execute(
-        "INSERT INTO user_roles (tenant, user_id, role_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        data.tenant,
-        data.user_id,
-        role_id,
-    )
     for permission in sorted({action.permission for action in psa.workflow_actions() if action.permission}):
         permission_id = data.id_of("permission", permission)
         await conn.execute(
@@ -196,6 +214,18 @@ async def _seed_service_desk(conn: Connection, data: TenantData) -> None:
             (data.tenant, priority_id, name, 10 * number)
             for number, (name, priority_id) in enumerate(data.priority_ids.items(), start=1)
         ],
+    )
+
+
+async def _seed_email(conn: Connection, data: TenantData, host: str, port: int) -> None:
+    """The server may have another port at every start."""
+    config = {"host": host, "port": port, "secure": False}
+    await conn.execute(
+        "INSERT INTO tenant_email_settings (tenant, default_from_domain, email_provider, provider_configs) "
+        "VALUES ($1, $2, 'smtp', $3) ON CONFLICT (tenant) DO UPDATE SET provider_configs = EXCLUDED.provider_configs",
+        data.tenant,
+        data.domain,
+        [{"providerId": "devstack", "providerType": "smtp", "isEnabled": True, "config": config}],
     )
 
 

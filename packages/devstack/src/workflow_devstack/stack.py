@@ -20,7 +20,7 @@ from rich.console import Console
 from workflow_core.errors import WorkflowError
 from workflow_core.secrets import TenantSecrets, load_key_encryption_key
 from workflow_core.storage.database import Database
-from workflow_devstack import demonstration, keys, ports, postgres, report, seed, simulator, temporal
+from workflow_devstack import demonstration, keys, mail, ports, postgres, report, seed, simulator, temporal
 from workflow_devstack.disk import check_free_space, full_disk
 from workflow_devstack.folder import DataFolder, Lock, write_json
 from workflow_devstack.ports import HOST, Ports
@@ -166,6 +166,7 @@ class _Stack:
         await self._start(processes, temporal.command(self._folder, self._ports))
         known_account = self._folder.simulator_state.exists()
         await self._start(processes, simulator.command(self._folder, self._ports))
+        await self._start(processes, mail.command(self._folder, self._ports))
         async with Database.open(
             database_server.dsn(SERVER_ROLE), application_name="workflow-devstack", max_size=2
         ) as database:
@@ -210,6 +211,7 @@ class _Stack:
         return {
             temporal.NAME: self._ports.temporal.address,
             simulator.NAME: self._ports.simulator.url,
+            mail.NAME: self._ports.mail.address,
             SERVER: self._ports.server.url,
         }.get(name, "")
 
@@ -225,6 +227,7 @@ class _Stack:
                 account,
                 url=self._ports.simulator.url,
                 client_secret=keys.read_secret(self._folder.simulator_secret),
+                mail_server=(HOST, self._ports.mail.number),
             )
 
     def _environment(self, dsn: str) -> dict[str, str]:

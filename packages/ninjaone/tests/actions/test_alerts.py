@@ -5,8 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from workflow_core.errors import NotFoundError, Refused, TransientError, ValidationError
+from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError, ValidationError
 from workflow_core.records import rmm
+from workflow_ninjaone.client import AlertList, NinjaOneClient
 from workflow_ninjaone.simulator.seed import uid
 
 NEWEST = uid("alert/dc01-disk")
@@ -154,6 +155,100 @@ async def test_words_that_no_column_takes(account):
     shown = listed.alerts[0]
     assert (shown.severity, shown.title, shown.message) == ("none", "ab", "ab\nsecond line")
     assert (shown.priority, shown.source_type) == ("q" * 20, "S" * 50)
+
+
+async def test_alerts_that_are_over(account, stranger):
+    """
+    What a live list does not have any more is resolved here, whatever its limit; nobody else's records are.
+    """
+    for each in (account, stranger):
+        await each.handle("alerts.list_active", live=True)
+    await account.handle("alerts.reset", alert_uid=IN_ORDER[1])
+    for gone in (IN_ORDER[1], IN_ORDER[2], IN_ORDER[5]):
+        account.simulator.state.alerts.pop(gone, None)
+    async with account.db.tenant(account.tenant) as conn:
+        other = await rmm.put_integration(conn, account.tenant, "tactical", is_active=True)
+        reported = rmm.ReportedAlert(external_alert_id="x", severity="major")
+        await rmm.upsert_alert(conn, account.tenant, other.integration_id, reported)
+
+    await account.handle("alerts.list_active", live=True, limit=1)
+
+    rows = await account.rows("SELECT external_alert_id, status, resolved_at IS NOT NULL AS over FROM rmm_alerts")
+    assert {row["external_alert_id"]: (row["status"], row["over"]) for row in rows} == {
+        IN_ORDER[0]: ("active", False),
+        IN_ORDER[1]: ("acknowledged", False),
+        IN_ORDER[2]: ("resolved", True),
+        IN_ORDER[3]: ("active", False),
+        IN_ORDER[4]: ("active", False),
+        IN_ORDER[5]: ("resolved", True),
+        "x": ("active", False),
+    }
+    assert uids(await account.handle("alerts.list_active")) == [IN_ORDER[0], IN_ORDER[3], IN_ORDER[4]]
+    assert (await stranger.handle("alerts.list_active")).count == 6
+
+
+async def test_alert_that_triggers_again_after_it_was_over(account):
+    """
+    It is active again.
+    """
+    await account.handle("alerts.list_active", live=True)
+    account.simulator.state.alerts.pop(NEWEST)
+    await account.handle("alerts.list_active", live=True)
+    assert await status_of(account, NEWEST) == "resolved"
+    account.simulator.state.add_alert(
+        {"uid": NEWEST, "deviceId": 101, "createTime": datetime.now(UTC).timestamp() + 60}
+    )
+
+    assert uids(await account.handle("alerts.list_active", live=True))[0] == NEWEST
+    assert await status_of(account, NEWEST) == "active"
+
+
+async def test_alert_that_is_reported_while_the_list_is_read(account, monkeypatch):
+    """
+    The list is older than the report, and says nothing about it.
+    """
+    await account.handle("alerts.list_active", live=True)
+
+    async def list_alerts(_client):
+        async with account.db.tenant(account.tenant) as conn:
+            reported = rmm.ReportedAlert(external_alert_id="webhook", severity="major")
+            await rmm.upsert_alert(conn, account.tenant, account.integration_id, reported)
+        return AlertList(())
+
+    monkeypatch.setattr(NinjaOneClient, "list_alerts", list_alerts)
+    assert (await account.handle("alerts.list_active", live=True)).count == 0
+    assert uids(await account.handle("alerts.list_active")) == ["webhook"]
+
+
+async def test_list_that_cannot_be_read(account):
+    """
+    It says nothing about what is over.
+    """
+    await account.handle("alerts.list_active", live=True)
+    account.simulator.state.add_fault({"method": "GET", "path": "/v2/alerts", "effect": {"status": 400}})
+
+    with pytest.raises(ActionError):
+        await account.handle("alerts.list_active", live=True)
+    assert (await account.handle("alerts.list_active")).count == 6
+
+
+@pytest.mark.parametrize("odd", ["u" * 300, "a/../b", "a\x00b"])
+async def test_alert_that_cannot_be_named(account, caplog, odd):
+    """
+    It is left out and logged, without its words, and the others are listed; which one it is nobody knows, so nothing
+    counts as over.
+    """
+    await account.handle("alerts.list_active", live=True)
+    account.simulator.state.alerts.pop(NEWEST)
+    account.simulator.state.add_alert({"uid": odd, "deviceId": 101, "message": "hunter2"})
+
+    listed = await account.handle("alerts.list_active", live=True)
+
+    assert uids(listed) == IN_ORDER[1:]
+    assert await status_of(account, NEWEST) == "active"
+    assert "1 alerts without a usable uid" in caplog.text
+    assert odd not in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 async def test_another_tenants_alerts(account, stranger):

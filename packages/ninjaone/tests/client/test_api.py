@@ -14,7 +14,7 @@ from workflow_core.errors import (
     TransientError,
     ValidationError,
 )
-from workflow_ninjaone.client import Device, NinjaOneClient
+from workflow_ninjaone.client import AlertList, Device, NinjaOneClient
 
 UID = "30185b9d-6ddf-5b7b-a974-fa7bc8041b30"
 RESET = f"/v2/alert/{UID}/reset"
@@ -248,13 +248,15 @@ async def test_page_sizes(client, size):
 
 async def test_alerts(vendor, client):
     """
-    Alerts come in one piece; what has no uid is left out.
+    Alerts come in one piece; what has no uid that could be one is left out, and counted.
     """
-    vendor.get("/v2/alerts", payload=[{"uid": "a", "deviceId": 1}, {"deviceId": 2}, None])
+    odd = [{"deviceId": 2}, {"uid": 7}, {"uid": ""}, {"uid": "u" * 65}, {"uid": "../a"}, {"uid": "a\n"}, None]
+    vendor.get("/v2/alerts", payload=[{"uid": "a", "deviceId": 1}, *odd])
     vendor.get("/v2/alerts?df=id%3D5&sourceType=CONDITION_PING", payload=[])
 
-    assert [alert.uid for alert in await client.list_alerts()] == ["a"]
-    assert await client.list_alerts(df="id=5", source_type="CONDITION_PING") == []
+    listed = await client.list_alerts()
+    assert ([alert.uid for alert in listed.alerts], listed.left_out) == (["a"], len(odd))
+    assert await client.list_alerts(df="id=5", source_type="CONDITION_PING") == AlertList(())
 
 
 # ── Acting calls ─────────────────────────────────────────────────────────────────────────────────────────────────

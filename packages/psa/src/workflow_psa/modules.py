@@ -18,7 +18,7 @@ class _Tile:
 
     Attributes:
         segments: The first segments of the ids of its actions.
-        default: The action of a step that was just added.
+        default: The action of a step that was just added; None where no action belongs to the module.
     """
 
     group_key: str
@@ -32,7 +32,7 @@ class _Tile:
 _TILES: Final = (
     _Tile("ticket", "Ticket", "Create, find and work on tickets.", ("tickets",), "tickets.create"),
     _Tile("contact", "Contact", "Find the people at clients.", ("contacts",), "contacts.find"),
-    _Tile("client", "Client", "Find clients and whom to turn to there.", ("clients",), "clients.find"),
+    _Tile("client", "Client", "Find clients and whom to ask there.", ("clients",), "clients.find"),
     _Tile("asset", "Asset", "Find assets and the clients that they belong to.", ("assets",), "assets.find"),
     _Tile(
         "communication",
@@ -43,9 +43,9 @@ _TILES: Final = (
     ),
     _Tile("scheduling", "Scheduling", "Plan who works when.", ("scheduling",), "scheduling.assign_user"),
     _Tile("project", "Project", "Create project tasks and change them.", ("projects",), "projects.create_task"),
-    _Tile("time", "Time", "Record time that was worked."),
-    _Tile("crm", "CRM", "Note down what concerns clients.", ("crm",), "crm.create_activity_note"),
-    _Tile("activities", "Activities", "Keep track of what there is to do."),
+    _Tile("time", "Time", "Work with time that was worked."),
+    _Tile("crm", "CRM", "Write down what was said and done with clients.", ("crm",), "crm.create_activity_note"),
+    _Tile("activities", "Activities", "Work with what has to be done."),
     _Tile("data-store", "Data Store", "Keep values and links for later runs.", ("store", "links"), "store.get"),
     _Tile(
         "transform",
@@ -55,7 +55,7 @@ _TILES: Final = (
         "transform.compose_text",
         "transform",
     ),
-    _Tile("ai", "AI", "Let a language model read and write.", kind="ai"),
+    _Tile("ai", "AI", "Have a language model write and decide.", kind="ai"),
 )
 
 

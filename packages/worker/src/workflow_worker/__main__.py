@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
-import os
 import signal
 import sys
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 
 from workflow_core.discovery import Discovery
-from workflow_core.errors import ConfigurationError
+from workflow_core.process import run_process
 from workflow_worker.process import run_worker
-from workflow_worker.settings import VARIABLES, Settings, load_settings
+from workflow_worker.settings import VARIABLES, load_settings
 
 _log = logging.getLogger("workflow_worker")
 
 
-def main() -> None:
-    """Runs a worker until SIGTERM or SIGINT."""
-    width = max(map(len, VARIABLES))
-    parser = argparse.ArgumentParser(
-        prog="workflow-worker",
-        description="Runs workflows on Temporal with the integrations that are installed beside it.",
-        epilog="environment:\n" + "\n".join(f"  {name:<{width}}  {text}" for name, text in VARIABLES.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=version("workflow-worker"))
-    parser.add_argument("--strict", action="store_true", help="refuse to start when any integration failed to load")
-    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
-    options = parser.parse_args()
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    try:
-        settings = load_settings({**os.environ, **({"WORKFLOW_STRICT": "1"} if options.strict else {})})
-        asyncio.run(_run(settings))
-    except ConfigurationError as error:
-        sys.exit(f"workflow-worker: {error.message}")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a worker until SIGTERM or SIGINT; see :func:`workflow_core.process.run_process`."""
+    description = "Runs workflows on Temporal with the integrations that are installed beside it."
+    return run_process("workflow-worker", description, VARIABLES, _run, arguments)
 
 
-async def _run(settings: Settings) -> None:
+async def _run(environ: Mapping[str, str]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await run_worker(settings, stop, on_ready=_say_ready)
+    await run_worker(load_settings(environ), stop, on_ready=_say_ready)
     _log.info("stopped")
 
 
@@ -55,4 +38,4 @@ def _say_ready(discovery: Discovery) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

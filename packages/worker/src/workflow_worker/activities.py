@@ -1,4 +1,4 @@
-"""The activities: one executes an action call, one writes the end of a run."""
+"""The activities: one executes an action call, the others write and read runs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ import asyncpg
 import attrs
 from temporalio import activity
 
+from workflow_core.discovery import Registry
+from workflow_core.errors import WorkflowError
+from workflow_core.execution.child_runs import load_run, record_child
+from workflow_core.execution.database_errors import DATABASE_AWAY, explain
 from workflow_core.execution.executor import ExecutionFailedError, Executor
 from workflow_core.execution.history import write_end, write_trace
-from workflow_core.execution.models import ActionCall, ActionResult, RunEnd, TraceBatch
+from workflow_core.execution.models import ActionCall, ActionResult, ChildRun, RunEnd, RunInput, RunRef, TraceBatch
 from workflow_core.storage.database import Database
-from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, RECORD_STEPS
-from workflow_worker.failures import to_application_error
+from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, LOAD_RUN, PAUSE, RECORD_CHILD, RECORD_STEPS
+from workflow_worker.failures import own_failure, to_application_error
 
 _log = logging.getLogger(__name__)
 
@@ -25,9 +29,10 @@ _log = logging.getLogger(__name__)
 class Activities:
     """The activities of one worker process."""
 
-    def __init__(self, executor: Executor, database: Database) -> None:
+    def __init__(self, executor: Executor, database: Database, registry: Registry) -> None:
         self._executor = executor
         self._database = database
+        self._registry = registry
 
     @activity.defn(name=EXECUTE_ACTION)
     async def execute_action(self, call: ActionCall) -> ActionResult:
@@ -50,6 +55,45 @@ class Activities:
         """Writes steps that ended."""
         async with self._database.tenant(UUID(batch.tenant)) as conn:
             await write_trace(conn, UUID(batch.tenant), UUID(batch.run_id), batch.trace)
+
+    @activity.defn(name=RECORD_CHILD)
+    async def record_child_run(self, child: ChildRun) -> None:
+        """Records the run that a step calls, and the steps before it.
+
+        Raises:
+            ApplicationError: It cannot be called; type = the error's code, first detail = what the step shows.
+        """
+        refused: WorkflowError
+        try:
+            async with self._database.tenant(UUID(child.tenant)) as conn:
+                await write_trace(conn, UUID(child.tenant), UUID(child.parent_run_id), child.trace)
+                await record_child(conn, self._registry, child)
+        except WorkflowError as error:
+            refused = error
+        except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
+            refused = explain(error)
+        else:
+            return
+        raise own_failure(refused)
+
+    @activity.defn(name=LOAD_RUN)
+    async def load_run(self, ref: RunRef) -> RunInput:
+        """What a called run is executed with.
+
+        Raises:
+            ApplicationError: ``RUN_NOT_FOUND``.
+        """
+        missing: WorkflowError
+        try:
+            async with self._database.tenant(UUID(ref.tenant)) as conn:
+                return await load_run(conn, UUID(ref.tenant), UUID(ref.run_id))
+        except WorkflowError as error:
+            missing = error
+        raise own_failure(missing)
+
+    @activity.defn(name=PAUSE)
+    async def pause(self) -> None:
+        """Does nothing: a run that computes a lot ends its activation by waiting for this."""
 
     @activity.defn(name=FINISH_RUN)
     async def finish_run(self, end: RunEnd) -> None:

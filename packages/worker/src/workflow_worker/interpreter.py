@@ -1,470 +1,372 @@
 """The interpreter: one generic, deterministic workflow that executes any definition.
 
 It walks an explicit stack of frames over the plan that the run was started with. Control steps cost nothing but
-their expressions; each action call is one activity (a local one for actions that only use our database). The rows of
-the run's history are written by the activities, which carry the trace of the control steps between them.
+their expressions; each action call is one activity, each called workflow one child. The rows of the run's history are
+written by the activities, which carry the trace of the control steps between them.
+
+What a failure does: the step's retries come first, then its own ``onError``, then the innermost ``control.forEach``
+with ``onItemError: continue`` or ``control.tryCatch`` around it; without any of them the run fails. The root ``error``
+holds the error object inside of a ``catch`` block and is afterwards what it was before; after ``onError: continue`` it
+stays, as ``vars.error`` does. See :func:`workflow_core.execution.verdicts.may_be_caught` for what nothing can hide.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     import attrs
 
-    from workflow_core.errors import ActionNotOnWorkersError, ErrorCategory, WorkflowError
-    from workflow_core.execution.ledger import LEASE_GRACE
-    from workflow_core.execution.models import ActionCall, ActionResult, RunEnd, RunInput, StepTrace, TraceBatch
-    from workflow_core.language.expressions import Budget
-    from workflow_core.language.mapping import Mapped, assign_path, evaluate_stepwise, parse_assign_path
-    from workflow_core.language.plan import PlannedAction
+    from workflow_core.errors import ErrorCategory, InterpreterError, WorkflowError
+    from workflow_core.execution.executor import to_the_end
+    from workflow_core.execution.models import RunEnd, RunInput, RunRef
+    from workflow_core.execution.verdicts import may_be_caught
+    from workflow_core.language.mapping import parse_assign_path
     from workflow_core.manifest import canonical_json
-    from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, RECORD_STEPS, RUN_WORKFLOW, action_task_queue
-    from workflow_worker.failures import from_activity_error
+    from workflow_core.temporal import FINISH_RUN, LOAD_RUN, RUN_WORKFLOW
+    from workflow_worker.action_steps import call_action
+    from workflow_worker.child_steps import MAX_SCOPES, call_workflow
+    from workflow_worker.evaluation import Evaluator
+    from workflow_worker.failures import StepFailedError, is_cancellation, raise_if_canceled, recorded_error
+    from workflow_worker.frames import Block, Frame, Loop, TryCatch, Visit, block_steps
+    from workflow_worker.local import execute_local
+    from workflow_worker.scopes import Scopes
+    from workflow_worker.state import RunState, error_object, now
+    from workflow_worker.trace import Trace
 
-#: What an activity does around its handler: the ledger's writes, repeated while the database is away.
-_ACTIVITY_GRACE: Final = timedelta(seconds=LEASE_GRACE + 35)
-#: A worker that is not heard of for so long is lost.
-_HEARTBEAT: Final = timedelta(seconds=10)
-#: How long an action may wait for a worker that has it before it is looked at again.
-_SCHEDULE_TO_START: Final = timedelta(minutes=5)
-#: How long a step goes on trying when nothing counts as an attempt (no worker, a busy key, our database away).
-_PATIENCE: Final = timedelta(minutes=30)
-#: Seconds between two such tries: doubled from the first to the second.
-_FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 30.0
-#: A yield between two activations of a run that computes a lot.
-_YIELD: Final = 0.001
-#: Bytes of JSON that one action may be given; a workflow's history takes two megabytes at once.
-_MAX_INPUT: Final = 1024 * 1024
-#: Bytes of what one control step shows, and of all that waits to be written.
+#: Bytes of what one control step shows.
 _MAX_SHOWN: Final = 4096
-_MAX_TRACE: Final = 256 * 1024
-_FINISH_TIMEOUT: Final = timedelta(seconds=30)
-
-_ROOTS: Final = ("payload", "vars", "local", "meta", "error", "system")
-
-
-@attrs.define
-class _Frame:
-    """A block of steps and the next one in it. ``path`` is such as ``root.steps[1].then.steps``."""
-
-    path: str
-    steps: list[dict[str, Any]]
-    index: int = 0
+#: Items of one loop.
+MAX_ITEMS: Final = 50_000
+_WAITS: Final = ("event.wait", "time.wait", "human.task")
 
 
 class _RunFailedError(Exception):
-    """A step failed for good; carries the error object."""
+    """A step failed, and nothing goes on after it; carries the error object."""
 
     def __init__(self, error: dict[str, Any]) -> None:
         super().__init__(error["message"])
         self.error = error
 
 
-class _Returned(Exception):  # noqa: N818 - control.return is no error
-    """A ``control.return`` was reached."""
-
-
 @workflow.defn(name=RUN_WORKFLOW)
 class RunWorkflow:
     """Executes one run of a workflow."""
 
+    _state: RunState  # from the moment when the plan is there
+
     @workflow.init
     def __init__(self, run: RunInput) -> None:
         self._run = run
-        self._budget = Budget()
-        self._trace: list[StepTrace] = []
+        self._trace = Trace(run.tenant, run.run_id)
+        self._frames: list[Frame] = []
         self._sequence = 0
-        self._scopes: dict[str, Any] = {
-            "payload": {} if run.payload is None else run.payload,
-            "vars": {},
-            "local": {},
-            "meta": {},
-            "error": None,
-            "system": {
-                "runId": run.run_id,
-                "tenantId": run.tenant,
-                "workflowId": run.workflow_id,
-                "workflowVersion": run.workflow_version,
-                "startedAt": workflow.info().start_time.isoformat(),
-            },
-        }
-        steps = run.plan.definition.get("steps")
-        self._frames = [_Frame("root.steps", steps if isinstance(steps, list) else [])]
+        if run.plan is not None:
+            self._begin(run)
 
     @workflow.run
-    async def run(self, _run: RunInput) -> dict[str, Any]:
+    async def run(self, run: RunInput) -> dict[str, Any]:
         """Executes the plan to its end.
 
         Returns:
-            ``{"status": "SUCCEEDED"}``.
+            ``{"status": "SUCCEEDED"}``; when they are wanted, with the final ``scopes``, or with their ``bytes`` when
+            they are too large to be given.
 
         Raises:
             ApplicationError: The run failed: type = the error's code, first detail = the error object.
         """
         status, error = "SUCCEEDED", None
         try:
+            if run.plan is None:
+                self._begin(await self._load())
             await self._walk()
         except _RunFailedError as failed:
             status, error = "FAILED", failed.error
         except asyncio.CancelledError:
             status, error = "CANCELED", self._canceled()
+            self._close_frames("CANCELED")
         # Written once, whatever is asked of the run meanwhile: the row and Temporal tell the same end.
-        writing = asyncio.ensure_future(self._finish(status, error))
-        while not writing.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(writing)
-        writing.result()
+        await to_the_end(self._finish(status, error))
         if status == "CANCELED":
             raise asyncio.CancelledError
         if error is not None:
             raise ApplicationError(error["message"], error, type=error["code"], non_retryable=True)
-        return {"status": status}
+        return {"status": status, **self._result()}
+
+    def _begin(self, run: RunInput) -> None:
+        assert run.plan is not None  # noqa: S101 - for the type: `_load` gives it
+        scopes = Scopes(run, workflow.info().start_time.isoformat())
+        self._state = RunState(run, run.plan, scopes, Evaluator(scopes), self._trace)
+        self._frames.append(Block("root.steps", block_steps(run.plan.definition.get("steps")), ""))
+
+    async def _load(self) -> RunInput:
+        ref = RunRef(tenant=self._run.tenant, run_id=self._run.run_id)
+        try:
+            loaded: RunInput = await execute_local(LOAD_RUN, ref, result_type=RunInput)
+        except FailureError as failure:
+            error = recorded_error(failure)
+            if error is None:
+                raise
+            raise _RunFailedError({**error, "nodePath": "root", "at": now()}) from None
+        return attrs.evolve(loaded, scopes_wanted=self._run.scopes_wanted)
+
+    def _result(self) -> dict[str, Any]:
+        if not self._run.scopes_wanted:
+            return {}
+        scopes = {name: value for name, value in self._state.scopes.roots().items() if name != "error"}
+        size = len(canonical_json(scopes))
+        return {"scopes": scopes} if size <= MAX_SCOPES else {"bytes": size}
 
     def _canceled(self) -> dict[str, Any]:
-        return {
-            "category": ErrorCategory.CANCELLATION.value,
-            "code": "CANCELED",
-            "message": "The run was canceled.",
-            "details": {},
-            "nodePath": self._frames[-1].path if self._frames else "root",
-            "at": self._now(),
-        }
+        top = self._frames[-1] if self._frames else None
+        path = "root" if top is None else top.path if isinstance(top, Block) else top.visit.path
+        canceled = error_object(WorkflowError("The run was canceled.", code="CANCELED"), path)
+        return {**canceled, "category": ErrorCategory.CANCELLATION.value}
+
+    async def _finish(self, status: str, error: dict[str, Any] | None) -> None:
+        end = RunEnd(
+            tenant=self._run.tenant,
+            run_id=self._run.run_id,
+            status=status,
+            error=error,
+            completed_at=now(),
+            trace=self._trace.pending,
+        )
+        await execute_local(FINISH_RUN, end)
 
     # ── Walking ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _walk(self) -> None:
         while self._frames:
+            await self._between_steps()
             frame = self._frames[-1]
-            if frame.index >= len(frame.steps):
+            if isinstance(frame, Loop):
+                self._next_item(frame)
+            elif isinstance(frame, TryCatch):
                 self._frames.pop()
-                continue
-            step = frame.steps[frame.index]
-            path = f"{frame.path}[{frame.index}]"
-            frame.index += 1
-            try:
-                await self._yield_if_spent()
-                await self._step(step, path)
-                await self._flush_if_large()
-            except _Returned:
-                return
-            except _RunFailedError:
-                raise
-            except Exception as error:
-                _raise_if_canceled(error)
-                # A definition that nobody validated: a run never hangs on it.
-                failure = self._error_object(_not_interpretable(error), path)
-                self._record(step, path, self._now(), "FAILED", error=failure)
-                raise _RunFailedError(failure) from error
+                self._end_try(frame, "SUCCEEDED")
+            elif frame.index >= len(frame.steps):
+                self._frames.pop()
+            else:
+                self._sequence += 1
+                visit = frame.visit(self._sequence, now())
+                frame.index += 1
+                await self._step(visit)
 
-    async def _step(self, step: Mapping[str, Any], path: str) -> None:
-        self._sequence += 1
-        kind = step.get("type")
-        if kind == "action.call":
-            await self._action(step, path, self._sequence)
-            return
-        execute = self._CONTROL.get(str(kind))
-        started = self._now()
+    async def _between_steps(self) -> None:
+        raise_if_canceled()
+        await self._state.evaluator.before_step()
+        if self._trace.is_large:
+            await self._trace.write()
+            self._state.evaluator.new_activation()
+
+    async def _step(self, visit: Visit) -> None:
         try:
-            if execute is None:
-                message = f"Steps of type {kind!r} cannot be run by this version of the worker."
-                raise WorkflowError(message, code="UNSUPPORTED_STEP_TYPE")
-            output = await execute(self, step, path)
-        except WorkflowError as error:
-            failure = self._error_object(error, path)
-            self._record(step, path, started, "FAILED", error=failure)
-            raise _RunFailedError(failure) from None
-        self._record(step, path, started, "SUCCEEDED", output=output)
-        if kind == "control.return":
-            raise _Returned
+            await self._execute(visit)
+        except StepFailedError as failed:
+            error = failed.error
+        except WorkflowError as own:
+            error = error_object(own, visit.path)
+        except asyncio.CancelledError:
+            self._record(visit, "CANCELED")
+            raise
+        except Exception as unexpected:
+            if is_cancellation(unexpected):
+                self._record(visit, "CANCELED")
+                raise asyncio.CancelledError from unexpected
+            # A definition that nobody validated: a run never hangs on it.
+            error = error_object(_not_interpretable(unexpected), visit.path)
+        else:
+            return
+        self._record(visit, "FAILED", error=error)
+        if _continues(visit) and may_be_caught(error):
+            self._state.scopes.assign("vars.error", error)
+            self._state.scopes.error = error
+        else:
+            self._unwind(error)
 
-    async def _assign(self, step: Mapping[str, Any], _path: str) -> Any:
-        values = (await self._evaluate(_config(step).get("assign", {}))).value
-        for target, value in values.items():
-            self._set(target, value)
-        return _shown(values)
+    async def _execute(self, visit: Visit) -> None:
+        if not isinstance(visit.step, Mapping):
+            raise InterpreterError("The step is not an object: mend the definition.")
+        if visit.type in _WAITS:
+            message = f"Steps of type {visit.type!r} wait, and this version of the worker cannot wait yet."
+            raise InterpreterError(message, code="UNSUPPORTED_STEP_TYPE")
+        execute = self._STEPS.get(visit.type)
+        if execute is None:
+            message = f"Steps of type {visit.type!r} cannot be run by this version of the worker."
+            raise InterpreterError(message, code="UNSUPPORTED_STEP_TYPE")
+        await execute(self, visit)
 
-    async def _set_state(self, step: Mapping[str, Any], _path: str) -> Any:
-        state = (await self._evaluate(_config(step).get("state"))).value
-        self._set("meta.state", state)
-        return _shown({"state": state})
+    def _record(
+        self, visit: Visit, status: str, *, output: Any = None, error: dict[str, Any] | None = None, unrecorded: int = 0
+    ) -> None:
+        """Keeps how a step ended; what has no row is counted by the loop around it."""
+        if not self._trace.record(visit, status, output=output, error=error):
+            unrecorded += 1
+        if unrecorded:
+            loop = next((frame for frame in reversed(self._frames) if isinstance(frame, Loop)), None)
+            if loop is not None:
+                loop.unrecorded += unrecorded
 
-    async def _if(self, step: Mapping[str, Any], path: str) -> Any:
-        branch = "then" if (await self._evaluate(step.get("condition"))).value else "else"
-        steps = step.get(branch)
-        if isinstance(steps, list) and steps:
-            self._frames.append(_Frame(f"{path}.{branch}.steps", steps))
-        return {"branch": branch}
+    # ── Leaving frames ───────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _return(self, _step: Mapping[str, Any], _path: str) -> None:
-        return None
+    def _unwind(self, error: dict[str, Any]) -> None:
+        """Gives a failure to the innermost frame that goes on after it; the frames inside of that one end."""
+        while self._frames:
+            frame = self._frames.pop()
+            if isinstance(frame, Loop):
+                if frame.goes_on and may_be_caught(error):
+                    frame.note_failure(error)
+                    self._frames.append(frame)
+                    return
+                self._end_loop(frame, "FAILED", error)
+            elif isinstance(frame, TryCatch):
+                if frame.caught is None and may_be_caught(error):
+                    try:
+                        self._catch(frame, error)
+                    except WorkflowError as own:  # what it caught has no place
+                        error = error_object(own, frame.visit.path)
+                    else:
+                        return
+                self._end_try(frame, "FAILED", error)
+        raise _RunFailedError(error)
 
-    _CONTROL: Final = {
+    def _close_frames(self, status: str) -> None:
+        """Ends all frames, innermost first."""
+        while self._frames:
+            frame = self._frames.pop()
+            if isinstance(frame, Loop):
+                self._end_loop(frame, status)
+            elif isinstance(frame, TryCatch):
+                self._end_try(frame, status)
+
+    # ── Node steps ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _action(self, visit: Visit) -> None:
+        save_as = visit.config.get("saveAs")
+        if save_as:
+            parse_assign_path(save_as)  # before the effect: what it gives must have a place
+        result = await call_action(self._state, visit)
+        if save_as:
+            self._state.scopes.assign(save_as, result.output)
+
+    async def _assign(self, visit: Visit) -> None:
+        self._record(visit, "SUCCEEDED", output=_shown(await self._assign_all(visit.config.get("assign", {}))))
+
+    async def _assign_all(self, assignments: Any, **extra: Any) -> dict[str, Any]:
+        """Assigns one after the other, so that each sees those before it; all of them, or none when one fails.
+
+        The order is that of the stored definition, which PostgreSQL keeps as ``jsonb``: the shorter path first.
+        """
+        if not isinstance(assignments, Mapping):
+            raise InterpreterError("Assignments are an object of paths and values: mend the definition.")
+        scopes, values = self._state.scopes, {}
+        before = scopes.snapshot()
+        try:
+            for path, mapping in assignments.items():
+                values[path] = (await self._state.evaluator.evaluate({path: mapping}, **extra)).value[path]
+                scopes.assign(path, values[path])
+        except WorkflowError:
+            scopes.restore(before)
+            raise
+        return values
+
+    async def _set_state(self, visit: Visit) -> None:
+        state = (await self._state.evaluator.evaluate(visit.config.get("state"))).value
+        self._state.scopes.assign("meta.state", state)
+        self._record(visit, "SUCCEEDED", output=_shown({"state": state}))
+
+    # ── Control steps ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _if(self, visit: Visit) -> None:
+        condition = await self._state.evaluator.evaluate(visit.fields.get("condition"))
+        branch = "then" if condition.value else "else"
+        self._record(visit, "SUCCEEDED", output={"branch": branch})
+        self._frames.append(visit.block(branch))
+
+    async def _return(self, visit: Visit) -> None:
+        self._record(visit, "SUCCEEDED")
+        self._close_frames("SUCCEEDED")
+
+    async def _for_each(self, visit: Visit) -> None:
+        item_var = visit.fields.get("itemVar")
+        if not isinstance(item_var, str) or not item_var:
+            raise InterpreterError("The loop names no variable for its items (itemVar).")
+        items = (await self._state.evaluator.evaluate(visit.fields.get("items"))).value
+        if not isinstance(items, list):
+            # JSONata gives nothing for no match, and the thing itself for one.
+            items = [] if items is None else [items]
+        if len(items) > MAX_ITEMS:
+            message = f"The loop has {len(items)} items; {MAX_ITEMS} are possible. Split the work into several runs."
+            raise WorkflowError(message, code="TOO_MANY_ITEMS", details={"items": len(items), "maximum": MAX_ITEMS})
+        goes_on = visit.fields.get("onItemError") == "continue"
+        self._frames.append(Loop(visit, items, item_var, goes_on, self._state.scopes.enter_loop(item_var)))
+
+    def _next_item(self, loop: Loop) -> None:
+        loop.index += 1
+        if loop.index >= len(loop.items):
+            self._frames.pop()
+            self._end_loop(loop, "SUCCEEDED")
+            return
+        self._state.scopes.begin_item(loop.outer, loop.item_var, loop.items, loop.index)
+        self._frames.append(loop.visit.block("body", loop.iteration))
+
+    def _end_loop(self, loop: Loop, status: str, error: dict[str, Any] | None = None) -> None:
+        self._state.scopes.leave_loop(loop.outer, loop.item_var)
+        self._record(loop.visit, status, output=loop.output(), error=error, unrecorded=loop.unrecorded)
+
+    async def _try(self, visit: Visit) -> None:
+        capture = visit.fields.get("captureErrorAs")
+        if capture:
+            parse_assign_path(capture)
+        self._frames += [TryCatch(visit, capture or None, self._state.scopes.error), visit.block("try")]
+
+    def _catch(self, frame: TryCatch, error: dict[str, Any]) -> None:
+        scopes = self._state.scopes
+        if frame.capture:
+            scopes.assign(frame.capture, error)
+        scopes.error = error
+        frame.caught = error
+        self._frames += [frame, frame.visit.block("catch")]
+
+    def _end_try(self, frame: TryCatch, status: str, error: dict[str, Any] | None = None) -> None:
+        # An author who captures into the root `error` wants it to stay.
+        if frame.caught is not None and (not frame.capture or parse_assign_path(frame.capture)[0] != "error"):
+            self._state.scopes.error = frame.outer_error
+        self._record(frame.visit, status, output=frame.output(), error=error)
+
+    async def _call_workflow(self, visit: Visit) -> None:
+        child = await call_workflow(self._state, visit)
+        await self._assign_all(visit.fields.get("outputMapping") or {}, childRun=child.scopes)
+        self._record(visit, "SUCCEEDED", output={"childRunId": child.run_id})
+
+    _STEPS: Final = {
+        "action.call": _action,
         "transform.assign": _assign,
         "state.set": _set_state,
         "control.if": _if,
         "control.return": _return,
+        "control.forEach": _for_each,
+        "control.tryCatch": _try,
+        "control.callWorkflow": _call_workflow,
     }
 
-    # ── Actions ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _action(self, step: Mapping[str, Any], path: str, sequence: int) -> None:
-        started = self._now()
-        save_as = _config(step).get("saveAs")
-        try:
-            if save_as:
-                parse_assign_path(save_as)  # before the effect: what it gives must have a place
-            result = await self._call(step, path, sequence)
-            if save_as:
-                self._set(save_as, result.output)
-        except WorkflowError as error:
-            failure = self._error_object(error, path)
-        except _RunFailedError as failed:
-            failure = failed.error
-        except asyncio.CancelledError:
-            self._record(step, path, started, "CANCELED", sequence=sequence)
-            raise
-        else:
-            return
-        self._record(step, path, started, "FAILED", error=failure, sequence=sequence)
-        raise _RunFailedError(failure)
-
-    async def _call(self, step: Mapping[str, Any], path: str, sequence: int) -> ActionResult:
-        config = _config(step)
-        action_id, version = str(config.get("actionId")), config.get("version", 1)
-        planned = self._run.plan.actions.get(f"{action_id}@{version}")
-        if planned is None:
-            raise ActionNotOnWorkersError(
-                f"{action_id}@{version} was not installed when the run started: install its distribution, "
-                "then start the run again."
-            )
-        mapped = await self._evaluate(config.get("inputMapping") or {})
-        if (size := len(canonical_json(mapped.value))) > _MAX_INPUT:
-            message = (
-                f"The input of {action_id} has {size} bytes; {_MAX_INPUT} are possible. Pass on only what it needs."
-            )
-            raise WorkflowError(message, code="INPUT_TOO_LARGE")
-        explicit = config.get("idempotencyKey")
-        explicit_key = None if explicit is None else await self._explicit_key(explicit)
-        retry = _Retry.of(step, planned)
-        attempt, waits, waiting_since = 1, 0, workflow.now()
-        while True:
-            call = ActionCall(
-                tenant=self._run.tenant,
-                run_id=self._run.run_id,
-                step_path=path,
-                iteration="",
-                step_id=str(step.get("id")),
-                sequence=sequence,
-                action_id=action_id,
-                action_version=version,
-                effect=planned.effect,
-                input=mapped.value,
-                secrets=[list(place) for place in mapped.secrets],
-                missing=[list(place) for place in mapped.missing],
-                time_limit=planned.time_limit,
-                explicit_key=explicit_key,
-                attempt=attempt,
-                max_attempts=retry.max_attempts,
-                actor=self._run.actor,
-                dispatched_at=self._now(),
-                trace=self._trace,
-            )
-            try:
-                result = await self._dispatch(call, planned)
-            except FailureError as error:  # a local activity's own failure comes without an ActivityError around it
-                _raise_if_canceled(error)
-                failure = from_activity_error(error, action_id=action_id, step_path=path, at=self._now())
-            else:
-                self._trace = []
-                self._budget.reset()
-                return result
-            if not failure.retryable:
-                raise _RunFailedError(failure.error)
-            if failure.counts:
-                if attempt >= retry.max_attempts:
-                    raise _RunFailedError(failure.error)
-                delay = max(retry.backoff_of(attempt), failure.retry_after or 0.0)
-                attempt, waits = attempt + 1, 0
-            else:
-                if waits == 0:
-                    waiting_since = workflow.now()
-                if workflow.now() - waiting_since > _PATIENCE:
-                    raise _RunFailedError(failure.error)
-                delay = _wait(waits, failure.retry_after)
-                waits += 1
-            await workflow.sleep(delay)
-            self._budget.reset()
-
-    async def _dispatch(self, call: ActionCall, planned: PlannedAction) -> ActionResult:
-        # Look-up and handler each have the limit.
-        limit = 2 * timedelta(seconds=planned.time_limit) + _ACTIVITY_GRACE
-        result: ActionResult
-        if planned.io == "database":
-            result = await workflow.execute_local_activity(
-                EXECUTE_ACTION,
-                call,
-                result_type=ActionResult,
-                start_to_close_timeout=limit,
-                retry_policy=RetryPolicy(maximum_attempts=1),
-            )
-            return result
-        result = await workflow.execute_activity(
-            EXECUTE_ACTION,
-            call,
-            result_type=ActionResult,
-            task_queue=action_task_queue(planned.distribution),
-            schedule_to_start_timeout=_SCHEDULE_TO_START,
-            start_to_close_timeout=limit,
-            heartbeat_timeout=_HEARTBEAT,
-            # A canceled run ends after its effect has: the ledger and the step then tell how.
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            retry_policy=RetryPolicy(maximum_attempts=1),
-        )
-        return result
-
-    async def _explicit_key(self, mapping: Any) -> str:
-        value = (await self._evaluate(mapping)).value
-        if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
-            message = "The idempotency key must be a string or a number, and not empty."
-            raise WorkflowError(message, code="INVALID_IDEMPOTENCY_KEY")
-        return str(value)
-
-    # ── Values ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _scope(self) -> dict[str, Any]:
-        """What expressions see: the variables by their bare names, under the roots."""
-        variables = self._scopes["vars"]
-        local = self._scopes["local"]
-        return {**variables, **local, **{root: self._scopes[root] for root in _ROOTS}}
-
-    async def _evaluate(self, mapping: Any) -> Mapped:
-        """Evaluates a mapping value, and lets Temporal see between its expressions that the run is alive."""
-        steps = evaluate_stepwise(mapping, self._scope(), now=workflow.now(), budget=self._budget)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                mapped: Mapped = done.value
-                return mapped
-            await self._yield_if_spent()
-
-    def _set(self, path: str, value: Any) -> None:
-        parse_assign_path(path)
-        self._scopes = assign_path(self._scopes, path, value)
-
-    async def _yield_if_spent(self) -> None:
-        # Temporal ends a workflow task that computes for two seconds: let it see that we are alive.
-        if self._budget.exhausted_activation:
-            await workflow.sleep(_YIELD)
-            self._budget.reset()
-
-    # ── History ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _now(self) -> str:
-        return workflow.now().isoformat()
-
-    def _error_object(self, error: WorkflowError, path: str) -> dict[str, Any]:
-        return {
-            "category": error.category.value,
-            "code": error.code,
-            "message": error.message,
-            "details": error.details,
-            "nodePath": path,
-            "at": self._now(),
-        }
-
-    def _record(
-        self,
-        step: Any,
-        path: str,
-        started: str,
-        status: str,
-        *,
-        output: Any = None,
-        error: dict[str, Any] | None = None,
-        sequence: int | None = None,
-    ) -> None:
-        action_id, version = _called(step)
-        shown = step if isinstance(step, Mapping) else {}
-        self._trace = [
-            *self._trace,
-            StepTrace(
-                step_path=path,
-                iteration="",
-                step_id=str(shown.get("id")),
-                step_type=str(shown.get("type")),
-                sequence=self._sequence if sequence is None else sequence,
-                status=status,
-                started_at=started,
-                completed_at=self._now(),
-                output=output,
-                error=error,
-                action_id=action_id,
-                action_version=version,
-            ),
-        ]
-
-    async def _flush_if_large(self) -> None:
-        """Writes the trace before it is too large to travel with an action."""
-        if len(self._trace) * 512 + sum(len(canonical_json(step.output)) for step in self._trace) < _MAX_TRACE:
-            return
-        await workflow.execute_local_activity(
-            RECORD_STEPS,
-            TraceBatch(tenant=self._run.tenant, run_id=self._run.run_id, trace=self._trace),
-            start_to_close_timeout=_FINISH_TIMEOUT,
-            retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
-        )
-        self._trace = []
-        self._budget.reset()
-
-    async def _finish(self, status: str, error: dict[str, Any] | None) -> None:
-        await workflow.execute_local_activity(
-            FINISH_RUN,
-            RunEnd(
-                tenant=self._run.tenant,
-                run_id=self._run.run_id,
-                status=status,
-                error=error,
-                completed_at=self._now(),
-                trace=self._trace,
-            ),
-            start_to_close_timeout=_FINISH_TIMEOUT,
-            # The end must be written: tried until the database is back.
-            retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
-        )
+def _continues(visit: Visit) -> bool:
+    """Whether the run goes on after this step has failed."""
+    if visit.type.startswith("control.") and visit.type != "control.callWorkflow":
+        return False
+    policies = visit.fields.get("onError"), visit.config.get("onError")
+    return any(isinstance(policy, Mapping) and policy.get("policy") == "continue" for policy in policies)
 
 
-def _config(step: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A step's configuration; an unvalidated definition may hold anything there."""
-    config = step.get("config")
-    return config if isinstance(config, Mapping) else {}
-
-
-def _called(step: Any) -> tuple[str | None, int | None]:
-    """The action that a step names, as far as a row can tell it."""
-    if not isinstance(step, Mapping) or step.get("type") != "action.call":
-        return None, None
-    action_id, version = _config(step).get("actionId"), _config(step).get("version", 1)
-    return (
-        action_id if isinstance(action_id, str) else None,
-        version if type(version) is int and 0 < version < 2**31 else None,
-    )
-
-
-def _not_interpretable(error: Exception) -> WorkflowError:
-    return WorkflowError(
-        f"The step cannot be interpreted ({type(error).__name__}): look at its definition.", code="INVALID_CONFIG"
-    )
+def _not_interpretable(error: Exception) -> InterpreterError:
+    return InterpreterError(f"The step cannot be interpreted ({type(error).__name__}): look at its definition.")
 
 
 def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -475,44 +377,3 @@ def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
         shown[name] = value if size <= left else f"[{size} bytes]"
         left -= min(size, left)
     return shown
-
-
-def _wait(waits: int, lease_left: float | None) -> float:
-    """Seconds until the next look, when nothing counted: soon at first; at the latest when the lease is over."""
-    wait = min(_FIRST_WAIT * 2.0 ** min(waits, 20), _LONGEST_WAIT)
-    return wait if lease_left is None else min(wait, lease_left + 0.2)
-
-
-def _raise_if_canceled(error: BaseException) -> None:
-    """An activity ends as canceled when the run is, and also when its worker stops: only the first is the end."""
-    task = asyncio.current_task()
-    if is_cancelled_exception(error) and task is not None and task.cancelling():
-        raise asyncio.CancelledError from error
-
-
-@attrs.frozen
-class _Retry:
-    """How a step is retried: its own ``retry``, else the action's hint. Seconds."""
-
-    max_attempts: int
-    backoff: float
-    multiplier: float
-    max_delay: float
-
-    @classmethod
-    def of(cls, step: Mapping[str, Any], planned: PlannedAction) -> _Retry:
-        own = step.get("retry")
-        if not isinstance(own, Mapping):
-            return cls(planned.max_attempts, planned.backoff, planned.multiplier, planned.max_delay)
-        return cls(
-            max_attempts=int(own.get("maxAttempts") or 1),
-            backoff=float(own.get("backoffMs") or 0) / 1000,
-            multiplier=float(own.get("backoffMultiplier") or 2),
-            max_delay=float(own.get("maxDelayMs") or 300_000) / 1000,
-        )
-
-    def backoff_of(self, attempt: int) -> float:
-        try:
-            return min(self.backoff * self.multiplier ** (attempt - 1), self.max_delay)
-        except OverflowError:
-            return self.max_delay

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from workflow_core.discovery import Discovery
+from workflow_core.execution.database_errors import DATABASE_AWAY
 from workflow_core.storage.database import Database
 
 _log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Presence:
             await asyncio.sleep(HEARTBEAT)
             try:
                 await self.announce()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
                 _log.warning("the heartbeat could not be written: %s", type(error).__name__)
 
     async def leave(self) -> None:
@@ -70,5 +71,5 @@ class Presence:
         try:
             async with self._database.untenanted() as conn:
                 await conn.execute("DELETE FROM workflow_workers WHERE worker_id = $1", self.worker_id)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
             _log.warning("the worker's row could not be removed: %s", type(error).__name__)

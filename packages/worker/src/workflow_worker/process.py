@@ -22,11 +22,13 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from workflow_core.discovery import Discovery, discover, require
 from workflow_core.errors import ConfigurationError, MigrationError
 from workflow_core.execution.executor import Executor, FaultPoint
+from workflow_core.execution.inbox import Inbox
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import CORE_SOURCE, pending_migrations
 from workflow_core.temporal import RUN_TASK_QUEUE, action_task_queue, connect
 from workflow_worker.activities import Activities
+from workflow_worker.dispatcher import EventDispatcher, dispatching
 from workflow_worker.faults import fault_point
 from workflow_worker.interpreter import RunWorkflow
 from workflow_worker.presence import Presence
@@ -48,6 +50,21 @@ PASSED_THROUGH: Final = (
     "pluggy",
     "re2",
     "workflow_core",
+    *(
+        f"workflow_worker.{part}"
+        for part in (
+            "action_steps",
+            "child_steps",
+            "evaluation",
+            "failures",
+            "frames",
+            "local",
+            "retries",
+            "scopes",
+            "state",
+            "trace",
+        )
+    ),
 )
 
 
@@ -58,9 +75,7 @@ WORKFLOW_TASKS: Final = 8
 
 def workflow_runner() -> SandboxedWorkflowRunner:
     """The sandbox of the interpreter; replays use the same."""
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH, "workflow_worker.failures")
-    )
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 def build_workers(
@@ -76,7 +91,14 @@ def build_workers(
         client,
         task_queue=RUN_TASK_QUEUE,
         workflows=[RunWorkflow],
-        activities=[activities.execute_action, activities.record_steps, activities.finish_run],
+        activities=[
+            activities.execute_action,
+            activities.record_steps,
+            activities.record_child_run,
+            activities.load_run,
+            activities.pause,
+            activities.finish_run,
+        ],
         workflow_runner=workflow_runner(),
         max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         max_concurrent_local_activities=max_concurrent,
@@ -107,8 +129,8 @@ async def discover_for(database: Database, settings: Settings) -> Discovery:
     core = pending.get(CORE_SOURCE.distribution)
     if core:
         raise MigrationError(f"Core's migrations are pending ({', '.join(core)}): run `workflow-modules migrate`.")
-    discovery = discover(required=settings.required, pending=pending)
-    require(discovery.report, required=settings.required, strict=settings.strict)
+    discovery = discover(required=settings.required_distributions, pending=pending)
+    require(discovery.report, required=settings.required_distributions, strict=settings.strict)
     return discovery
 
 
@@ -162,14 +184,14 @@ async def run_worker(
         executor = Executor(
             database=database,
             registry=discovery.registry,
-            secrets=TenantSecrets(settings.secrets_key) if settings.secrets_key else None,
+            secrets=TenantSecrets(settings.secrets_key),
             http=http,
             at=at or fault_point(os.environ),
         )
         distributions = list(discovery.registry.distributions)
         workers = build_workers(
             client,
-            Activities(executor, database),
+            Activities(executor, database, discovery.registry),
             distributions,
             max_concurrent=settings.max_concurrent,
             shutdown=timedelta(seconds=settings.shutdown_seconds),
@@ -183,15 +205,17 @@ async def run_worker(
         )
         await presence.announce()
         stack.push_async_callback(presence.leave)
-        async with _running(workers) as failed:
+        events = EventDispatcher(database, Inbox(database, client, discovery.registry))
+        async with _running(workers) as failed, dispatching(events) as dispatched:
             heartbeat = asyncio.create_task(presence.keep())
             on_ready(discovery)
             stopping = asyncio.create_task(stop.wait())
-            ends: list[asyncio.Future[Any]] = [stopping, failed]
+            ends: list[asyncio.Future[Any]] = [stopping, failed, dispatched]
             try:
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-                if failed.done():
-                    failed.result()
+                for end in (failed, dispatched):
+                    if end.done():
+                        end.result()
                 _log.info("stopping: waiting up to %g s for what is under way", settings.shutdown_seconds)
             finally:
                 for task in (heartbeat, stopping):

@@ -44,6 +44,7 @@ from workflow_core.execution.attempt import Attempt, Progress
 from workflow_core.execution.database_errors import CONNECTION_GONE, DATABASE_AWAY, explain
 from workflow_core.execution.handler_tools import ConnectionSecrets, RedactingLog
 from workflow_core.execution.models import ActionCall, ActionResult
+from workflow_core.execution.verdicts import may_be_retried
 from workflow_core.records.permissions import has_permission
 from workflow_core.redaction import Redactor
 from workflow_core.schema import to_json
@@ -97,10 +98,10 @@ class ExecutionFailedError(Exception):
         self.retry_after = retry_after
 
     @classmethod
-    def of(cls, error: WorkflowError, call: ActionCall, redactor: Redactor) -> ExecutionFailedError:
-        """The failure that one of our errors means."""
+    def of(cls, error: WorkflowError, shown: dict[str, Any]) -> ExecutionFailedError:
+        """The failure that one of our errors means, with its error object."""
         return cls(
-            error_object(error, call, redactor),
+            shown,
             retryable=error.retryable,
             counts=_counts(error),
             retry_after=error.retry_after if isinstance(error, TransientError) else None,
@@ -164,13 +165,13 @@ class Executor:
             missing = ActionNotOnWorkersError(
                 f"This worker has no {call.action_id}@{call.action_version}: install its distribution on every worker."
             )
-            raise ExecutionFailedError.of(missing, call, Redactor())
+            raise ExecutionFailedError.of(missing, error_object(missing, call, Redactor()))
         attempt = Attempt(call, action)
         try:
             return await self._execute(attempt)
         except asyncio.CancelledError:
             canceled = ActionError("The step was canceled before anything was sent.", code="CANCELED")
-            await to_the_end(self._release(attempt, canceled))
+            await to_the_end(self._release(attempt, error_object(canceled, call, attempt.redactor)))
             raise
         except Refused as refused:
             error = refused.cause
@@ -180,8 +181,9 @@ class Executor:
             error = explain(failure)
         except Exception as failure:  # noqa: BLE001 - nothing may leave the ledger unwritten
             error = self._unexpected(attempt, failure)
-        await self._record_failure(attempt, error)
-        raise ExecutionFailedError.of(error, call, attempt.redactor)
+        shown = error_object(error, call, attempt.redactor)
+        await self._record_failure(attempt, error, shown)
+        raise ExecutionFailedError.of(error, shown)
 
     # ── The course of an attempt ─────────────────────────────────────────────────────────────────────────────────
 
@@ -453,12 +455,11 @@ class Executor:
             conn, attempt.call, status=status, shown_input=attempt.shown_input, error=error, notes=attempt.notes
         )
 
-    async def _release(self, attempt: Attempt, error: WorkflowError) -> None:
+    async def _release(self, attempt: Attempt, shown: dict[str, Any]) -> None:
         """Says that this attempt certainly did nothing, if it held the key."""
         hold = attempt.hold
         if hold is None or attempt.progress is not Progress.RESERVED:
             return
-        shown = error_object(error, attempt.call, attempt.redactor)
 
         async def write() -> None:
             async with self._database.tenant(attempt.tenant) as conn:
@@ -470,14 +471,15 @@ class Executor:
             # The row stays as it is: what was only reserved is overtaken, what says `sent` has to be believed.
             _log.warning("could not release the key of %s: %s", attempt.call.step_path, type(problem).__name__)
 
-    async def _record_failure(self, attempt: Attempt, error: WorkflowError) -> None:
+    async def _record_failure(self, attempt: Attempt, error: WorkflowError, shown: dict[str, Any]) -> None:
         """Writes a failed attempt into the ledger and the history; a database that is away is only logged."""
-        await self._release(attempt, error)
+        await self._release(attempt, shown)
         if isinstance(error, KeyBusyError | EngineUnavailableError):
             return  # the step's row belongs to the attempt that is under way, or cannot be written
         call = attempt.call
-        shown = error_object(error, call, attempt.redactor)
-        goes_on = error.retryable and call.attempt < call.max_attempts
+        goes_on = call.attempt < call.max_attempts and may_be_retried(
+            shown, retryable=error.retryable, retry_on=call.retry_on
+        )
         try:
             async with self._database.tenant(attempt.tenant) as conn:
                 if attempt.effect is Effect.LOCAL and not isinstance(error, EffectUncertainError):

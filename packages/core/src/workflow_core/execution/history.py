@@ -8,16 +8,18 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from workflow_core.execution.models import ActionCall, RunEnd, StepTrace
+from workflow_core.execution.run_log import FailedStep, tell_ended, tell_failed_steps
 from workflow_core.storage.database import Connection
 
 _TRACE = """
 INSERT INTO workflow_run_steps AS step (
     tenant, step_id, run_id, step_path, iteration, definition_step_id, step_type, sequence, status,
-    output_json, error_json, started_at, completed_at, duration_ms, action_id, action_version
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    output_json, error_json, started_at, completed_at, duration_ms, action_id, action_version, attempt
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
     status = EXCLUDED.status, error_json = EXCLUDED.error_json, completed_at = EXCLUDED.completed_at,
-    duration_ms = EXCLUDED.duration_ms
+    duration_ms = EXCLUDED.duration_ms, output_json = COALESCE(EXCLUDED.output_json, step.output_json),
+    attempt = GREATEST(EXCLUDED.attempt, step.attempt)
 -- What an activity wrote itself says more; only a row that it left open is closed here.
 WHERE step.status IN ('STARTED', 'RETRYING')
 """
@@ -49,12 +51,13 @@ def step_row_id(run_id: UUID, step_path: str, iteration: str) -> UUID:
 
 
 async def write_trace(conn: Connection, tenant: UUID, run_id: UUID, trace: Sequence[StepTrace]) -> None:
-    """Writes steps that ended; writing one again changes nothing."""
+    """Writes steps; writing one that ended again changes nothing."""
     if not trace:
         return
     rows = []
     for step in trace:
-        started, completed = datetime.fromisoformat(step.started_at), datetime.fromisoformat(step.completed_at)
+        started = datetime.fromisoformat(step.started_at)
+        completed = datetime.fromisoformat(step.completed_at) if step.completed_at else None
         rows.append(
             (
                 tenant,
@@ -70,12 +73,24 @@ async def write_trace(conn: Connection, tenant: UUID, run_id: UUID, trace: Seque
                 step.error,
                 started,
                 completed,
-                max(0, int((completed - started).total_seconds() * 1000)),
+                max(0, int((completed - started).total_seconds() * 1000)) if completed else None,
                 step.action_id,
                 step.action_version,
+                step.attempt,
             )
         )
     await conn.executemany(_TRACE, rows)
+    failed = [
+        FailedStep(
+            row_id=step_row_id(run_id, step.step_path, step.iteration),
+            step_path=step.step_path,
+            step_id=step.step_id,
+            error=step.error,
+        )
+        for step in trace
+        if step.status == "FAILED" and step.error is not None
+    ]
+    await tell_failed_steps(conn, tenant, run_id, failed)
 
 
 async def write_action_step(
@@ -91,10 +106,11 @@ async def write_action_step(
     """Writes an action's own row, and the control steps before it. Input, output and error are redacted already."""
     tenant, run_id = UUID(call.tenant), UUID(call.run_id)
     await write_trace(conn, tenant, run_id, call.trace)
-    await conn.execute(
+    row_id = step_row_id(run_id, call.step_path, call.iteration)
+    written = await conn.execute(
         _ACTION,
         tenant,
-        step_row_id(run_id, call.step_path, call.iteration),
+        row_id,
         run_id,
         call.step_path,
         call.iteration,
@@ -110,13 +126,23 @@ async def write_action_step(
         list(notes),
         datetime.fromisoformat(call.dispatched_at),
     )
+    if error is not None and written != "INSERT 0 0":
+        failed = FailedStep(
+            row_id=row_id,
+            step_path=call.step_path,
+            step_id=call.step_id,
+            error=error,
+            retrying=status == "RETRYING",
+            attempt=call.attempt,
+        )
+        await tell_failed_steps(conn, tenant, run_id, [failed])
 
 
 async def write_end(conn: Connection, end: RunEnd) -> None:
     """Writes a run's end; a run that has ended already keeps its first end."""
     tenant, run_id = UUID(end.tenant), UUID(end.run_id)
     await write_trace(conn, tenant, run_id, end.trace)
-    await conn.execute(
+    ended = await conn.execute(
         "UPDATE workflow_runs SET status = $3, error_json = $4, completed_at = $5, updated_at = now() "
         "WHERE tenant = $1 AND run_id = $2 AND status IN ('RUNNING', 'WAITING')",
         tenant,
@@ -125,3 +151,5 @@ async def write_end(conn: Connection, end: RunEnd) -> None:
         end.error,
         datetime.fromisoformat(end.completed_at),
     )
+    if ended != "UPDATE 0":
+        await tell_ended(conn, tenant, run_id, status=end.status, error=end.error, completed_at=end.completed_at)

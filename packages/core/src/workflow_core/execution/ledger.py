@@ -54,12 +54,16 @@ class EffectKey:
 
 
 def effect_key(call: ActionCall) -> EffectKey:
-    """The key of a call: never the attempt, nor the input."""
+    """The key of a call: never the attempt, nor the input.
+
+    Within a run the step's path names it, since the plan is fixed: its id does not, where older definitions use one id
+    in ``try`` and ``catch``.
+    """
     action = f"{call.action_id}@{call.action_version}"
     if call.explicit_key is not None:
         parts: tuple[str, ...] = ("explicit", call.tenant, action, call.explicit_key)
     else:
-        parts = ("run", call.tenant, call.run_id, call.step_id, call.iteration, action)
+        parts = ("run", call.tenant, call.run_id, call.step_path, call.iteration, action)
     # Each part with its length: no two lists of parts run together into the same text.
     text = "".join(f"{len(part)}:{part}" for part in parts)
     return EffectKey(hashlib.sha256(text.encode()).hexdigest(), explicit=call.explicit_key is not None)

@@ -11,20 +11,30 @@ from workflow_core.language.plan import Plan
 
 @attrs.frozen(kw_only=True)
 class RunInput:
-    """The argument of one execution of a run."""
+    """The argument of one execution of a run.
+
+    Attributes:
+        plan: None: the run loads plan and payload itself, so that they do not lie in its parent's history.
+        scopes_wanted: Whether the caller reads the final scopes.
+    """
 
     tenant: str
     run_id: str
     workflow_id: str
     workflow_version: int
     actor: str | None
-    plan: Plan
+    plan: Plan | None
     payload: Any
+    scopes_wanted: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class StepTrace:
-    """A step that ended, as the interpreter saw it: one row of the run's history. Times are ISO 8601, UTC."""
+    """A step as the interpreter saw it: one row of the run's history. Times are ISO 8601, UTC.
+
+    Attributes:
+        completed_at: None: it is under way.
+    """
 
     step_path: str
     iteration: str
@@ -33,7 +43,8 @@ class StepTrace:
     sequence: int
     status: str
     started_at: str
-    completed_at: str
+    completed_at: str | None
+    attempt: int = 1
     output: Any = None
     error: dict[str, Any] | None = None
     action_id: str | None = None
@@ -53,6 +64,7 @@ class ActionCall:
         explicit_key: The step's own ``idempotencyKey``, evaluated.
         attempt: Counted from 1; attempts that only waited are not counted.
         max_attempts: After this one, a failure is final.
+        retry_on: The categories and codes that are retried; None: the error itself says whether it is.
         dispatched_at: The run's clock, ISO 8601, UTC.
         trace: Control steps that ended since the last call.
     """
@@ -76,6 +88,7 @@ class ActionCall:
     actor: str | None
     dispatched_at: str
     trace: list[StepTrace]
+    retry_on: list[str] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -97,6 +110,36 @@ class TraceBatch:
     tenant: str
     run_id: str
     trace: list[StepTrace]
+
+
+@attrs.frozen(kw_only=True)
+class ChildRun:
+    """A run that a step calls, on its way to being recorded.
+
+    Attributes:
+        run_id: See :func:`workflow_core.execution.child_runs.child_run_id`.
+        workflow_id: As the step names it, whatever it is.
+        workflow_version: As the step names it.
+        actor: In whose name the parent acts.
+        trace: Steps of the parent that ended since the last write, and the call itself.
+    """
+
+    tenant: str
+    parent_run_id: str
+    run_id: str
+    workflow_id: str
+    workflow_version: int
+    payload: Any
+    actor: str | None
+    trace: list[StepTrace]
+
+
+@attrs.frozen(kw_only=True)
+class RunRef:
+    """Names a run."""
+
+    tenant: str
+    run_id: str
 
 
 @attrs.frozen(kw_only=True)

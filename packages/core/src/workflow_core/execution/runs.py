@@ -1,4 +1,7 @@
-"""Starting a run. Every start goes through :func:`start_run`, which is safe to call again for the same run."""
+"""Starting a run. Every start goes through :func:`start_run`, which is safe to call again for the same run.
+
+A run that another run calls is recorded here as well, and then started by its parent.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
 import attrs
+from asyncpg import Record
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from workflow_core.discovery import Registry
-from workflow_core.errors import ConflictError, NotFoundError, TransientError, ValidationError
+from workflow_core.errors import ConflictError, NotFoundError, RunNotStartedError, ValidationError
 from workflow_core.execution.models import RunInput
+from workflow_core.execution.run_log import tell_started
 from workflow_core.language.plan import Plan, compile_plan
 from workflow_core.manifest import canonical_json
 from workflow_core.storage.database import Connection, Database
@@ -54,9 +59,42 @@ class StartedRun:
     payload: Any
 
 
+@attrs.frozen(kw_only=True)
+class Origin:
+    """What a run came from, as its row tells.
+
+    Attributes:
+        event_id: The event that started it.
+        event_type: That event's name.
+        correlation_key: That event's.
+        payload_schema_ref: The schema of what the event brought.
+        mapping_applied: Whether the trigger's mapping made the payload.
+        depth: How many events and runs led to it, one by the other.
+        replay_of: The run that this one repeats.
+        reason: Why somebody started it, in their words.
+    """
+
+    event_id: UUID | None = None
+    event_type: str | None = None
+    correlation_key: str | None = None
+    payload_schema_ref: str | None = None
+    mapping_applied: bool = False
+    depth: int = 0
+    replay_of: UUID | None = None
+    reason: str | None = None
+
+
+_UNKNOWN_ORIGIN: Final = Origin()
+
+
 def run_id_for_request(tenant: UUID, workflow_id: UUID, key: str) -> UUID:
     """The id of the run that a request with this ``Idempotency-Key`` starts."""
     return uuid5(_RUNS, f"request:{tenant}:{workflow_id}:{key}")
+
+
+def run_id_for_event(tenant: UUID, event_id: UUID, workflow_id: UUID) -> UUID:
+    """The id of the run that this event starts of this workflow."""
+    return uuid5(_RUNS, f"event:{tenant}:{event_id}:{workflow_id}")
 
 
 async def start_run(
@@ -71,6 +109,7 @@ async def start_run(
     actor: UUID | None,
     cause: str,
     run_id: UUID,
+    origin: Origin = _UNKNOWN_ORIGIN,
 ) -> StartedRun:
     """Records a run with its compiled plan, then starts it on Temporal.
 
@@ -85,15 +124,16 @@ async def start_run(
         actor: Who started it, when the version does not name its publisher.
         cause: Such as ``api``.
         run_id: The same id starts the same run: it is recorded and executed once.
+        origin: What it came from.
 
     Raises:
         NotFoundError: No such workflow or version.
         ValidationError: ``RUN_TOO_LARGE``.
         ConflictError: The workflow is paused, or has no published version.
-        TransientError: ``TEMPORAL_UNAVAILABLE``: the run is recorded; calling again starts it.
+        RunNotStartedError: The run is recorded; calling again with the same ``run_id`` starts it.
     """
     async with database.tenant(tenant) as conn:
-        started = await _record(
+        started = await record_run(
             conn,
             registry,
             tenant=tenant,
@@ -103,6 +143,7 @@ async def start_run(
             actor=actor,
             cause=cause,
             run_id=run_id,
+            origin=origin,
         )
     if started.input is not None:
         await _start(client, started.input)
@@ -116,12 +157,27 @@ async def start_run(
 
 
 @attrs.frozen
-class _Recorded:
+class RecordedRun:
+    """A run that stands in the database.
+
+    Attributes:
+        input: What its execution is started with; None: the engine has it already.
+    """
+
     run: StartedRun
-    input: RunInput | None  # None: the engine has it already
+    input: RunInput | None
 
 
-async def _record(
+@attrs.frozen
+class Caller:
+    """The run that calls another one, and where in the chain of calls that one stands."""
+
+    run_id: UUID
+    root_run_id: UUID
+    call_depth: int
+
+
+async def record_run(
     conn: Connection,
     registry: Registry,
     *,
@@ -132,7 +188,10 @@ async def _record(
     actor: UUID | None,
     cause: str,
     run_id: UUID,
-) -> _Recorded:
+    origin: Origin = _UNKNOWN_ORIGIN,
+    caller: Caller | None = None,
+) -> RecordedRun:
+    """Records a run with its compiled plan, once: the first half of :func:`start_run`, which see."""
     row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
     created = False
     if row is None:
@@ -150,8 +209,28 @@ async def _record(
             plan.as_json(),
             plan.sha256,
             payload,
+            origin.event_id,
+            origin.event_type,
+            origin.payload_schema_ref,
+            origin.mapping_applied,
+            origin.depth,
+            caller.run_id if caller else None,
+            caller.root_run_id if caller else None,
+            caller.call_depth if caller else 0,
         )
         created = inserted == "INSERT 0 1"
+        if created:
+            await tell_started(
+                conn,
+                tenant,
+                run_id,
+                cause=cause,
+                event_id=origin.event_id,
+                event_name=origin.event_type,
+                correlation_key=origin.correlation_key,
+                replay_of=origin.replay_of,
+                reason=origin.reason,
+            )
         row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
         assert row is not None  # noqa: S101 - written in this transaction, or by the one that the insert waited for
     run = StartedRun(
@@ -163,18 +242,20 @@ async def _record(
         payload=row["payload"],
     )
     if row["started_at"] is not None or row["status"] not in ("RUNNING", "WAITING"):
-        return _Recorded(run, None)
-    return _Recorded(
-        run,
-        RunInput(
-            tenant=str(tenant),
-            run_id=str(run_id),
-            workflow_id=str(row["workflow_id"]),
-            workflow_version=row["workflow_version"],
-            actor=str(row["actor_id"]) if row["actor_id"] else None,
-            plan=Plan.from_json(row["plan"]),
-            payload=row["payload"],
-        ),
+        return RecordedRun(run, None)
+    return RecordedRun(run, run_input(tenant, run_id, row))
+
+
+def run_input(tenant: UUID, run_id: UUID, row: Record) -> RunInput:
+    """What a run is executed with, from its row."""
+    return RunInput(
+        tenant=str(tenant),
+        run_id=str(run_id),
+        workflow_id=str(row["workflow_id"]),
+        workflow_version=row["workflow_version"],
+        actor=str(row["actor_id"]) if row["actor_id"] else None,
+        plan=Plan.from_json(row["plan"]),
+        payload=row["payload"],
     )
 
 
@@ -194,8 +275,10 @@ FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 """
 _INSERT_RUN = """
 INSERT INTO workflow_runs (
-    tenant, run_id, workflow_id, workflow_version, status, cause, actor_id, plan, plan_sha256, payload
-) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9)
+    tenant, run_id, workflow_id, workflow_version, status, cause, actor_id, plan, plan_sha256, payload,
+    event_id, event_type, source_payload_schema_ref, trigger_mapping_applied, chain_depth,
+    parent_run_id, root_run_id, call_depth
+) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (tenant, run_id) DO NOTHING
 """
 
@@ -221,7 +304,7 @@ async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version:
         wanted,
     )
     if row is None:
-        raise NotFoundError(f"The workflow has no published version {wanted}.")
+        raise NotFoundError(f"The workflow has no published version {wanted}.", details={"version": wanted})
     return row
 
 
@@ -244,8 +327,7 @@ async def _start(client: Client, run: RunInput) -> None:
         if isinstance(error, RuntimeError) and not str(error).startswith("Failed client connect"):
             raise
         _log.warning("could not start run %s: %s", run.run_id, type(error).__name__)
-        raise TransientError(
-            "Temporal did not take the run. It is recorded: start it again with the same Idempotency-Key.",
-            code="TEMPORAL_UNAVAILABLE",
+        raise RunNotStartedError(
+            f"The run {run.run_id} is recorded, but Temporal did not answer that it has it; start it again.",
             details={"runId": run.run_id},
         ) from error

@@ -20,6 +20,10 @@ MAX_PICTURE_CHARACTERS = 256
 MAX_TIMESTAMP_CHARACTERS = 256
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ISO: Final = re.compile(
+    r"([0-9]{4})(?:-([0-9]{2}))?(?:-([0-9]{2}))?(?:T([0-9]{2}):([0-9]{2}):([0-9]{2}))?(?:\.([0-9]+))?"
+    r"(?:Z|([+-])([0-9]{2}):?([0-9]{2}))?"
+)
 _ISO_PICTURE = "[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01].[f001][Z01:01t]"
 
 
@@ -39,7 +43,7 @@ def format_millis(millis: int, picture: str | None, timezone: str | None) -> Any
     if picture is None and timezone is None:
         return iso_text(_EPOCH + timedelta(milliseconds=millis))
     # The picture is always given: jsonata-python shares (and changes) one parsed default between threads.
-    return DateTimeUtils.format_datetime(millis, picture or _ISO_PICTURE, timezone)
+    return DateTimeUtils.format_datetime(millis, _ISO_PICTURE if picture is None else picture, timezone)
 
 
 def parse_millis(timestamp: str, picture: str | None, now: datetime) -> int | None:
@@ -49,14 +53,20 @@ def parse_millis(timestamp: str, picture: str | None, now: datetime) -> int | No
         raise JException("D3110", -1)
     if picture is not None:
         return _parse_picture(timestamp, picture, now)
+    # Not datetime.fromisoformat(), which accepts other texts with every version of Python.
+    found = _ISO.fullmatch(timestamp)
+    if found is None:
+        raise JException("D3110", -1)
+    year, month, day, hour, minute, second, fraction, sign, hours, minutes = found.groups()
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     try:
-        if re.fullmatch(r"[0-9]{4}", timestamp):
-            moment = datetime(int(timestamp), 1, 1, tzinfo=UTC)
-        else:
-            moment = datetime.fromisoformat(timestamp)
+        moment = datetime(
+            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0),
+            int((fraction or "0").ljust(3, "0")[:3]) * 1000, UTC,
+        )  # fmt: skip
     except ValueError:
         raise JException("D3110", -1) from None
-    return millis_of(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+    return millis_of(moment) - (-offset if sign == "-" else offset) // timedelta(milliseconds=1)
 
 
 def check_picture(picture: str | None) -> None:
@@ -108,6 +118,8 @@ def _to_millis(found: dict[str, int], now: datetime) -> int:
         else:
             ended = started
             values[component] = (1 if component in "MDd" else 0) if started else today[component]
+    if 0 <= values["Y"] <= 99:
+        values["Y"] += 1900  # as in JavaScript
     moment = datetime(
         values["Y"], values.get("M", 1), values.get("D", 1), values["H"], values["m"], values["s"], tzinfo=UTC
     ) + timedelta(milliseconds=values["f"], days=values["d"] - 1 if day_of_year else 0)

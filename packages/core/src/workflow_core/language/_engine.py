@@ -693,6 +693,18 @@ def is_function(value: Any) -> bool:
     return isinstance(value, Parser.Symbol | NativeFunction | Regex)
 
 
+def symbol_of(value: Any) -> str:
+    """The letter of a value's type in a function's signature; upstream gives null that of a missing value."""
+    if value is None:
+        return "m"
+    if isinstance(value, bool):
+        return "b"
+    for letter, kind in (("s", str), ("n", int | float), ("a", list), ("o", dict)):
+        if isinstance(value, kind):
+            return letter
+    return "f" if is_function(value) else "l"
+
+
 def _is_hole(value: Any) -> bool:
     """Whether an argument of a partial application is ``?``."""
     return isinstance(value, Parser.Symbol) and value.type == "operator" and value.value == "?"

@@ -6,10 +6,12 @@ the engine, because their cost has to be counted or limited, or because they dif
 
 from __future__ import annotations
 
+import base64
 import functools
 import inspect
 import math
 import re
+import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -20,8 +22,9 @@ from jsonata.signature import Signature
 from jsonata.utils import Utils
 
 from workflow_core.errors import ExpressionError
-from workflow_core.language._dates import check_picture, format_millis, iso_text, millis_of, parse_millis
-from workflow_core.language._engine import Engine, NativeFunction, fail, is_function
+from workflow_core.language._dates import MAX_PICTURE_CHARACTERS, format_millis, iso_text, millis_of, parse_millis
+from workflow_core.language._engine import Engine, NativeFunction, fail, is_function, symbol_of
+from workflow_core.language._numbers import format_decimal, round_half_even
 from workflow_core.language._regex import Regex
 from workflow_core.language._values import NULL
 
@@ -48,10 +51,12 @@ class BuiltIn(NativeFunction):
         self.implementation = implementation
         self.notation = signature
         self.signature = None if signature is None else Signature(signature, name)
+        if self.signature is not None:
+            self.signature.get_symbol = symbol_of
         parameters = list(inspect.signature(implementation).parameters.values())[1:]
         self.variadic = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
         self.parameters = len(parameters)
-        self.arity = 1 if self.signature is None else self.signature.get_min_number_of_args()
+        self.arity = self.parameters if self.signature is None else self.signature.get_min_number_of_args()
 
     def invoke(self, engine: Engine, args: list[Any], context: Any) -> Any:
         """Check the arguments, weigh them and the result, and call."""
@@ -59,7 +64,7 @@ class BuiltIn(NativeFunction):
             args = self._validated(self.signature, args, context)
         for arg in args:
             engine.weigh(arg)
-        if not self.variadic:
+        if not self.variadic and len(args) != self.parameters:
             if len(args) > self.parameters:
                 fail(f"${self.name} takes at most {self.parameters} arguments.", function=self.name)
             args = [*args, *[None] * (self.parameters - len(args))]
@@ -201,7 +206,7 @@ def _replace(engine: Engine, text: Any, pattern: Any, replacement: Any, limit: A
         return None
     count = _limit(limit, "D3011")
     if not isinstance(pattern, str):
-        return _replace_by_regex(engine, _text(text), pattern, replacement, count)
+        return _replace_by_regex(engine, _text(text), _regex(pattern), replacement, count)
     if pattern == "":
         raise JException("D3010", -1)
     if not isinstance(replacement, str):
@@ -212,14 +217,16 @@ def _replace(engine: Engine, text: Any, pattern: Any, replacement: Any, limit: A
     return str(text.replace(pattern, replacement, found))
 
 
-def _replace_by_regex(engine: Engine, text: str, pattern: Any, replacement: Any, count: int | None) -> str:
+def _replace_by_regex(engine: Engine, text: str, pattern: Regex, replacement: Any, count: int | None) -> str:
     pieces: list[str] = []
     size = position = 0
+    template = _template(replacement, pattern.groups) if isinstance(replacement, str) else []
     for made, match in enumerate(_matches(engine, text, pattern)):
         if count is not None and made >= count:
             break
         if isinstance(replacement, str):
-            put = _expand(replacement, match)
+            engine.charge(len(template) >> 2)
+            put = "".join(part if isinstance(part, str) else match.group(part) or "" for part in template)
         else:
             groups = [NULL if group is None else group for group in match.groups()]
             put = engine.call(
@@ -236,33 +243,52 @@ def _replace_by_regex(engine: Engine, text: str, pattern: Any, replacement: Any,
     return "".join(pieces)
 
 
-def _expand(replacement: str, match: Any) -> str:
-    """Fill ``$$``, ``$0`` and ``$n`` in; of the digits after ``$`` as many count as there are groups for."""
-    groups = match.groups()
-    most = len(str(len(groups))) if groups else 1
-
-    def fill(found: re.Match[str]) -> str:
+def _template(replacement: str, groups: int) -> list[str | int]:
+    """Literal texts and numbers of groups; of the digits after ``$`` as many count as there are groups for."""
+    most = len(str(groups)) if groups else 1
+    parts: list[str | int] = []
+    position = 0
+    for found in re.finditer(r"\$(\$|[0-9]+)", replacement):
+        parts.append(replacement[position : found.start()])
+        position = found.end()
         what = found.group(1)
         if what == "$":
-            return "$"
+            parts.append("$")
+            continue
         digits = what[:1] if what[0] == "0" else what[:most]
-        if len(digits) > 1 and int(digits) > len(groups):
+        if len(digits) > 1 and int(digits) > groups:
             digits = digits[:-1]
-        number = int(digits)
-        value = match.group() if number == 0 else groups[number - 1] if number <= len(groups) else ""
-        return (value or "") + what[len(digits) :]
-
-    return re.sub(r"\$(\$|[0-9]+)", fill, replacement)
+        if int(digits) <= groups:
+            parts.append(int(digits))
+        parts.append(what[len(digits) :])
+    parts.append(replacement[position:])
+    return [part for part in parts if part != ""]
 
 
 def _matches(engine: Engine, text: Any, pattern: Any) -> Iterator[Any]:
-    """The matches of a regular expression; those of other functions are not supported here."""
-    if not isinstance(pattern, Regex):
-        fail("Give a string or a regular expression between slashes as the pattern.")
-    for match in pattern.matches(_text(text), engine.charge):
+    for match in _regex(pattern).matches(_text(text), engine.charge):
         if match.start() == match.end():
             raise JException("D1004", -1)
         yield match
+
+
+def _regex(pattern: Any) -> Regex:
+    """The reference accepts other functions as patterns too."""
+    if not isinstance(pattern, Regex):
+        fail("Give a string or a regular expression between slashes as the pattern.")
+    return pattern
+
+
+def _base64decode(_engine: Engine, text: Any) -> str | None:
+    return None if text is None else base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode()
+
+
+def _decode_url(_engine: Engine, text: Any) -> str | None:
+    if text is None:
+        return None
+    if re.search("%(?![0-9A-Fa-f]{2})", text):
+        raise JException("D3140", -1)
+    return urllib.parse.unquote(text, errors="strict")
 
 
 def _text(value: Any) -> str:
@@ -300,20 +326,29 @@ def _number(_engine: Engine, value: Any) -> Any:
     raise JException("D3030", -1, "")
 
 
+def _round(_engine: Engine, number: Any, places: Any) -> float | None:
+    return None if number is None else round_half_even(number, 0 if places is None else places)
+
+
+def _weigh_picture(engine: Engine, picture: Any) -> None:
+    """Spend for interpreting a picture, before it is done."""
+    engine.charge(_PICTURE_STEPS + (0 if picture is None else len(picture)))
+    if picture is not None and len(picture) > MAX_PICTURE_CHARACTERS:
+        raise JException("D3135", -1)
+
+
 def _format_number(engine: Engine, number: Any, picture: Any, options: Any) -> Any:
-    engine.charge(_PICTURE_STEPS)
-    check_picture(picture)
+    _weigh_picture(engine, picture)
     for name, value in (options or {}).items():
-        # jsonata-python builds regular expressions from them.
-        long = name in ("infinity", "NaN")
-        if not isinstance(value, str) or len(value) > (64 if long else 1):
+        if not isinstance(value, str) or len(value) != 1:
             fail(f"The option {name[:40]} of $formatNumber has to be one character.")
-    return Functions.format_number(number, picture, options)
+    if picture is None:
+        fail("$formatNumber needs a picture, such as '#,##0.00'.")
+    return None if number is None else format_decimal(number, picture, options or {})
 
 
 def _format_integer(engine: Engine, number: Any, picture: Any) -> Any:
-    engine.charge(_PICTURE_STEPS)
-    check_picture(picture)
+    _weigh_picture(engine, picture)
     primary = (picture or "").split(";")[0]
     most = _LARGEST_ROMAN if primary in ("i", "I") else _LARGEST_WORDS if primary in ("w", "W", "Ww") else None
     if number is not None and most is not None and abs(number) > most:
@@ -322,8 +357,7 @@ def _format_integer(engine: Engine, number: Any, picture: Any) -> Any:
 
 
 def _parse_integer(engine: Engine, text: Any, picture: Any) -> Any:
-    engine.charge(_PICTURE_STEPS)
-    check_picture(picture)
+    _weigh_picture(engine, picture)
     if text is not None and len(text) > 256:
         raise JException("D3030", -1, "")
     return None if text is None else DateTimeUtils.parse_integer(text, picture)
@@ -333,7 +367,7 @@ def _parse_integer(engine: Engine, text: Any, picture: Any) -> Any:
 
 
 def _now(engine: Engine, picture: Any, timezone: Any) -> Any:
-    engine.charge(0 if picture is None else _PICTURE_STEPS)
+    _weigh_picture(engine, picture)
     return format_millis(millis_of(engine.now), picture, timezone)
 
 
@@ -342,12 +376,12 @@ def _millis(engine: Engine) -> int:
 
 
 def _from_millis(engine: Engine, millis: Any, picture: Any, timezone: Any) -> Any:
-    engine.charge(_PICTURE_STEPS)
+    _weigh_picture(engine, picture)
     return None if millis is None else format_millis(int(millis), picture, timezone)
 
 
 def _to_millis(engine: Engine, timestamp: Any, picture: Any) -> int | None:
-    engine.charge(_PICTURE_STEPS)
+    _weigh_picture(engine, picture)
     return None if timestamp is None else parse_millis(timestamp, picture, engine.now)
 
 
@@ -412,15 +446,18 @@ def _sort(engine: Engine, values: Any, comparator: Any) -> Any:
     if comparator is None:
         if not (Utils.is_array_of_numbers(values) or Utils.is_array_of_strings(values)):
             raise JException("D3070", -1)
+        if isinstance(values[0], str):
+            engine.charge(sum(map(len, values)) >> 8)
         return sorted(values)
 
-    def compare(left: Any, right: Any) -> int:
-        result = engine.call(comparator, [_null(left), _null(right)])
+    def order(left: Any, right: Any) -> int:
+        """-1 where the left one, later in the list, has to go before the right one."""
+        result = engine.call(comparator, [_null(right), _null(left)])
         if isinstance(result, int | float) and not isinstance(result, bool):
-            return (result > 0) - (result < 0)
-        return 1 if engine.truthy(result) else -1
+            return -1 if result > 0 else 0
+        return -1 if engine.truthy(result) else 0
 
-    return sorted(values, key=functools.cmp_to_key(compare))
+    return sorted(values, key=functools.cmp_to_key(order))
 
 
 def _reverse(_engine: Engine, values: Any) -> Any:
@@ -597,11 +634,11 @@ def built_in_functions() -> dict[str, BuiltIn]:
         "split": (_split, "<s-(sf)n?:a<s>>"),
         "join": (_join, "<a<s>s?:s>"),
         "base64encode": (_upstream(Functions.base64encode), "<s-:s>"),
-        "base64decode": (_upstream(Functions.base64decode), "<s-:s>"),
+        "base64decode": (_base64decode, "<s-:s>"),
         "encodeUrlComponent": (_upstream(Functions.encode_url_component), "<s-:s>"),
         "encodeUrl": (_upstream(Functions.encode_url), "<s-:s>"),
-        "decodeUrlComponent": (_upstream(Functions.decode_url_component), "<s-:s>"),
-        "decodeUrl": (_upstream(Functions.decode_url), "<s-:s>"),
+        "decodeUrlComponent": (_decode_url, "<s-:s>"),
+        "decodeUrl": (_decode_url, "<s-:s>"),
         # numbers
         "number": (_number, "<(nsb)-:n>"),
         "sum": (_upstream(Functions.sum), "<a<n>:n>"),
@@ -610,7 +647,7 @@ def built_in_functions() -> dict[str, BuiltIn]:
         "average": (_upstream(Functions.average), "<a<n>:n>"),
         "floor": (_upstream(Functions.floor), "<n-:n>"),
         "ceil": (_upstream(Functions.ceil), "<n-:n>"),
-        "round": (_upstream(Functions.round), "<n-n?:n>"),
+        "round": (_round, "<n-n?:n>"),
         "abs": (_upstream(Functions.abs), "<n-:n>"),
         "sqrt": (_upstream(Functions.sqrt), "<n-:n>"),
         "power": (_upstream(Functions.power), "<n-n:n>"),

@@ -20,14 +20,18 @@ _UNSUPPORTED = (
 class Regex:
     """A compiled ``/pattern/`` literal; immutable, so that threads can share it.
 
+    Attributes:
+        groups: How many groups it has.
+
     The four methods of a compiled pattern are there because the signature checks of jsonata-python recognise a
     regular expression by them; the built-in functions use :meth:`matches`.
     """
 
-    __slots__ = ("_compiled", "_weight")
+    __slots__ = ("_compiled", "_weight", "groups")
 
     def __init__(self, compiled: Any) -> None:
         self._compiled = compiled
+        self.groups: int = compiled.groups
         # Where RE2 falls back to its slower matcher, time grows with the size of the program too.
         self._weight = 1 + compiled.programsize // 128
 
@@ -41,7 +45,7 @@ class Regex:
         found = self._compiled.finditer(text)
         position = 0
         while True:
-            charge(1 + (((len(text) - position) * self._weight) >> 11))
+            charge(1 + (self.groups >> 2) + (((len(text) - position) * self._weight) >> 11))
             match = next(found, None)
             if match is None:
                 return

@@ -19,6 +19,7 @@ from jsonata.parser import Parser
 from jsonata.tokenizer import Tokenizer
 
 from workflow_core.errors import ExpressionError
+from workflow_core.language._engine import symbol_of
 from workflow_core.language._regex import compile_regex
 from workflow_core.language._values import clean_text
 
@@ -55,7 +56,13 @@ class Tree:
 
 class _Lexer(Tokenizer):  # type: ignore[misc] # jsonata-python ships no types
     def next(self, prefix: bool) -> Any:
-        token = super().next(prefix)
+        try:
+            token = super().next(prefix)
+        except JException as error:
+            if error.error == "S0301" and error.current is not None:
+                # A bad escape in a string has the code of an empty regular expression.
+                raise JException("S0103", error.location, error.current) from None
+            raise
         if token is None:
             return None
         if token.type == "operator" and token.value == "=" and self.path.startswith("=", self.position):
@@ -200,6 +207,7 @@ class _Check:
     def visit_lambda(self, node: Any) -> None:
         self.bound.update(argument.value for argument in node.arguments)
         if node.signature is not None:
+            node.signature.get_symbol = symbol_of
             # They become a regular expression for a backtracking engine, exponential in their number.
             repeats = sum(param.regex.endswith(("?", "+")) for param in node.signature._params)  # noqa: SLF001 - no other access
             if repeats > MAX_SIGNATURE_REPEATS:

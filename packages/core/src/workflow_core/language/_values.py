@@ -160,9 +160,9 @@ def number_text(number: float) -> str:
         _not_a_number()
     if not real.is_integer():
         real = float(f"{real:.15g}")
-    if real.is_integer() and abs(real) < _LARGEST_WHOLE:
-        return str(int(real))
     text = repr(real)
+    if real.is_integer() and abs(real) < _LARGEST_WHOLE:
+        return format(Decimal(text), "f").removesuffix(".0")
     if "e" not in text:
         return text
     if 1e-7 <= abs(real) < 1:

@@ -27,6 +27,9 @@ BLOCKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 #: Where a block may be left out.
 OPTIONAL_BLOCKS: Final = frozenset({"else"})
 
+#: Fields of an event's payload from which its correlation key is taken when it brings none.
+CORRELATION_FIELDS: Final = ("ticketId", "clientId", "invoiceId", "projectId", "paymentId")
+
 #: The path of the whole definition.
 ROOT: Final = "root"
 

@@ -22,7 +22,7 @@ from workflow_core.language._functions import built_in_functions
 from workflow_core.language._syntax import parse
 from workflow_core.language._values import MISSING, Missing, to_plain
 
-__all__ = ["MISSING", "Budget", "Expression", "Missing", "compile_expression"]
+__all__ = ["MISSING", "Budget", "Expression", "Missing", "compile_expression", "compiled"]
 
 _ABSENT: Final = object()
 _BYTES_SHIFT: Final = 4  # copying sixteen bytes of a result costs about as much as a step
@@ -43,6 +43,11 @@ class Expression:
     references: frozenset[str] = attrs.field(eq=False)
     _tree: Any = attrs.field(eq=False, repr=False)
     _path: tuple[str, ...] | None = attrs.field(eq=False, repr=False)
+
+    @property
+    def tree(self) -> Any:
+        """Its tree, for who looks at it without evaluating; nothing may change it, as threads share it."""
+        return self._tree
 
     def evaluate(self, scope: Mapping[str, Any], *, now: datetime, budget: Budget) -> Any:
         """Evaluate it.
@@ -102,6 +107,14 @@ def compile_expression(source: str) -> Expression:
     """
     tree = parse(source, built_in_functions().keys())
     return Expression(source, tree.references, tree.root, _plain_path(tree.root))
+
+
+def compiled(source: str) -> Expression | None:
+    """A compiled expression; None for one that does not compile."""
+    try:
+        return compile_expression(source)
+    except ExpressionError:
+        return None
 
 
 def _plain_path(root: Any) -> tuple[str, ...] | None:

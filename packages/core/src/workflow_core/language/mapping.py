@@ -18,6 +18,8 @@ T = TypeVar("T")
 EXPRESSION_KEY: Final = "$expr"
 SECRET_KEY: Final = "$secret"  # noqa: S105 - the name of a key, not a secret
 ASSIGNABLE_ROOTS: Final = ("payload", "vars", "local", "meta", "error")
+#: What ``meta`` tells of the run itself; nothing that is assigned takes their place.
+RUN_FACTS: Final = ("runId", "workflowId", "workflowVersion", "tenantId")
 
 
 # ── Values ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -77,7 +79,7 @@ def evaluate_stepwise(  # noqa: C901 - one walk, with a case for each kind of va
         try:
             result = compile_expression(source).evaluate(scope, now=now, budget=budget)
         except ExpressionError as error:
-            error.details["path"] = _words(place)
+            error.details["path"] = place_text(place)
             raise
         if result is MISSING:
             missing.append(place)
@@ -91,7 +93,7 @@ def evaluate_stepwise(  # noqa: C901 - one walk, with a case for each kind of va
             return value
         if len(place) > MAX_NESTING:
             message = f"The mapping is nested too deeply (more than {MAX_NESTING} levels)."
-            raise ExpressionError(message, details={"path": _words(place)})
+            raise ExpressionError(message, details={"path": place_text(place)})
         if isinstance(value, list):
             items = []
             for index, item in enumerate(value):
@@ -139,37 +141,40 @@ def get_at(value: Any, place: Sequence[str | int]) -> Any:
     return value
 
 
-def _words(place: Place) -> str:
+def place_text(place: Place) -> str:
     """A place as people read it: ``assignment.primary.id``, ``tags[1]``."""
-    text = ""
-    for name in place:
-        text = f"{text}[{name}]" if isinstance(name, int) else _join(text, name)
-    return text
+    text = "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in place)
+    return text.removeprefix(".")
 
 
 def iter_expressions(value: Any) -> Iterator[tuple[str, str]]:
     """Every expression in a mapping value, as path and source, in document order."""
-    return _iter_special(value, EXPRESSION_KEY)
+    return ((place_text(place), source) for place, source in iter_expression_places(value))
 
 
 def iter_secrets(value: Any) -> Iterator[tuple[str, str]]:
     """Every secret in a mapping value, as path and name, in document order."""
-    return _iter_special(value, SECRET_KEY)
+    return ((place_text(place), name) for place, name in _iter_special(value, SECRET_KEY))
 
 
-def _iter_special(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    stack = [("", value)]
+def iter_expression_places(value: Any) -> Iterator[tuple[Place, str]]:
+    """Every expression in a mapping value, as place and source, in document order."""
+    return _iter_special(value, EXPRESSION_KEY)
+
+
+def _iter_special(value: Any, key: str) -> Iterator[tuple[Place, str]]:
+    stack: list[tuple[Place, Any]] = [((), value)]
     while stack:
-        path, item = stack.pop()
-        children: list[tuple[str, Any]] = []
+        place, item = stack.pop()
+        children: list[tuple[Place, Any]] = []
         if isinstance(item, list):
-            children = [(f"{path}[{index}]", child) for index, child in enumerate(item)]
+            children = [((*place, index), child) for index, child in enumerate(item)]
         elif isinstance(item, dict):
             found = _special(item, key)
             if found is not None:
-                yield path, found
+                yield place, found
             elif _special(item, EXPRESSION_KEY) is None and _special(item, SECRET_KEY) is None:
-                children = [(_join(path, name), child) for name, child in item.items()]
+                children = [((*place, name), child) for name, child in item.items()]
         stack.extend(reversed(children))
 
 
@@ -177,10 +182,6 @@ def _special(value: dict[str, Any], key: str) -> str | None:
     """The text of ``{key: "…"}``; an object with further keys, or with another type, is literal."""
     text = value.get(key)
     return text if isinstance(text, str) and len(value) == 1 else None
-
-
-def _join(path: str, key: Any) -> str:
-    return f"{path}.{key}" if path else str(key)
 
 
 # ── Assign paths ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,6 +205,8 @@ def parse_assign_path(path: str) -> tuple[str, tuple[str, ...]]:
     if any("\0" in segment or "[" in segment or "]" in segment for segment in segments):
         _refuse_path(path, "a name may not contain brackets; assign a whole list")
     root, *names = segments
+    if root == "meta" and names and names[0] in RUN_FACTS:
+        _refuse_path(path, f"meta.{names[0]} can only be read")
     if root in ASSIGNABLE_ROOTS:
         return root, tuple(names)
     if names:

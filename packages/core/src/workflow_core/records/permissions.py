@@ -17,6 +17,16 @@ SELECT EXISTS (
 """
 
 
+_ALL = """
+SELECT DISTINCT p.resource || ':' || p.action AS permission
+FROM users u
+JOIN user_roles ur ON ur.tenant = $1 AND ur.user_id = u.user_id
+JOIN role_permissions rp ON rp.tenant = $1 AND rp.role_id = ur.role_id
+JOIN permissions p ON p.tenant = $1 AND p.permission_id = rp.permission_id
+WHERE u.tenant = $1 AND u.user_id = $2 AND NOT u.is_inactive
+"""
+
+
 async def has_permission(conn: Connection, tenant: UUID, user_id: UUID, permission: str) -> bool:
     """Whether an active user of the tenant has a permission through one of their roles.
 
@@ -29,3 +39,16 @@ async def has_permission(conn: Connection, tenant: UUID, user_id: UUID, permissi
     resource, _, action = permission.partition(":")
     found: bool = await conn.fetchval(_HAS, tenant, user_id, resource, action)
     return found
+
+
+async def permissions_of(conn: Connection, tenant: UUID, user_id: UUID | None) -> frozenset[str]:
+    """Everything that an active user of the tenant may do; nothing for nobody.
+
+    Args:
+        conn: Bound to the tenant.
+        tenant: The tenant.
+        user_id: The user, if one is known.
+    """
+    if user_id is None:
+        return frozenset()
+    return frozenset(row["permission"] for row in await conn.fetch(_ALL, tenant, user_id))

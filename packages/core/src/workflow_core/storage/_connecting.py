@@ -8,7 +8,14 @@ import asyncpg
 
 from workflow_core.errors import ConfigurationError
 
-CONNECTING_ERRORS = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
+CONNECTING_ERRORS = (
+    OSError,
+    TimeoutError,
+    ValueError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 """What asyncpg raises when a connection cannot be made."""
 
 

@@ -19,7 +19,7 @@ import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
-from workflow_core.errors import ConfigurationError, DatabaseRoleError
+from workflow_core.errors import ConfigurationError, DatabaseRoleError, UnknownTenantError
 from workflow_core.storage._connecting import CONNECTING_ERRORS, unreachable
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ else:  # the stubs are generic, the classes are not
 logger = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT: Final = 10.0
+#: How PostgreSQL names the constraint of ``tenant uuid REFERENCES tenants``.
+_REFERENCE_TO_TENANTS: Final = "_tenant_fkey"
 _SET_TENANT = "SELECT set_config('app.tenant', $1, true)"
 _SET_TENANT_AND_TIMEOUTS = """
 SELECT set_config('app.tenant', $1, true), set_config('statement_timeout', $2, true),
@@ -229,6 +231,9 @@ class Database:
             transaction_timeout: Seconds after which the server itself ends the transaction, and the connection: also
                 when this process is frozen or cut off.
             readonly: Whether the server refuses to write.
+
+        Raises:
+            UnknownTenantError: A row was written for a tenant that does not exist.
         """
         async with self._pool.acquire() as conn, conn.transaction(readonly=readonly):
             if statement_timeout is None and transaction_timeout is None:
@@ -236,7 +241,13 @@ class Database:
             else:
                 timeouts = (_milliseconds(statement_timeout), _milliseconds(transaction_timeout))
                 await conn.execute(_SET_TENANT_AND_TIMEOUTS, str(tenant), *timeouts)
-            yield conn
+            try:
+                yield conn
+            except asyncpg.ForeignKeyViolationError as error:
+                # Reads need no row in `tenants`, and a look before every write would cost more than this.
+                if not (error.constraint_name or "").endswith(_REFERENCE_TO_TENANTS):
+                    raise
+                raise UnknownTenantError(f"There is no tenant {tenant}.", details={"tenant": str(tenant)}) from error
 
     @asynccontextmanager
     async def dispatch(self) -> AsyncIterator[Connection]:

@@ -38,16 +38,32 @@ class AlertActions:
         self._access = access
 
     async def list_active(self, given: ListActiveAlerts, ctx: ActionContext) -> ActiveAlerts:
-        """Lists active alerts, the newest first: those that we know of, or with ``live`` those in NinjaOne."""
+        """
+        Lists active alerts, the newest first: those that we know of, or with ``live`` those in NinjaOne.
+
+        A live list that could be read whole also says what is over: our other active records are resolved.
+        """
         async with ctx.transaction() as connection:
             integration = await active_integration(connection, ctx.tenant)
+            asked_at = await connection.fetchval("SELECT now()")
             if not given.live:
                 rows = await rmm.list_active_alerts(
                     connection, ctx.tenant, integration.integration_id, limit=given.limit
                 )
                 return _listed(await _shown(connection, ctx.tenant, integration.integration_id, rows))
         client = await self._access.client(ctx, integration)
-        newest = sorted(await client.list_alerts(), key=_triggered, reverse=True)[: given.limit]
+        found = await _all_active(client, ctx)
+        if not found.left_out:
+            # In a transaction of its own: it locks records in an order of its own.
+            async with ctx.transaction() as connection:
+                await local.resolve_alerts(
+                    connection,
+                    ctx.tenant,
+                    integration.integration_id,
+                    still_active=[alert.uid for alert in found.alerts],
+                    as_of=asked_at,
+                )
+        newest = sorted(found.alerts, key=_triggered, reverse=True)[: given.limit]
         async with ctx.transaction() as connection:
             rows = await _remember(connection, ctx.tenant, integration.integration_id, newest)
             return _listed(await _shown(connection, ctx.tenant, integration.integration_id, rows))
@@ -66,7 +82,7 @@ class AlertActions:
                 rows = await _shown(connection, ctx.tenant, integration.integration_id, [named.row])
                 return GotAlert(alert=rows[0])
         client = await self._access.client(ctx, integration)
-        found = [alert for alert in await client.list_alerts() if alert.uid == named.uid]
+        found = [alert for alert in (await _all_active(client, ctx)).alerts if alert.uid == named.uid]
         if not found:
             raise NotFoundError("There is no such alert: neither here nor among NinjaOne's active ones.")
         async with ctx.transaction() as connection:
@@ -88,7 +104,7 @@ class AlertActions:
                 integration = await active_integration(connection, ctx.tenant)
                 named = await _named(connection, ctx.tenant, integration.integration_id, given)
             client = await self._access.client(ctx, integration)
-        await _clear(client, named.uid)
+        await _clear(client, ctx, named.uid)
         async with ctx.transaction() as connection:
             row = await rmm.get_alert_by_external_id(connection, ctx.tenant, integration.integration_id, named.uid)
             if row is not None:
@@ -141,13 +157,21 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-async def _clear(client: vendor.NinjaOneClient, uid: str) -> None:
+async def _all_active(client: vendor.NinjaOneClient, ctx: ActionContext) -> vendor.AlertList:
+    """NinjaOne's active alerts; one that cannot be named does not hide the others."""
+    found = await client.list_alerts()
+    if found.left_out:
+        ctx.log.warning("NinjaOne listed %d alerts without a usable uid; they are left out.", found.left_out)
+    return found
+
+
+async def _clear(client: vendor.NinjaOneClient, ctx: ActionContext, uid: str) -> None:
     """Resets an alert; one that is not there any more is as good as reset."""
     try:
         await client.reset_alert(uid)
     except NotFoundError:
         # The vendor does not say what a 404 means here: look whether the alert is really gone.
-        if any(alert.uid == uid for alert in await client.list_alerts()):
+        if any(alert.uid == uid for alert in (await _all_active(client, ctx)).alerts):
             raise
 
 

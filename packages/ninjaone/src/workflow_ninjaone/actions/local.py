@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -64,6 +65,19 @@ WHERE tenant = $1 AND integration_id = $2 AND external_alert_id = ANY ($3::text[
   AND status IN ('acknowledged', 'resolved', 'auto_resolved')
   AND triggered_at > coalesce(acknowledged_at, resolved_at)
 RETURNING alert_id
+"""
+
+# What was reported after NinjaOne was asked may well be younger than its answer.
+_RESOLVE = """
+UPDATE rmm_alerts
+SET status = 'resolved', resolved_at = $4
+WHERE tenant = $1 AND alert_id IN (
+    SELECT alert_id FROM rmm_alerts
+    WHERE tenant = $1 AND integration_id = $2 AND status = 'active' AND external_alert_id <> ALL ($3::text[])
+      AND updated_at < $4
+    ORDER BY external_alert_id COLLATE "C"
+    FOR UPDATE
+)
 """
 
 _CLIENTS = """
@@ -158,6 +172,22 @@ async def reopen_alerts(
     """
     rows = await connection.fetch(_REOPEN, tenant, integration_id, sorted(uids))
     return frozenset(row["alert_id"] for row in rows)
+
+
+async def resolve_alerts(
+    connection: Connection, tenant: UUID, integration_id: UUID, *, still_active: Iterable[str], as_of: datetime
+) -> None:
+    """
+    Resolves the active alerts of a connection that NinjaOne has no more.
+
+    Args:
+        connection: Bound to the tenant.
+        tenant: Whose alerts.
+        integration_id: Of which connection.
+        still_active: NinjaOne's ids of all alerts that are active there.
+        as_of: When NinjaOne was asked, by the database's clock.
+    """
+    await connection.execute(_RESOLVE, tenant, integration_id, sorted(still_active), as_of)
 
 
 async def clients_of_organizations(

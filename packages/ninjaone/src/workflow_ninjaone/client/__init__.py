@@ -15,6 +15,7 @@ from workflow_ninjaone.client.auth import (
 )
 from workflow_ninjaone.client.models import (
     Alert,
+    AlertList,
     Device,
     OperatingSystem,
     Organization,
@@ -27,6 +28,7 @@ from workflow_ninjaone.client.transport import RetryPolicy, checked_base_url
 __all__ = [
     "DEFAULT_SCOPE",
     "Alert",
+    "AlertList",
     "ClientCredentials",
     "ClientCredentialsTokenSource",
     "Device",

@@ -6,7 +6,6 @@ Source: the vendor's OpenAPI document for API version 2; below ``https://HOST/v2
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -17,7 +16,8 @@ from workflow_core.errors import FieldError, Refused, TransientError, Validation
 from workflow_ninjaone.client.auth import TokenSource
 from workflow_ninjaone.client.errors import error_for, lacks_privilege, retry_after_seconds, unreadable
 from workflow_ninjaone.client.models import (
-    Alert,
+    ALERT_UID,
+    AlertList,
     Device,
     Organization,
     parse_alert,
@@ -40,7 +40,6 @@ RebootMode = Literal["NORMAL", "FORCED"]
 MAX_PAGE_SIZE = 1000
 """The largest page that is known to work; the vendor documents no limit."""
 
-_ALERT_UID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _MAX_INT32 = 2**31 - 1
 
 
@@ -176,19 +175,18 @@ class NinjaOneClient:
             if organization is not None:
                 yield organization
 
-    async def list_alerts(self, *, df: str | None = None, source_type: str | None = None) -> list[Alert]:
+    async def list_alerts(self, *, df: str | None = None, source_type: str | None = None) -> AlertList:
         """All active alerts (``GET /v2/alerts``, which has neither pages nor a limit).
 
         Args:
             df: The vendor's device filter.
             source_type: Only alerts of this kind of condition.
-
-        Returns:
-            Alerts in the vendor's order, which is not documented; those without a ``uid`` are left out.
         """
         params = {key: value for key, value in (("df", df), ("sourceType", source_type)) if value is not None}
         call = _Call("GET", "/v2/alerts", "/v2/alerts", params)
-        return _records(await self._read(call), parse_alert, call)
+        rows = await self._read(call)
+        alerts = _records(rows, parse_alert, call)
+        return AlertList(tuple(alerts), left_out=len(rows) - len(alerts))
 
     # ── Acting calls ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -200,7 +198,7 @@ class NinjaOneClient:
             NotFoundError: No such alert is active: unknown, or cleared already.
             WorkflowError: It is unknown whether anything was done.
         """
-        if _ALERT_UID.fullmatch(uid) is None:
+        if ALERT_UID.fullmatch(uid) is None:
             raise Refused(_invalid("uid", "FORMAT", "the alert's uid, a UUID"))
         await self._act(_Call("POST", "/v2/alert/{uid}/reset", f"/v2/alert/{uid}/reset", body={}))
 

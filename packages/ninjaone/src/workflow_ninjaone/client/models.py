@@ -9,6 +9,7 @@ The vendor's times are epoch *seconds* with a fraction; here they are aware date
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -16,6 +17,9 @@ from typing import Any, TypeVar
 import attrs
 
 _T = TypeVar("_T")
+
+#: An alert's ``uid``, a UUID: it goes into paths, and into the records of whoever remembers the alert.
+ALERT_UID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
@@ -231,6 +235,19 @@ class Alert:
     device: Device | None = None
 
 
+@attrs.frozen
+class AlertList:
+    """All active alerts at one moment.
+
+    Attributes:
+        alerts: In the vendor's order, which is not documented.
+        left_out: How many entries had no ``uid`` by which they could be named.
+    """
+
+    alerts: tuple[Alert, ...]
+    left_out: int = 0
+
+
 # ── Reading them ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -283,10 +300,10 @@ def parse_device(value: object) -> Device | None:
 
 
 def parse_alert(value: object) -> Alert | None:
-    """The alert in ``value``, or ``None`` when it has no ``uid``."""
+    """The alert in ``value``, or ``None`` when it has no ``uid`` by which it could be named (:data:`ALERT_UID`)."""
     record = _mapping(value)
     uid = _text(record, "uid")
-    if not uid:
+    if uid is None or ALERT_UID.fullmatch(uid) is None:
         return None
     return Alert(
         uid=uid,

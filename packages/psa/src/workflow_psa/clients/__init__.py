@@ -1,1 +1,1 @@
-"""Clients: ``shapes`` says what goes in and out, ``actions`` what there is, the other modules how it is done."""
+"""The MSP's customers."""

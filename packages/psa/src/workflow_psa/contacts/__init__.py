@@ -1,1 +1,1 @@
-"""Contacts: ``shapes`` says what goes in and out, ``actions`` what there is, the other modules how it is done."""
+"""The people at the MSP's customers."""

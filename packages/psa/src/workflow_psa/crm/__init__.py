@@ -1,5 +1,1 @@
-"""
-What is noted down of clients and of those who work there.
-
-``shapes`` says what goes in and out, ``actions`` what there is, ``create_activity_note`` how it is done.
-"""
+"""What was said and done with customers."""

@@ -1,8 +1,12 @@
-"""What ``crm.create_activity_note`` takes and gives."""
+"""
+What the CRM actions take and give.
+
+The names are the existing product's: stored workflows map into these fields, so none is ever renamed or removed.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import attrs
@@ -14,7 +18,7 @@ TargetType = Literal["client", "contact", "ticket", "project"]
 
 
 @attrs.frozen(kw_only=True)
-class Target:
+class NoteTarget:
     """What a note is about."""
 
     type: Annotated[TargetType, msgspec.Meta(description="What kind of record it is.")]
@@ -22,17 +26,26 @@ class Target:
 
 
 @attrs.frozen(kw_only=True)
-class CreateActivityNote:
+class CreateNote:
     """Input of ``crm.create_activity_note``."""
 
-    target: Annotated[Target, msgspec.Meta(description="What the note is about.")]
-    body: Annotated[Trimmed, msgspec.Meta(description="What there is to note down.")]
+    target: Annotated[NoteTarget, msgspec.Meta(description="What the note is about.")]
+    body: Annotated[Trimmed, msgspec.Meta(description="The text of the note; its first line is its title.")]
     visibility: Annotated[
         Literal["internal", "client_visible"],
-        msgspec.Meta(description="Whether the client sees it; a note about a project is always internal."),
+        msgspec.Meta(description="Whether technicians only see it (internal), or the client too (client_visible)."),
     ] = "internal"
     tags: Annotated[tuple[Trimmed, ...] | None, msgspec.Meta(description="Words to find it by.")] = None
-    category: Annotated[Trimmed | None, msgspec.Meta(description="A word for it; it becomes the note's title.")] = None
+    category: Annotated[Trimmed | None, msgspec.Meta(description="A word for what kind of note it is.")] = None
+
+
+@attrs.frozen(kw_only=True)
+class TargetSummary:
+    """What a note is about, in short."""
+
+    type: Annotated[TargetType, msgspec.Meta(description="What kind of record it is.")]
+    id: Annotated[UUID, msgspec.Meta(description="The record.")]
+    name: Annotated[str | None, msgspec.Meta(description="Its name; of a ticket its number and title.")]
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +53,7 @@ class CreatedNote:
     """Output of ``crm.create_activity_note``."""
 
     note_id: Annotated[UUID, msgspec.Meta(description="The note.")]
-    created_at: Annotated[Timestamp, msgspec.Meta(description="When it was noted down.")]
-    target_type: Annotated[TargetType, msgspec.Meta(description="What kind of record it is about, as given.")]
-    target_id: Annotated[UUID, msgspec.Meta(description="The record, as given.")]
-    target_summary: Annotated[dict[str, Any] | None, msgspec.Meta(description="The record in short: ids and names.")]
+    created_at: Annotated[Timestamp, msgspec.Meta(description="When it was written.")]
+    target_type: Annotated[TargetType, msgspec.Meta(description="What kind of record it is about.")]
+    target_id: Annotated[UUID, msgspec.Meta(description="The record.")]
+    target_summary: Annotated[TargetSummary | None, msgspec.Meta(description="The record, in short.")]

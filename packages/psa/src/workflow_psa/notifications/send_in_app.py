@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from workflow_core.actions import ActionContext
-from workflow_core.errors import FieldError
+from workflow_core.errors import FieldError, ValidationError
 from workflow_psa.idempotency import answer_once
 from workflow_psa.notifications.shapes import Recipients, SendInApp, SentInApp
 from workflow_psa.problems import missing, refusal
@@ -15,86 +15,90 @@ from workflow_psa.problems import missing, refusal
 if TYPE_CHECKING:
     from workflow_core.storage.database import Record
 
-ACTION_ID = "notifications.send_in_app"
+ACTION_ID: Final = "notifications.send_in_app"
 
 _LOOK_UP = """
-SELECT ARRAY(SELECT u.user_id FROM users u WHERE u.tenant = $1 AND u.user_id = ANY ($2::uuid[])) AS users_found,
-       ARRAY(SELECT r.role_id FROM roles r WHERE r.tenant = $1 AND r.role_id = ANY ($3::uuid[])) AS roles_found,
+SELECT ARRAY(SELECT user_id FROM users WHERE tenant = $1 AND user_id = ANY ($2::uuid[])) AS users,
+       ARRAY(SELECT user_id FROM users WHERE tenant = $1 AND user_id = ANY ($2::uuid[]) AND is_inactive) AS inactive,
+       ARRAY(SELECT role_id FROM roles WHERE tenant = $1 AND role_id = ANY ($3::uuid[])) AS roles,
+       ARRAY(SELECT DISTINCT lower(role_name) FROM roles WHERE tenant = $1 AND lower(role_name) = ANY ($4::text[]))
+           AS names,
        ARRAY(
-           SELECT u.user_id FROM users u
-           WHERE u.tenant = $1 AND NOT u.is_inactive AND EXISTS (
-               SELECT FROM user_roles ur JOIN roles r ON r.tenant = $1 AND r.role_id = ur.role_id
-               WHERE ur.tenant = $1 AND ur.user_id = u.user_id
-                 AND (r.role_id = ANY ($3::uuid[])
-                      OR lower(r.role_name) = ANY (ARRAY(SELECT lower(name) FROM unnest($4::text[]) AS name)))
-           )
-           ORDER BY u.username, u.user_id
+           SELECT DISTINCT u.user_id
+           FROM roles r
+           JOIN user_roles ur ON ur.tenant = $1 AND ur.role_id = r.role_id
+           JOIN users u ON u.tenant = $1 AND u.user_id = ur.user_id AND NOT u.is_inactive
+           WHERE r.tenant = $1 AND (r.role_id = ANY ($3::uuid[]) OR lower(r.role_name) = ANY ($4::text[]))
+           ORDER BY u.user_id
        ) AS members
 """
 
 _INSERT = """
 INSERT INTO internal_notifications (
-    tenant, internal_notification_id, user_id, template_name, language_code, title, message, type, category, link,
-    metadata
+    tenant, user_id, template_name, language_code, title, message, type, category, link, delivery_status, metadata
 )
-SELECT $1, new.id, new.user_id, 'workflow-custom', 'en', $4, $5, $6, 'workflow', $7, $8::jsonb
-FROM unnest($2::uuid[], $3::uuid[]) AS new (id, user_id)
+SELECT $1, recipient, 'workflow-custom', 'en', $3, $4, $5, 'workflow', $6, 'delivered', $7
+FROM unnest($2::uuid[]) WITH ORDINALITY AS told(recipient, place)
+ORDER BY place
+RETURNING internal_notification_id
 """
-
-_NOBODY = FieldError("recipients", "RULE", "nobody would be notified: name a user, or a role that somebody has")
 
 
 async def send_in_app(given: SendInApp, ctx: ActionContext) -> SentInApp:
     """
-    Notifies users in the application.
+    Tells users something in the application: each once, however they were named.
 
     Raises:
-        NotFoundError: A user or a role does not exist for this tenant; nobody is notified, and
-            ``details["missing_user_ids"]`` names the users.
-        ValidationError: There is nobody to notify.
+        NotFoundError: A user or a role does not exist for this tenant; ``details`` has all of them, users also as
+            ``missing_user_ids``. Nobody is told.
+        ValidationError: Nobody is named who could be told, or somebody is inactive.
     """
     return await answer_once(ctx, ACTION_ID, given.dedupe_key, SentInApp, lambda: _send(given, ctx))
 
 
 async def _send(given: SendInApp, ctx: ActionContext) -> SentInApp:
-    user_ids = await _resolve(given.recipients, ctx)
-    notification_ids = [uuid4() for _ in user_ids]
-    await ctx.tx.execute(
+    to = given.recipients
+    found = await ctx.tx.fetchrow(
+        _LOOK_UP, ctx.tenant, to.user_ids, to.role_ids, [name.lower() for name in to.role_names]
+    )
+    assert found is not None  # noqa: S101 - it has no FROM
+    problems = list(_problems(to, found))
+    if problems:
+        error = refusal(problems)
+        unknown = [str(user_id) for user_id in to.user_ids if user_id not in found["users"]]
+        if unknown:
+            error.details["missing_user_ids"] = unknown
+        raise error
+    told: list[UUID] = list(dict.fromkeys([*to.user_ids, *found["members"]]))
+    if not told:
+        raise ValidationError(
+            "Nobody would be told: name at least one user, or a role that somebody has.",
+            errors=[FieldError("recipients", "RULE", "give at least one user, or a role that somebody has")],
+        )
+    rows = await ctx.tx.fetch(
         _INSERT,
         ctx.tenant,
-        notification_ids,
-        user_ids,
+        told,
         given.title,
         given.body,
         given.severity,
         given.link,
-        {"source": "workflow", "run_id": ctx.run_id and str(ctx.run_id), "step_path": ctx.step_path},
+        {"run_id": None if ctx.run_id is None else str(ctx.run_id)},
     )
-    return SentInApp(notification_ids=tuple(notification_ids), delivered_count=len(notification_ids))
+    ids = tuple(row["internal_notification_id"] for row in rows)
+    return SentInApp(notification_ids=ids, delivered_count=len(ids))
 
 
-async def _resolve(recipients: Recipients, ctx: ActionContext) -> list[UUID]:
-    """Every recipient once: the users in their order, then those who have a role."""
-    named = recipients.user_ids or ()
-    roles = recipients.role_ids or ()
-    found = await ctx.tx.fetchrow(_LOOK_UP, ctx.tenant, named, roles, recipients.role_names or ())
-    assert found is not None  # noqa: S101 - it selects from nothing
-    problems = list(_problems(recipients, found))
-    if problems:
-        error = refusal(problems)
-        unknown = [user_id for user_id in dict.fromkeys(named) if user_id not in found["users_found"]]
-        error.details["missing_user_ids"] = [str(user_id) for user_id in unknown]
-        raise error
-    user_ids = list(dict.fromkeys([*named, *found["members"]]))
-    if not user_ids:
-        raise refusal([_NOBODY])
-    return user_ids
-
-
-def _problems(recipients: Recipients, found: Record) -> Iterator[FieldError]:
-    for index, user_id in enumerate(recipients.user_ids or ()):
-        if user_id not in found["users_found"]:
-            yield missing(f"recipients.user_ids[{index}]", "user")
-    for index, role_id in enumerate(recipients.role_ids or ()):
-        if role_id not in found["roles_found"]:
+def _problems(to: Recipients, found: Record) -> Iterator[FieldError]:
+    for index, user_id in enumerate(to.user_ids):
+        here = f"recipients.user_ids[{index}]"
+        if user_id not in found["users"]:
+            yield missing(here, "user")
+        elif user_id in found["inactive"]:
+            yield FieldError(here, "INACTIVE", "this user is inactive")
+    for index, role_id in enumerate(to.role_ids):
+        if role_id not in found["roles"]:
             yield missing(f"recipients.role_ids[{index}]", "role")
+    for index, name in enumerate(to.role_names):
+        if name.lower() not in found["names"]:
+            yield missing(f"recipients.role_names[{index}]", "role")

@@ -1,4 +1,8 @@
-"""What ``notifications.send_in_app`` takes and gives."""
+"""
+What ``notifications.send_in_app`` takes and gives.
+
+The names are the existing product's: stored workflows map into these fields, so none is ever renamed or removed.
+"""
 
 from __future__ import annotations
 
@@ -10,37 +14,30 @@ import msgspec
 
 from workflow_core.schema import Trimmed
 
+Severity = Literal["info", "success", "warning", "error"]
+
 
 @attrs.frozen(kw_only=True)
 class Recipients:
-    """Who is notified: all of these together, each once."""
+    """Who is told: users, and everybody who has one of the roles."""
 
-    user_ids: Annotated[tuple[UUID, ...] | None, msgspec.Meta(description="Users.")] = None
-    role_ids: Annotated[
-        tuple[UUID, ...] | None, msgspec.Meta(description="Roles: every active user who has one of them.")
-    ] = None
-    role_names: Annotated[
-        tuple[Trimmed, ...] | None, msgspec.Meta(description="Names of roles, in any case; unknown ones are nobody.")
-    ] = None
+    user_ids: Annotated[tuple[UUID, ...], msgspec.Meta(description="Users.")] = ()
+    role_ids: Annotated[tuple[UUID, ...], msgspec.Meta(description="Roles, by their ids.")] = ()
+    role_names: Annotated[tuple[Trimmed, ...], msgspec.Meta(description="Roles, by their names in any case.")] = ()
 
 
 @attrs.frozen(kw_only=True)
 class SendInApp:
     """Input of ``notifications.send_in_app``."""
 
-    recipients: Annotated[Recipients, msgspec.Meta(description="Who is notified; at least one user.")]
-    title: Annotated[Trimmed, msgspec.Meta(description="One line.")]
-    body: Annotated[Trimmed, msgspec.Meta(description="What there is to say.")]
-    severity: Annotated[Literal["info", "success", "warning", "error"], msgspec.Meta(description="How it looks.")] = (
-        "info"
-    )
-    link: Annotated[str | None, msgspec.Meta(description="Where opening it leads, such as /msp/tickets/….")] = None
+    recipients: Annotated[Recipients, msgspec.Meta(description="Who is told.")]
+    title: Annotated[Trimmed, msgspec.Meta(description="One line that says what it is about.")]
+    body: Annotated[Trimmed, msgspec.Meta(description="The text.")]
+    severity: Annotated[Severity, msgspec.Meta(description="How it is shown.")] = "info"
+    link: Annotated[Trimmed | None, msgspec.Meta(description="Where a click on it leads.")] = None
     dedupe_key: Annotated[
         Trimmed | None,
-        msgspec.Meta(
-            description="The same key never notifies anybody a second time, not even from another run: the first "
-            "notifications are the answer."
-        ),
+        msgspec.Meta(description="The same key tells nobody twice, not even from another run."),
     ] = None
 
 
@@ -48,7 +45,5 @@ class SendInApp:
 class SentInApp:
     """Output of ``notifications.send_in_app``."""
 
-    notification_ids: Annotated[
-        tuple[UUID, ...], msgspec.Meta(description="The notifications: one for each recipient.")
-    ]
-    delivered_count: Annotated[int, msgspec.Meta(description="How many there are.")]
+    notification_ids: Annotated[tuple[UUID, ...], msgspec.Meta(description="One for each user who was told.")]
+    delivered_count: Annotated[int, msgspec.Meta(description="How many users were told.")]

@@ -1,7 +1,5 @@
 """What happens to the tasks of projects."""
 
-# ruff: noqa: N815 - attributes are named as the fields of the JSON
-
 from __future__ import annotations
 
 from typing import Annotated, Final, Literal

@@ -1,7 +1,5 @@
 """What happens to tickets, for workflows that wait for it."""
 
-# ruff: noqa: N815 - attributes are named as the fields of the JSON
-
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -78,6 +78,19 @@ def workers_run_the_action(view: StepView, context: Context) -> Iterator[Finding
     yield view.error("ACTION_NOT_ON_WORKERS", _difference(action, context, context.workers), at="config.actionId")
 
 
+def publisher_has_the_permission(view: StepView, context: Context) -> Iterator[Finding]:
+    """Runs act in the publisher's name; a warning, since a permission can be given later."""
+    action = called_action(view, context)
+    needed = action.permission if action is not None else None
+    if action is None or needed is None or context.permissions is None or needed in context.permissions:
+        return
+    yield view.warning(
+        "PERMISSION_DENIED",
+        f"Runs act in your name, and you have not the permission {needed}: {action.label} would fail.",
+        at="config.actionId",
+    )
+
+
 def _difference(action: Action, context: Context, workers: Sequence[Manifest]) -> str:
     if not workers:
         return f"No worker is running, so nothing could run {action.key}. Start one."

@@ -10,7 +10,7 @@ from workflow_core.errors import ExpressionError
 from workflow_core.language.definition import STEP_TYPES
 from workflow_core.language.expressions import compile_expression
 from workflow_core.language.findings import Finding
-from workflow_core.language.mapping import EXPRESSION_KEY, SECRET_KEY, iter_expressions
+from workflow_core.language.mapping import EXPRESSION_KEY, SECRET_KEY
 from workflow_core.language.rules.context import Context, StepView, iter_objects
 
 #: Fields that have to be an expression, where they are given.
@@ -23,22 +23,21 @@ _EXPRESSION_FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "time.wait": ("config.until",),
     }
 )
+_OPTIONAL_FIELDS: Final = ("config.idempotencyKey", "config.until")
 
 
 def expressions_compile(view: StepView, _context: Context) -> Iterator[Finding]:
     """Every ``{"$expr": …}`` of the step, wherever it stands."""
-    if view.type in STEP_TYPES:
-        for at, source in iter_expressions(view.own_fields):
-            problem = expression_problem(source)
-            if problem is not None:
-                yield view.error(*problem, at=at)
+    for read in view.reads:
+        problem = None if read.expression is not None else expression_problem(read.source)
+        if problem is not None:
+            yield view.error(*problem, at=read.at)
 
 
 def expressions_stand_where_needed(view: StepView, _context: Context) -> Iterator[Finding]:
     """A condition, for one, cannot be a literal."""
     for at in _EXPRESSION_FIELDS.get(view.type, ()):
-        value = _at(view.step, at)
-        if value is not None and not is_expression(value):
+        if _is_given(view.step, at) and not is_expression(_at(view.step, at)):
             yield view.error("INVALID_EXPRESSION", f'{at} has to be an expression: {{"$expr": "…"}}.', at=at)
 
 
@@ -77,6 +76,15 @@ def expression_problem(source: str) -> tuple[str, str] | None:
 def is_expression(value: Any) -> bool:
     """Whether a value is ``{"$expr": "…"}`` and nothing else."""
     return isinstance(value, Mapping) and len(value) == 1 and isinstance(value.get(EXPRESSION_KEY), str)
+
+
+def _is_given(step: Mapping[str, Any], path: str) -> bool:
+    """Whether the step has the field; null is as good as none where the field is optional."""
+    holder, _, name = path.rpartition(".")
+    fields = _at(step, holder) if holder else step
+    if not isinstance(fields, Mapping) or name not in fields:
+        return False
+    return fields[name] is not None or path not in _OPTIONAL_FIELDS
 
 
 def _at(value: Any, path: str) -> Any:

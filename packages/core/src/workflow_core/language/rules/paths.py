@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from workflow_core.errors import ValidationError
+from workflow_core.language.assignments import authored_paths, key_of
 from workflow_core.language.findings import Finding
 from workflow_core.language.mapping import parse_assign_path
-from workflow_core.language.rules.context import Context, StepView
+from workflow_core.language.rules.context import Context, StepView, did_you_mean
+from workflow_core.schema import field_names
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _READ_ONLY = frozenset({"payload", "vars", "local", "meta", "error", "system", "event"})
@@ -16,11 +18,25 @@ _READ_ONLY = frozenset({"payload", "vars", "local", "meta", "error", "system", "
 
 def assigned_paths_exist(view: StepView, _context: Context) -> Iterator[Finding]:
     """``saveAs``, the keys of ``assign`` and ``outputMapping``, and ``captureErrorAs``."""
-    for at, path in _assigned(view):
+    for at, path in authored_paths(view.step):
         try:
             parse_assign_path(path)
         except ValidationError as error:
             yield view.error("INVALID_ASSIGN_PATH", error.message, at=at)
+
+
+def assigned_payload_fields_exist(view: StepView, context: Context) -> Iterator[Finding]:
+    """What is assigned to the payload is in its schema, where that is known."""
+    known = field_names(context.payload) if context.payload is not None else []
+    for at, path in authored_paths(view.step):
+        root, name = key_of(path) or ("", None)
+        if context.payload is not None and root == "payload" and name is not None and name not in known:
+            yield view.warning(
+                "ASSIGN_PATH_UNKNOWN",
+                f"The payload has no field {name}: a variable is the place for what a run finds out.",
+                at=at,
+                suggestion=did_you_mean(name, known),
+            )
 
 
 def item_variable_is_a_name(view: StepView, _context: Context) -> Iterator[Finding]:
@@ -30,20 +46,3 @@ def item_variable_is_a_name(view: StepView, _context: Context) -> Iterator[Findi
         yield view.error(
             "INVALID_ASSIGN_PATH", f"{name} cannot be the name of a loop's item: use one word.", at="itemVar"
         )
-
-
-def _assigned(view: StepView) -> Iterator[tuple[str, str]]:
-    save_as = view.config.get("saveAs") if view.type == "action.call" else None
-    if isinstance(save_as, str):
-        yield "config.saveAs", save_as
-    assign = view.config.get("assign")
-    if isinstance(assign, Mapping):
-        for path in assign:
-            yield f"config.assign.{path}", path
-    capture = view.step.get("captureErrorAs") if view.type == "control.tryCatch" else None
-    if isinstance(capture, str):
-        yield "captureErrorAs", capture
-    outputs = view.step.get("outputMapping") if view.type == "control.callWorkflow" else None
-    if isinstance(outputs, Mapping):
-        for path in outputs:
-            yield f"outputMapping.{path}", path

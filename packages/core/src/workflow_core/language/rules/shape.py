@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workflow_core.errors import FieldError, ValidationError
+from workflow_core.language._values import MAX_NESTING
 from workflow_core.language.definition import (
     BLOCKS,
     CONTROL_STEPS,
@@ -16,29 +17,48 @@ from workflow_core.language.definition import (
     DefinitionShape,
     NodeStep,
     iter_entries,
-    iter_steps,
 )
 from workflow_core.language.findings import Finding
-from workflow_core.language.rules.context import Context, StepView, did_you_mean, join
+from workflow_core.language.outline import are_alternatives
+from workflow_core.language.rules.context import Context, StepView, did_you_mean, join, nests_deeper
 from workflow_core.schema import convert, field_names, to_json
 
 INVALID = "INVALID_WORKFLOW_DEFINITION"
+_TOO_DEEP = f"A value nests more than {MAX_NESTING} levels deep: make it flatter."
 
 
 def definition_has_its_fields(definition: Any) -> Iterator[Finding]:
     """Name, steps and whatever else every definition has."""
-    for error in _field_errors(DefinitionShape, definition):
+    shape = definition
+    if isinstance(definition, Mapping):
+        fields = {name: _shallow(value) for name, value in definition.items()}
+        shape = {name: value for name, value in fields.items() if not nests_deeper(value, MAX_NESTING)}
+    for error in _field_errors(DefinitionShape, shape):
         if error.code != "UNKNOWN_FIELD":
             yield Finding(
                 severity="error",
                 step_path=ROOT,
-                path=join(ROOT, error.path),
+                path=join(ROOT, error.path) if error.path else ROOT,
                 code=INVALID,
                 message=f"{error.path or 'The definition'} {error.message}.",
             )
 
 
-def entries_are_steps(definition: Any) -> Iterator[Finding]:
+def values_nest_reasonably(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
+    """No value nests deeper than any that a run may have; blocks of steps may."""
+    for name, value in definition.items():
+        if name != "steps" and nests_deeper(value, MAX_NESTING):
+            path = join(ROOT, name)
+            yield Finding(severity="error", step_path=ROOT, path=path, code=INVALID, message=_TOO_DEEP)
+
+
+def step_nests_reasonably(view: StepView, _context: Context) -> Iterator[Finding]:
+    """The same for a step; nothing more is said of one that does."""
+    if view.is_too_deep:
+        yield view.error(INVALID, _TOO_DEEP)
+
+
+def entries_are_steps(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
     """Every entry of a block is an object."""
     for path, entry in iter_entries(definition):
         if not isinstance(entry, Mapping):
@@ -47,13 +67,16 @@ def entries_are_steps(definition: Any) -> Iterator[Finding]:
             )
 
 
-def ids_are_unique(definition: Any) -> Iterator[Finding]:
-    """No two steps share an id, wherever they stand."""
-    first: dict[str, str] = {}
-    for path, step in iter_steps(definition):
-        view = StepView(path, step)
-        if view.id and first.setdefault(view.id, path) != path:
-            yield view.error("DUPLICATE_STEP_ID", f"The step at {first[view.id]} has the id {view.id} too.", at="id")
+def id_is_unique(view: StepView, _context: Context) -> Iterator[Finding]:
+    """No two steps share an id; where they are alternatives it is only doubtful."""
+    before = view.outline.before_with_id(view.path, view.id) if view.id else None
+    if before is None:
+        return
+    message = f"The step at {before} has the id {view.id} too."
+    if are_alternatives(before, view.path):
+        yield view.warning("DUPLICATE_STEP_ID", f"{message} Give each its own: runs tell steps by it.", at="id")
+    else:
+        yield view.error("DUPLICATE_STEP_ID", message, at="id")
 
 
 def type_is_known(view: StepView, _context: Context) -> Iterator[Finding]:
@@ -81,7 +104,12 @@ def config_has_its_fields(view: StepView, _context: Context) -> Iterator[Finding
     if cls is None or not (config is None or isinstance(config, dict)):
         return  # that it is no object is said with the step's other fields
     code = "INVALID_ACTION_CONFIG" if view.type == "action.call" else "INVALID_CONFIG"
-    yield from _findings(view, _field_errors(cls, config or {}, "config"), code, known=True)
+    errors = _field_errors(cls, config or {}, "config")
+    if config is None:  # what is missing in it has no place yet
+        for error in errors:
+            yield view.error(code, f"{error.path} {error.message}.", at="config")
+    else:
+        yield from _findings(view, errors, code, known=True)
 
 
 def blocks_are_lists(view: StepView, _context: Context) -> Iterator[Finding]:
@@ -118,6 +146,11 @@ def filters_fit_their_operator(view: StepView, _context: Context) -> Iterator[Fi
             continue
         at = f"config.filters[{index}].value"
         yield view.error("INVALID_CONFIG", f"For the operator {op} the value has to be {words}.", at=at)
+
+
+def _shallow(value: Any) -> Any:
+    """A list without what is in it: steps are looked at one by one."""
+    return [] if isinstance(value, list) else value
 
 
 def _findings(view: StepView, errors: list[FieldError], code: str, *, known: bool) -> Iterator[Finding]:

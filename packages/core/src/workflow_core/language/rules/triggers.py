@@ -9,10 +9,15 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from workflow_core.language.definition import ROOT
-from workflow_core.language.findings import Finding
-from workflow_core.language.mapping import iter_expressions
-from workflow_core.language.rules.context import did_you_mean
+from workflow_core.language.findings import Finding, Severity
+from workflow_core.language.kinds import TEXT, UNKNOWN, Nowhere, Record, kind_of_class, select_path
+from workflow_core.language.mapping import iter_expressions, iter_secrets
+from workflow_core.language.outline import references_of
+from workflow_core.language.rules.context import MISSPELT, Context, did_you_mean
 from workflow_core.language.rules.expressions import expression_problem
+from workflow_core.language.rules.variables import missing_field
+from workflow_core.language.scopes import Gap
+from workflow_core.schema import required_fields
 
 _TYPES: Final = ("event", "schedule", "recurring")
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -28,7 +33,7 @@ _CRON_FIELDS: Final[tuple[tuple[int, int, tuple[str, ...], int], ...]] = (
 _CRON_PART = re.compile(r"(?P<first>\*|[0-9A-Z]+)(?:-(?P<last>[0-9A-Z]+))?(?:/(?P<step>[0-9]{1,2}))?")
 
 
-def trigger_type_is_known(definition: Mapping[str, Any]) -> Iterator[Finding]:
+def trigger_type_is_known(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
     """The trigger is one of the three kinds, or there is none."""
     trigger = definition.get("trigger")
     if isinstance(trigger, Mapping) and trigger.get("type") not in _TYPES:
@@ -41,14 +46,24 @@ def trigger_type_is_known(definition: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-def event_is_named(definition: Mapping[str, Any]) -> Iterator[Finding]:
-    """An event trigger says which event; whether anybody sends it cannot be known here."""
+def event_is_known(definition: Mapping[str, Any], context: Context) -> Iterator[Finding]:
+    """An event trigger says which event; one that no integration declares may be sent by anybody all the same."""
     trigger = _trigger(definition, "event")
-    if trigger is not None and not _text(trigger.get("eventName")):
+    if trigger is None:
+        return
+    name = trigger.get("eventName")
+    if not _text(name):
         yield _error("UNKNOWN_TRIGGER_EVENT", "Name the event that starts the workflow.", at="eventName")
+    elif context.event(name) is None:
+        yield _warning(
+            "UNKNOWN_TRIGGER_EVENT",
+            f"No installed integration declares the event {name}: the workflow starts only if somebody posts it.",
+            at="eventName",
+            suggestion=did_you_mean(str(name), context.registry.events, likeness=MISSPELT),
+        )
 
 
-def event_has_a_payload_schema(definition: Mapping[str, Any]) -> Iterator[Finding]:
+def event_has_a_payload_schema(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
     """What an event brings has to fit something."""
     if _trigger(definition, "event") is not None and not _text(definition.get("payloadSchemaRef")):
         yield Finding(
@@ -60,21 +75,68 @@ def event_has_a_payload_schema(definition: Mapping[str, Any]) -> Iterator[Findin
         )
 
 
-def event_payload_is_mapped(definition: Mapping[str, Any]) -> Iterator[Finding]:
+def payload_schema_is_known(definition: Mapping[str, Any], context: Context) -> Iterator[Finding]:
+    """The schema of the payload is one that an integration declares; otherwise nothing of it can be checked."""
+    ref = definition.get("payloadSchemaRef")
+    if _text(ref) and context.payload_class(ref) is None:
+        yield Finding(
+            severity="warning",
+            step_path=ROOT,
+            path=f"{ROOT}.payloadSchemaRef",
+            code="PAYLOAD_SCHEMA_REF_UNKNOWN",
+            message=f"No installed integration declares the schema {ref}: what is read from it is not checked.",
+            suggestion=did_you_mean(str(ref), context.payloads, likeness=MISSPELT),
+        )
+
+
+def source_schema_is_the_events(definition: Mapping[str, Any], context: Context) -> Iterator[Finding]:
+    """The schema that the trigger expects is the one that the event has."""
+    trigger = _trigger(definition, "event") or {}
+    event, source = context.event(trigger.get("eventName")), trigger.get("sourcePayloadSchemaRef")
+    if event is not None and _text(source) and source != event.schema_ref:
+        yield _warning(
+            "SOURCE_SCHEMA_MISMATCH",
+            f"{event.name} brings {event.schema_ref}, and the trigger expects {source}.",
+            at="sourcePayloadSchemaRef",
+            suggestion=f"did you mean {event.schema_ref}?",
+        )
+
+
+def event_payload_is_mapped(definition: Mapping[str, Any], context: Context) -> Iterator[Finding]:
     """An event with another schema than the workflow's needs a mapping."""
     trigger = _trigger(definition, "event")
-    if trigger is None:
+    if trigger is None or trigger.get("payloadMapping"):
         return
-    source, own = trigger.get("sourcePayloadSchemaRef"), definition.get("payloadSchemaRef")
-    if _text(source) and _text(own) and source != own and not trigger.get("payloadMapping"):
-        yield _error(
+    own, source, event = definition.get("payloadSchemaRef"), trigger.get("sourcePayloadSchemaRef"), None
+    if not _text(source):
+        event = context.event(trigger.get("eventName")) if context.payload_class(own) is not None else None
+        source = event.schema_ref if event is not None else None
+    if _text(source) and _text(own) and source != own:
+        # Only what the author says is certain; an event's own schema may have come by another name.
+        report = _error if event is None else _warning
+        yield report(
             "TRIGGER_MAPPING_REQUIRED",
             f"The event brings {source}, and the workflow takes {own}: map one to the other.",
             at="payloadMapping",
         )
 
 
-def trigger_expressions_compile(definition: Mapping[str, Any]) -> Iterator[Finding]:
+def payload_mapping_is_complete(definition: Mapping[str, Any], context: Context) -> Iterator[Finding]:
+    """What the workflow's payload has to have is mapped."""
+    mapping = (_trigger(definition, "event") or {}).get("payloadMapping")
+    payload = context.payload
+    if payload is None or not isinstance(mapping, Mapping) or not mapping:
+        return
+    for name in required_fields(payload):
+        if name not in mapping:
+            yield _error(
+                "TRIGGER_MAPPING_MISSING_REQUIRED_FIELDS",
+                f"The workflow's payload needs {name}: map it.",
+                at=f"payloadMapping.{name}",
+            )
+
+
+def trigger_expressions_compile(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
     """The expressions of the trigger's mapping."""
     trigger = definition.get("trigger")
     for at, source in iter_expressions(dict(trigger) if isinstance(trigger, Mapping) else {}):
@@ -83,7 +145,45 @@ def trigger_expressions_compile(definition: Mapping[str, Any]) -> Iterator[Findi
             yield _error(*problem, at=at)
 
 
-def schedule_has_a_time(definition: Mapping[str, Any]) -> Iterator[Finding]:
+def trigger_expressions_read_the_event(definition: Mapping[str, Any], context: Context) -> Iterator[Finding]:
+    """In the trigger's mapping there is ``event`` and nothing else."""
+    trigger = _trigger(definition, "event") or {}
+    event = context.event(trigger.get("eventName"))
+    payload = event.payload if event is not None else context.payload_class(trigger.get("sourcePayloadSchemaRef"))
+    kind = Record(
+        {
+            "name": TEXT,
+            "correlationKey": UNKNOWN,
+            "payload": UNKNOWN if payload is None else kind_of_class(payload, is_open=True),
+            "payloadSchemaRef": TEXT,
+        }
+    )
+    for at, source in iter_expressions({"payloadMapping": trigger.get("payloadMapping")}):
+        for reference in references_of(source):
+            head, *names = reference.split(".")
+            found = select_path(kind, names)
+            if head != "event":
+                meant = f"event.{reference}" if head in ("payload", *kind.fields) else None
+                yield _warning(
+                    "UNKNOWN_VARIABLE",
+                    f"Here only event can be read, and {reference} is null.",
+                    at=at,
+                    suggestion=f"did you mean {meant}?" if meant else None,
+                )
+            elif isinstance(found, Nowhere):
+                told = missing_field(Gap(reference, found))
+                if told is not None:
+                    yield _warning("MAPPING_TYPE_UNKNOWN", told[0], at=at, suggestion=told[1])
+
+
+def trigger_has_no_secrets(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
+    """Nothing resolves secrets there."""
+    trigger = definition.get("trigger")
+    for at, _ in iter_secrets(dict(trigger) if isinstance(trigger, Mapping) else {}):
+        yield _error("INVALID_CONFIG", "A secret can only be used in the input of an action.", at=at)
+
+
+def schedule_has_a_time(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
     """``runAt`` is a moment, with its offset from UTC."""
     trigger = _trigger(definition, "schedule")
     if trigger is not None and not _is_moment(trigger.get("runAt")):
@@ -94,7 +194,7 @@ def schedule_has_a_time(definition: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-def cron_is_valid(definition: Mapping[str, Any]) -> Iterator[Finding]:
+def cron_is_valid(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
     """``cron`` has five fields, each in its range."""
     trigger = _trigger(definition, "recurring")
     if trigger is not None and not is_cron(trigger.get("cron")):
@@ -105,7 +205,7 @@ def cron_is_valid(definition: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-def timezone_exists(definition: Mapping[str, Any]) -> Iterator[Finding]:
+def timezone_exists(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
     """``timezone`` is a name of the tz database."""
     trigger = _trigger(definition, "recurring")
     if trigger is not None and not _is_timezone(trigger.get("timezone")):
@@ -163,10 +263,18 @@ def _text(value: Any) -> bool:
 
 
 def _error(code: str, message: str, *, at: str, suggestion: str | None = None) -> Finding:
+    return _finding("error", code, message, at, suggestion)
+
+
+def _warning(code: str, message: str, *, at: str, suggestion: str | None = None) -> Finding:
+    return _finding("warning", code, message, at, suggestion)
+
+
+def _finding(severity: Severity, code: str, message: str, at: str, suggestion: str | None) -> Finding:
     return Finding(
-        severity="error",
+        severity=severity,
         step_path=ROOT,
-        path=f"{ROOT}.trigger.{at}",
+        path=f"{ROOT}.trigger.{at}" if at else f"{ROOT}.trigger",
         code=code,
         message=message,
         suggestion=suggestion,

@@ -8,17 +8,11 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from workflow_core.definitions import (
-    create_workflow,
-    list_versions,
-    list_workflows,
-    publish_draft,
-    read_definition,
-    read_workflow,
-    save_draft,
-)
+from workflow_core.definitions.publishing import publish_draft
+from workflow_core.definitions.reading import list_versions, list_workflows, read_definition, read_workflow
+from workflow_core.definitions.writing import create_workflow, save_draft
 from workflow_core.errors import ConflictError, NotFoundError, ValidationError
-from workflow_core.manifest import sha256_json
+from workflow_core.manifest import canonical_json, sha256_json
 
 USER = UUID("11111111-1111-4111-8111-111111111111")
 DEFINITION = {
@@ -50,6 +44,19 @@ async def test_definition_survives(db, tenants):
     )
     assert (workflow.status, workflow.draft_version, workflow.published_version) == ("draft", 1, None)
     assert workflow.created_by == workflow.updated_by == USER
+
+
+async def test_numbers_survive(db, tenants):
+    """As draft and as version: the database rewrites none, not even those that are equal to another."""
+    numbers = [1, 1.0, -0.0, 1e18, 10**18, 1e22, 5e-324, 2**64 - 1, -(2**63), 0.1]
+    text = canonical_json(numbers)
+    async with db.tenant(tenants.a) as conn:
+        workflow_id = (await create_workflow(conn, tenants.a, {**DEFINITION, "n": numbers}, actor=None)).workflow_id
+        await publish_draft(conn, tenants.a, workflow_id, actor=None)
+        draft = await read_definition(conn, tenants.a, workflow_id, "draft")
+        published = await read_definition(conn, tenants.a, workflow_id, 1)
+    assert canonical_json(draft.definition["n"]) == canonical_json(published.definition["n"]) == text
+    assert published.sha256 == sha256_json(published.definition)
 
 
 async def test_versions_count_up_and_stay(db, tenants):

@@ -1,0 +1,138 @@
+"""Events: post one, which starts the workflows that wait for it; list them, and read what they started."""
+
+# ruff: noqa: N815 - request fields are named as in the API
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+from uuid import UUID, uuid4
+
+import attrs
+import msgspec
+import orjson
+from aiohttp import web
+
+from workflow_catalog_server.answers import json_answer
+from workflow_catalog_server.auth import Permission, Principal
+from workflow_catalog_server.bodies import read_body, read_query
+from workflow_catalog_server.event_history import event_summary, list_events, read_event
+from workflow_catalog_server.paging import Cursor, PageQuery, moment_of
+from workflow_catalog_server.problems import RequestError
+from workflow_catalog_server.routing import Route, path_uuid
+from workflow_catalog_server.services import SERVICES
+from workflow_core.discovery import Registry
+from workflow_core.errors import ValidationError
+from workflow_core.execution.inbox import NewEvent
+from workflow_core.schema import convert
+
+MAX_PAYLOAD: Final = 256 * 1024
+
+_Word = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+@attrs.frozen(kw_only=True)
+class PostEvent:
+    """Body of ``POST /api/workflow/events``."""
+
+    eventName: _Word
+    payload: dict[str, Any]
+    correlationKey: _Word | None = None
+    payloadSchemaRef: _Word | None = None
+    eventId: UUID | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ListEvents(PageQuery):
+    """Query of ``GET /api/workflow/events``."""
+
+    eventName: str | None = None
+    correlationKey: str | None = None
+    from_: Annotated[str, msgspec.Meta(description="Stored then or later; with its offset from UTC.")] | None = None
+    to: Annotated[str, msgspec.Meta(description="Stored before; with its offset from UTC.")] | None = None
+
+
+async def post(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Stores an event, then starts every workflow that waits for it; the same ``eventId`` acts once.
+
+    200 when all that it starts has been started or has failed for good; 202 when it is stored, and a dispatcher goes on
+    with it.
+    """
+    services = request.app[SERVICES]
+    body = await read_body(request, PostEvent)
+    if len(orjson.dumps(body.payload)) > MAX_PAYLOAD:
+        raise RequestError(413, "PAYLOAD_TOO_LARGE", f"An event's payload has at most {MAX_PAYLOAD // 1024} KiB.")
+    accepted = await services.inbox.accept(
+        principal.tenant,
+        NewEvent(
+            event_id=body.eventId or uuid4(),
+            name=body.eventName,
+            correlation_key=body.correlationKey,
+            payload=body.payload,
+            payload_schema_ref=body.payloadSchemaRef,
+        ),
+    )
+    event = accepted.event
+    runs = [{"workflowId": outcome.workflow_id, "runId": outcome.run_id} for outcome in event.started]
+    return json_answer(
+        {
+            **event_summary(event),
+            "created": accepted.created,
+            "runId": runs[0]["runId"] if runs else None,
+            "runs": runs,
+            "warnings": _warnings(services.registry, body),
+        },
+        status=202 if event.processed_at is None else 200,
+    )
+
+
+async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Events without their payloads, newest first, in pages."""
+    query = read_query(request, ListEvents)
+    after, since, until = query.after(Cursor.of), moment_of("from", query.from_), moment_of("to", query.to)
+    async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
+        events, following = await list_events(
+            conn,
+            principal.tenant,
+            limit=query.limit,
+            after=after,
+            event_name=query.eventName,
+            correlation_key=query.correlationKey,
+            since=since,
+            until=until,
+        )
+    return json_answer({"events": events, "nextCursor": following.encode() if following else None})
+
+
+async def read_one(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """One event with its payload and what it started."""
+    event_id = path_uuid(request, "id")
+    async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
+        return json_answer(await read_event(conn, principal.tenant, event_id))
+
+
+def _warnings(registry: Registry, body: PostEvent) -> list[dict[str, Any]]:
+    """What is known of the payload's schema, and does not fit: whoever sends it has a mistake, or a newer version."""
+    by_ref = {event.schema_ref: event for event in registry.events.values()}
+    known = registry.events.get(body.eventName) if body.payloadSchemaRef is None else by_ref.get(body.payloadSchemaRef)
+    if known is None:
+        return []
+    try:
+        convert(known.payload, body.payload, unknown="ignore")
+    except ValidationError as error:
+        return [
+            {
+                "code": "PAYLOAD_SCHEMA_MISMATCH",
+                "message": f"The payload does not fit {known.schema_ref}.",
+                "errors": [attrs.asdict(wrong) for wrong in error.errors],
+            }
+        ]
+    return []
+
+
+_PREFIX: Final = "/api/workflow/events"
+
+ROUTES: Final = (
+    Route("POST", _PREFIX, Permission.RUN, post, body=PostEvent),
+    Route("GET", _PREFIX, Permission.READ, list_all, query=ListEvents),
+    Route("GET", f"{_PREFIX}/{{id}}", Permission.READ, read_one),
+)

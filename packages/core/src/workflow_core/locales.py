@@ -1,0 +1,123 @@
+"""
+Labels and descriptions in other languages.
+
+A distribution ships ``<package>/locales/<locale>.json`` beside its module; the files are found without importing it::
+
+    {
+      "modules": {"ticket": {"label": "Ticket", "description": "Tickets anlegen und bearbeiten."}},
+      "actions": {"tickets.create": {"label": "Ticket anlegen", "description": "Legt ein Ticket an."}},
+      "events": {"TICKET_CREATED": {"label": "Ticket angelegt", "description": "Ein Ticket wurde angelegt."}}
+    }
+
+What is asked for in ``de-AT`` is looked up in ``de-AT``, then in ``de``; what stands in neither keeps the words that
+the package declares, which are English.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Final
+
+import attrs
+import msgspec
+import orjson
+
+from workflow_core.errors import ValidationError
+from workflow_core.installed import find_installed
+from workflow_core.schema import Trimmed, convert
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_LOCALE: Final = "en"
+"""The language of what packages declare in their code."""
+#: Characters of a locale that count; BCP 47 asks for no more.
+_LONGEST: Final = 35
+
+
+@attrs.frozen(kw_only=True)
+class Words:
+    """What a person reads of one thing."""
+
+    label: Trimmed
+    description: Annotated[str, msgspec.Meta(max_length=2000)]
+
+
+@attrs.frozen(kw_only=True)
+class LocaleFile:
+    """One file: words by group key, by action id, and by event name."""
+
+    modules: dict[str, Words] = attrs.Factory(dict)
+    actions: dict[str, Words] = attrs.Factory(dict)
+    events: dict[str, Words] = attrs.Factory(dict)
+
+
+@attrs.frozen
+class Translations:
+    """The words of all loaded distributions, by locale in lower case."""
+
+    _files: Mapping[str, Sequence[LocaleFile]] = MappingProxyType({})
+
+    def choose(self, asked: Sequence[str]) -> str:
+        """The first of the locales that somebody asked for in which there is anything, else the default."""
+        names = (name for locale in asked for name in _chain(locale) if name in self._files or name == DEFAULT_LOCALE)
+        return next(names, DEFAULT_LOCALE)
+
+    def module(self, locale: str, group_key: str) -> Words | None:
+        """The words of a module; None: those that it declares."""
+        return next((file.modules[group_key] for file in self._of(locale) if group_key in file.modules), None)
+
+    def action(self, locale: str, action_id: str) -> Words | None:
+        """The words of an action; None: those that it declares."""
+        return next((file.actions[action_id] for file in self._of(locale) if action_id in file.actions), None)
+
+    def event(self, locale: str, name: str) -> Words | None:
+        """The words of an event; None: those that it declares."""
+        return next((file.events[name] for file in self._of(locale) if name in file.events), None)
+
+    def _of(self, locale: str) -> Iterator[LocaleFile]:
+        for name in _chain(locale):
+            if name == DEFAULT_LOCALE:
+                return  # what is declared is in that language
+            yield from self._files.get(name, ())
+
+
+NO_TRANSLATIONS: Final = Translations()
+"""Everything as it is declared."""
+
+
+def _chain(locale: str) -> Iterator[str]:
+    """A locale, and what it falls back to: ``de-at``, ``de``."""
+    parts = locale[:_LONGEST].lower().split("-")
+    for end in range(len(parts), 0, -1):
+        yield "-".join(parts[:end])
+
+
+def load_translations(distributions: Collection[str]) -> Translations:
+    """The translations that these distributions ship; a file that cannot be read is left out, and logged."""
+    files: dict[str, list[LocaleFile]] = defaultdict(list)
+    for distribution, points in sorted(find_installed().points.items()):
+        if distribution not in distributions:
+            continue
+        for package in sorted({point.module.partition(".")[0] for point in points}):
+            for path in _locale_files(package):
+                try:
+                    file = convert(LocaleFile, orjson.loads(path.read_bytes()))
+                except (OSError, ValueError, ValidationError) as error:
+                    _log.error("%s: %s is left out: %s", distribution, path.name, error)
+                else:
+                    files[path.stem.lower()].append(file)
+    return Translations(MappingProxyType({locale: tuple(found) for locale, found in files.items()}))
+
+
+def _locale_files(package: str) -> list[Path]:
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return []
+    folders = spec.submodule_search_locations if spec is not None else None
+    return [path for folder in folders or () for path in sorted(Path(folder, "locales").glob("*.json"))]

@@ -1,0 +1,154 @@
+"""``action.call``: one activity for each attempt (a local one for actions that only use our database)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import FailureError
+
+from workflow_core.errors import ActionNotOnWorkersError, WorkflowError
+from workflow_core.execution.ledger import LEASE_GRACE
+from workflow_core.execution.models import ActionCall, ActionResult
+from workflow_core.language.plan import PlannedAction
+from workflow_core.manifest import canonical_json
+from workflow_core.temporal import EXECUTE_ACTION, action_task_queue
+from workflow_worker.failures import StepFailedError, from_activity_error, is_cancellation, raise_if_canceled
+from workflow_worker.frames import Visit
+from workflow_worker.retries import Retry
+from workflow_worker.state import RunState, now
+
+#: What an activity does around its handler: the ledger's writes, repeated while the database is away.
+_ACTIVITY_GRACE: Final = timedelta(seconds=LEASE_GRACE + 35)
+#: A worker that is not heard of for so long is lost.
+_HEARTBEAT: Final = timedelta(seconds=10)
+#: How long an action may wait for a worker that has it before it is looked at again.
+_SCHEDULE_TO_START: Final = timedelta(minutes=5)
+#: How long a step goes on trying when nothing counts as an attempt (no worker, a busy key, our database away).
+_PATIENCE: Final = timedelta(minutes=30)
+#: Seconds between two such tries: doubled from the first to the second.
+_FIRST_WAIT: Final = 0.5
+_LONGEST_WAIT: Final = 30.0
+#: Bytes of JSON that one action may be given; a workflow's history takes two megabytes at once.
+_MAX_INPUT: Final = 1024 * 1024
+
+
+async def call_action(state: RunState, visit: Visit) -> ActionResult:
+    """Executes an action step, with its retries.
+
+    Raises:
+        StepFailedError: With the error object that the last attempt recorded.
+        WorkflowError: Nothing was attempted.
+    """
+    config = visit.config
+    action_id, version = str(config.get("actionId")), config.get("version", 1)
+    planned = state.plan.actions.get(f"{action_id}@{version}")
+    if planned is None:
+        raise ActionNotOnWorkersError(
+            f"{action_id}@{version} was not installed when the run started: install its distribution, "
+            "then start the run again."
+        )
+    mapped = await state.evaluator.evaluate(config.get("inputMapping") or {})
+    if (size := len(canonical_json(mapped.value))) > _MAX_INPUT:
+        message = f"The input of {action_id} has {size} bytes; {_MAX_INPUT} are possible. Pass on only what it needs."
+        raise WorkflowError(message, code="INPUT_TOO_LARGE")
+    explicit = config.get("idempotencyKey")
+    explicit_key = None if explicit is None else await _explicit_key(state, explicit)
+    retry = Retry.of(visit.fields, planned)
+    attempt, waits, waiting_since = 1, 0, workflow.now()
+    while True:
+        trace = state.trace.pending
+        call = ActionCall(
+            tenant=state.run.tenant,
+            run_id=state.run.run_id,
+            step_path=visit.path,
+            iteration=visit.iteration,
+            step_id=visit.step_id,
+            sequence=visit.sequence,
+            action_id=action_id,
+            action_version=version,
+            effect=planned.effect,
+            input=mapped.value,
+            secrets=[list(place) for place in mapped.secrets],
+            missing=[list(place) for place in mapped.missing],
+            time_limit=planned.time_limit,
+            explicit_key=explicit_key,
+            attempt=attempt,
+            max_attempts=retry.max_attempts,
+            retry_on=retry.retry_on,
+            actor=state.run.actor,
+            dispatched_at=now(),
+            trace=trace,
+        )
+        try:
+            result = await _dispatch(call, planned)
+        except FailureError as error:  # a local activity's own failure comes without an ActivityError around it
+            if is_cancellation(error):
+                raise asyncio.CancelledError from error
+            failure = from_activity_error(error, action_id=action_id, step_path=visit.path, at=now())
+        else:
+            state.trace.written(trace)
+            return result
+        finally:
+            state.evaluator.new_activation()
+        if failure.counts:
+            if not retry.goes_on(failure.error, retryable=failure.retryable, attempt=attempt):
+                raise StepFailedError(failure.error)
+            delay = max(retry.delay(attempt, workflow.random()), failure.retry_after or 0.0)
+            attempt, waits = attempt + 1, 0
+        else:
+            if waits == 0:
+                waiting_since = workflow.now()
+            if not failure.retryable or workflow.now() - waiting_since > _PATIENCE:
+                raise StepFailedError(failure.error)
+            delay = _wait(waits, failure.retry_after)
+            waits += 1
+        raise_if_canceled()
+        await workflow.sleep(delay)
+
+
+async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
+    # Look-up and handler each have the limit.
+    limit = 2 * timedelta(seconds=planned.time_limit) + _ACTIVITY_GRACE
+    # A canceled run ends after its effect has: the ledger and the step then tell how.
+    cancellation_type = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+    result: ActionResult
+    if planned.io == "database":
+        result = await workflow.execute_local_activity(
+            EXECUTE_ACTION,
+            call,
+            result_type=ActionResult,
+            start_to_close_timeout=limit,
+            cancellation_type=cancellation_type,
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+        return result
+    result = await workflow.execute_activity(
+        EXECUTE_ACTION,
+        call,
+        result_type=ActionResult,
+        task_queue=action_task_queue(planned.distribution),
+        schedule_to_start_timeout=_SCHEDULE_TO_START,
+        start_to_close_timeout=limit,
+        heartbeat_timeout=_HEARTBEAT,
+        cancellation_type=cancellation_type,
+        retry_policy=RetryPolicy(maximum_attempts=1),
+    )
+    return result
+
+
+async def _explicit_key(state: RunState, mapping: Any) -> str:
+    value = (await state.evaluator.evaluate(mapping)).value
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        message = "The idempotency key must be a string or a number, and not empty."
+        raise WorkflowError(message, code="INVALID_IDEMPOTENCY_KEY")
+    return str(value)
+
+
+def _wait(waits: int, lease_left: float | None) -> float:
+    """Seconds until the next look, when nothing counted: soon at first; at the latest when the lease is over."""
+    wait = min(_FIRST_WAIT * 2.0 ** min(waits, 20), _LONGEST_WAIT)
+    return wait if lease_left is None else min(wait, lease_left + 0.2)

@@ -1,0 +1,43 @@
+"""The state of a run under way, as the parts of the interpreter share it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from temporalio import workflow
+
+from workflow_core.errors import WorkflowError
+from workflow_core.execution.models import RunInput
+from workflow_core.language.plan import Plan
+from workflow_worker.evaluation import Evaluator
+from workflow_worker.scopes import Scopes
+from workflow_worker.trace import Trace
+
+
+@attrs.frozen
+class RunState:
+    """One run: what it was started with, and what became of it so far."""
+
+    run: RunInput
+    plan: Plan
+    scopes: Scopes
+    evaluator: Evaluator
+    trace: Trace
+
+
+def now() -> str:
+    """The run's clock, ISO 8601, UTC."""
+    return workflow.now().isoformat()
+
+
+def error_object(error: WorkflowError, path: str) -> dict[str, Any]:
+    """The error object of the contract for one of the interpreter's own errors."""
+    return {
+        "category": error.category.value,
+        "code": error.code,
+        "message": error.message,
+        "details": error.details,
+        "nodePath": path,
+        "at": now(),
+    }

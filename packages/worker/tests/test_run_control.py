@@ -1,0 +1,156 @@
+"""Canceling runs, and the lines that tell what became of them, on real Temporal."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client
+
+from workflow_core.errors import ActionError, ConflictError, NotFoundError, TransientError
+from workflow_core.execution.cancel import cancel_run
+from workflow_core.execution.runs import start_run
+from workflow_core.temporal import data_converter, run_workflow_id
+
+PATIENT = {"maxAttempts": 5, "backoffMs": 3_600_000}
+
+
+def call(step_id, action, retry=None, **mapping):
+    config = {"actionId": action, "version": 1, "inputMapping": mapping}
+    return {"id": step_id, "type": "action.call", "config": config, **({"retry": retry} if retry else {})}
+
+
+async def cancel(runner, run_id, *, tenant=None, client=None, **options):
+    return await cancel_run(
+        runner.db,
+        client or runner.client,
+        runner.registry,
+        tenant=tenant or runner.tenant,
+        run_id=run_id,
+        user=uuid4(),
+        **options,
+    )
+
+
+async def lines(runner, run_id):
+    """The run's log as level, message and the step that it is about."""
+    async with runner.db.tenant(runner.tenant) as conn:
+        rows = await conn.fetch("SELECT * FROM workflow_run_logs WHERE run_id = $1 ORDER BY created_at, log_id", run_id)
+        for row in rows:
+            if row["step_id"] is not None:
+                path = await conn.fetchval(
+                    "SELECT step_path FROM workflow_run_steps WHERE step_id = $1", row["step_id"]
+                )
+                assert path == row["step_path"]
+    return [(row["level"], row["message"], row["step_path"]) for row in rows]
+
+
+async def test_a_waiting_run_is_canceled(runner, probe):
+    """Its row, its log and Temporal tell the same end; asking twice is asking once; then it has ended."""
+    probe.failures = [TransientError("Later.")]
+    run_id = await runner.start(await runner.publish([call("a", "probe.fetch", PATIENT), call("b", "probe.write")]))
+    await runner.until(lambda: len(probe.calls) == 1)
+    assert await cancel(runner, run_id, reason="Wrong client") == "RUNNING"
+    run = await runner.finished(run_id)
+    assert (run["status"], run["error_json"]["code"]) == ("CANCELED", "CANCELED")
+    assert [step["definition_step_id"] for step in run["steps"]] == ["a"]
+    with pytest.raises(ConflictError, match="has ended") as caught:
+        await cancel(runner, run_id)
+    assert caught.value.code == "RUN_ENDED"
+    assert await lines(runner, run_id) == [
+        ("INFO", "Started (test).", None),
+        ("WARN", "a failed, and is tried again: TRANSIENT_FAILURE: Later.", "root.steps[0]"),
+        ("INFO", "A user asked for the run to be canceled: Wrong client", None),
+        ("WARN", "Ended: CANCELED: CANCELED: The run was canceled.", None),
+    ]
+
+
+async def test_asking_twice_is_asking_once(runner, probe):
+    """Also before any worker has seen the run."""
+    probe.failures = [TransientError("Later.")] * 5
+    run_id = await runner.start(await runner.publish([call("a", "probe.fetch", PATIENT)]))
+    assert [await cancel(runner, run_id) for _ in range(2)] == ["RUNNING", "RUNNING"]
+    assert (await runner.finished(run_id))["status"] == "CANCELED"
+    asked = [line for line in await lines(runner, run_id) if "asked" in line[1]]
+    assert len(asked) == 1
+
+
+async def test_a_recorded_run_is_canceled(runner, probe):
+    """One that no engine has taken yet is handed over first, so that nobody can start it afterwards."""
+    probe.failures = [TransientError("Later.")] * 5
+    workflow_id, run_id = await runner.publish([call("a", "probe.fetch", PATIENT)]), uuid4()
+    nowhere = await Client.connect("127.0.0.1:1", data_converter=data_converter, lazy=True)
+
+    async def start(client):
+        await start_run(
+            runner.db,
+            client,
+            runner.registry,
+            tenant=runner.tenant,
+            workflow_id=workflow_id,
+            version=None,
+            payload={},
+            actor=None,
+            cause="api",
+            run_id=run_id,
+        )
+
+    with pytest.raises(TransientError):
+        await start(nowhere)
+    with pytest.raises(TransientError) as caught:
+        await cancel(runner, run_id, client=nowhere)
+    assert caught.value.code == "TEMPORAL_UNAVAILABLE"
+    assert await cancel(runner, run_id) == "RUNNING"
+    assert (await runner.finished(run_id))["status"] == "CANCELED"
+    calls = len(probe.calls)
+    await start(runner.client)
+    assert (await runner.finished(run_id))["status"] == "CANCELED"
+    assert len(probe.calls) == calls
+
+
+async def test_a_run_whose_execution_is_gone_is_closed(runner, probe):
+    """Terminated behind the platform's back: the row is ended here."""
+    probe.failures = [TransientError("Later.")]
+    run_id = await runner.start(await runner.publish([call("a", "probe.fetch", PATIENT)]))
+    await runner.until(lambda: len(probe.calls) == 1)
+    await runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).terminate()
+    assert await cancel(runner, run_id) == "CANCELED"
+    run = await runner.finished(run_id)
+    assert (run["status"], run["error_json"]["category"]) == ("CANCELED", "Cancellation")
+
+
+async def test_another_tenants_run_is_not_there(runner, probe, tenants):
+    """It can be neither seen nor canceled."""
+    probe.failures = [TransientError("Later.")]
+    run_id = await runner.start(await runner.publish([call("a", "probe.fetch", PATIENT)]))
+    with pytest.raises(NotFoundError):
+        await cancel(runner, run_id, tenant=tenants.b)
+    await cancel(runner, run_id)
+    await runner.finished(run_id)
+
+
+async def test_failures_are_told_once(runner, probe):
+    """An action's failure by its activity, a control step's by the interpreter; never twice, and never a value."""
+    probe.failures = [TransientError("Busy."), ActionError("No such thing.", code="NOT_FOUND")]
+    run = await runner.run([call("a", "probe.fetch", {"maxAttempts": 3, "backoffMs": 1}, text="hunter2")])
+    assert await lines(runner, run["run_id"]) == [
+        ("INFO", "Started (test).", None),
+        ("WARN", "a failed, and is tried again: TRANSIENT_FAILURE: Busy.", "root.steps[0]"),
+        ("ERROR", "a failed: NOT_FOUND: No such thing.", "root.steps[0]"),
+        ("ERROR", "Ended: FAILED: NOT_FOUND: No such thing.", None),
+    ]
+    broken = {"id": "b", "type": "transform.assign", "config": {"assign": {"x": {"$expr": "$number(payload.word)"}}}}
+    run = await runner.run([broken], {"word": "hunter2"})
+    told = await lines(runner, run["run_id"])
+    assert [level for level, _, _ in told] == ["INFO", "ERROR", "ERROR"]
+    assert told[1][1].startswith("b failed: EXPRESSION_FAILED: ")
+    assert "hunter2" not in str(told)
+
+
+async def test_a_success_is_two_lines(runner):
+    """Started and ended."""
+    run = await runner.run([call("a", "probe.write")])
+    assert await lines(runner, run["run_id"]) == [
+        ("INFO", "Started (test).", None),
+        ("INFO", "Ended: SUCCEEDED.", None),
+    ]

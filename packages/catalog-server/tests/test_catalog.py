@@ -89,7 +89,7 @@ async def test_tag_changes_with_what_is_visible(server, connect_acme, until):
     first = await server.a("GET", CATALOG)
     tag = first.headers["ETag"]
     assert first.headers["Cache-Control"] == "private, no-cache"
-    assert first.headers["Vary"] == "Authorization, Accept-Encoding, Accept-Language"
+    assert first.headers["Vary"] == "Authorization, X-Api-Key, X-Tenant-Id, Accept-Encoding, Accept-Language"
     again = await server.a("GET", CATALOG, headers={"If-None-Match": tag})
     assert (again.status, again.headers["ETag"], await again.read()) == (304, tag, b"")
     assert (await server.b("GET", CATALOG)).headers["ETag"] == tag

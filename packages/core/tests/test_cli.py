@@ -118,7 +118,7 @@ def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
         "status": "loaded",
         "cause": None,
     }
-    assert {"groupKey": "ticket", "label": "Ticket", "actions": ["tickets.create@1"]} in psa["modules"]
+    assert {"groupKey": "asset", "label": "Asset", "actions": ["assets.find@1"]} in psa["modules"]
     names = [row["distribution"] for row in shown["distributions"]]
     assert names == sorted(names)
 

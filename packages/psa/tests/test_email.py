@@ -417,9 +417,9 @@ async def test_two_at_once(desk, server):
         await send(desk, key="2" * 64, idempotency_key="welcome")
     assert isinstance(caught.value.cause, KeyBusyError)
     server.before_answer.set()
+    sent = await sending
 
-    first = await sending
-    assert await send(desk, key="2" * 64, idempotency_key="welcome") == first
+    assert await send(desk, key="2" * 64, idempotency_key="welcome") == sent
     assert server.seen == 1
 
 

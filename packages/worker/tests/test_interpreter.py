@@ -260,15 +260,15 @@ async def test_libraries_are_passed_through_the_sandbox(runner):
 
 
 async def test_assignments_see_the_earlier_ones(runner, probe):
-    """They are applied one after the other, in stored order: jsonb puts the shorter name first."""
-    assign = {"vars.c": {"$expr": "vars.a + b"}, "b": {"$expr": "a + 1"}, "a": {"$expr": "payload.start"}}
+    """They are applied one after the other, in the order of the definition."""
+    assign = {"vars.first": {"$expr": "payload.start"}, "b": {"$expr": "first + 1"}, "a": {"$expr": "vars.first + b"}}
     steps = [
         {"id": "s", "type": "transform.assign", "config": {"assign": assign}},
-        call("r", "probe.read", {"text": {"$expr": "$string(a) & ' ' & $string(b) & ' ' & $string(c)"}}),
+        call("r", "probe.read", {"text": {"$expr": "$string(first) & ' ' & $string(b) & ' ' & $string(a)"}}),
     ]
     run = await runner.run(steps, {"start": 5})
     assert run["status"] == "SUCCEEDED", run["error_json"]
-    assert run["steps"][0]["output_json"] == {"a": 5, "b": 6, "vars.c": 11}
+    assert run["steps"][0]["output_json"] == {"vars.first": 5, "b": 6, "a": 11}
     assert probe.inputs[0].text == "5 6 11"
 
 

@@ -15,11 +15,13 @@ from workflow_catalog_server import (
     run_routes,
     secret_routes,
 )
+from workflow_catalog_server.api_key_auth import ApiKeyAuthenticator
 from workflow_catalog_server.bodies import MAX_BODY
 from workflow_catalog_server.catalog_routes import catalog_routes
 from workflow_catalog_server.openapi import PATH as OPENAPI_PATH
 from workflow_catalog_server.openapi import openapi_document, openapi_handler
 from workflow_catalog_server.problems import problem_middleware
+from workflow_catalog_server.registry_routes import registry_routes
 from workflow_catalog_server.routing import PublicRoute, Route, add_routes
 from workflow_catalog_server.services import SERVICES, Services
 from workflow_core.discovery import Registry
@@ -32,7 +34,8 @@ def create_app(services: Services) -> web.Application:
     """
     app = web.Application(middlewares=[problem_middleware], client_max_size=MAX_BODY)
     app[SERVICES] = services
-    add_routes(app, all_routes(services.registry), services.authenticator)
+    api_keys = ApiKeyAuthenticator(services.database)
+    add_routes(app, all_routes(services.registry), services.authenticator, api_keys)
     app.cleanup_ctx.append(_listening)
     return app
 
@@ -42,6 +45,7 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
     routes = (
         *health_routes.ROUTES,
         *catalog_routes(registry),
+        *registry_routes(registry),
         *bundle_routes.ROUTES,
         *publish_routes.ROUTES,
         *definition_routes.ROUTES,

@@ -74,7 +74,7 @@ class Principal:
         """
         if permission not in self.permissions:
             raise PermissionDeniedError(
-                f"This needs the permission {permission}, which the token does not carry.",
+                f"This needs the permission {permission}, which the token or API key does not carry.",
                 details={"permission": str(permission)},
             )
 

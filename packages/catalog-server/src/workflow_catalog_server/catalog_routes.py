@@ -47,10 +47,10 @@ def _asked(request: web.Request) -> CatalogQuery:
     return read_query(request, CatalogQuery) if "?" in request.raw_path else _NOTHING_ASKED
 
 
-def _locale(request: web.Request, query: CatalogQuery, translations: Translations) -> str:
+def locale_of(request: web.Request, asked: str | None, translations: Translations) -> str:
     """``?locale=`` before ``Accept-Language`` before the default."""
-    if query.locale is not None:
-        return translations.choose((query.locale,))
+    if asked is not None:
+        return translations.choose((asked,))
     header = request.headers.get(hdrs.ACCEPT_LANGUAGE)
     return DEFAULT_LOCALE if header is None else translations.choose(accepted_languages(header))
 
@@ -59,7 +59,7 @@ async def designer_catalog(request: web.Request, principal: Principal) -> web.St
     """The designer's palette: an array of modules with their actions."""
     services, query = request.app[SERVICES], _asked(request)
     availability = await services.availability.get(principal.tenant)
-    locale = _locale(request, query, services.catalog.translations)
+    locale = locale_of(request, query.locale, services.catalog.translations)
     answer = services.catalog.modules(availability, locale, include_unavailable=query.include is not None)
     return answer.respond(request)
 
@@ -68,7 +68,7 @@ async def list_actions(request: web.Request, principal: Principal) -> web.Stream
     """All actions of the tenant's modules, with JSON Schemas."""
     services, query = request.app[SERVICES], _asked(request)
     availability = await services.availability.get(principal.tenant)
-    locale = _locale(request, query, services.catalog.translations)
+    locale = locale_of(request, query.locale, services.catalog.translations)
     answer = services.catalog.actions(availability, locale, include_unavailable=query.include is not None)
     return answer.respond(request)
 
@@ -80,7 +80,7 @@ async def read_action(request: web.Request, principal: Principal) -> web.StreamR
     availability = await services.availability.get(principal.tenant)
     answer = None
     if _VERSION.fullmatch(version):
-        locale = _locale(request, query, services.catalog.translations)
+        locale = locale_of(request, query.locale, services.catalog.translations)
         answer = services.catalog.action(
             action_id, int(version), availability, locale, include_unavailable=query.include is not None
         )

@@ -13,6 +13,7 @@ import msgspec
 import orjson
 from aiohttp import hdrs, web
 
+from workflow_catalog_server.api_key_auth import KEY_HEADER, TENANT_HEADER
 from workflow_catalog_server.prepared import PreparedAnswer
 from workflow_catalog_server.problems import PROBLEM_JSON
 from workflow_catalog_server.routing import PublicHandler, PublicRoute, Route
@@ -57,7 +58,11 @@ def openapi_document(routes: Iterable[Route | PublicRoute]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
+                "tenant": {"type": "apiKey", "in": "header", "name": TENANT_HEADER},
+            },
         },
     }
 
@@ -88,7 +93,7 @@ def _operation(route: Route | PublicRoute, components: dict[str, Any]) -> dict[s
         content = {route.content_type: {"schema": {} if route.content_type.endswith("json") else {"type": "string"}}}
         operation["responses"] = {"200": {"description": "Success.", "content": content}}
         return operation
-    operation["security"] = [{"bearer": []}]
+    operation["security"] = [{"bearer": []}, {"apiKey": [], "tenant": []}]
     operation["description"] = f"Needs the permission `{route.permission}`."
     parameters += _query_parameters(route.query, components)
     parameters += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in route.headers]

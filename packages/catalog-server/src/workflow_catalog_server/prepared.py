@@ -27,7 +27,7 @@ class PreparedAnswer:
         digest = hashlib.sha256(salt.encode() + b"\0" + body).hexdigest()[:32]
         self.etag = f'"{digest}"'
         self.etag_gzip = f'"{digest}-gzip"'
-        vary = "Authorization, Accept-Encoding, Accept-Language"
+        vary = "Authorization, X-Api-Key, X-Tenant-Id, Accept-Encoding, Accept-Language"
         common = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: vary, **headers}
         self._plain = (body, CIMultiDict({**common, hdrs.ETAG: self.etag}))
         compressed = gzip.compress(body, mtime=0)

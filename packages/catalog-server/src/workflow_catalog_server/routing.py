@@ -9,6 +9,7 @@ from uuid import UUID
 import attrs
 from aiohttp import hdrs, web
 
+from workflow_catalog_server.api_key_auth import KEY_HEADER, TENANT_HEADER, ApiKeyAuthenticator
 from workflow_catalog_server.auth import Authenticator, Permission, Principal
 from workflow_core.errors import NotFoundError
 
@@ -23,14 +24,14 @@ _UUID_LENGTH: Final = 36
 
 @attrs.frozen
 class Route:
-    """A route for those whose token carries the permission.
+    """A route for those whose token or API key carries the permission.
 
     What is declared beside the handler is what ``/openapi.json`` says of it.
 
     Attributes:
         method: Of HTTP.
         path: With names in braces.
-        permission: What the token has to carry.
+        permission: What the token or key has to carry.
         handler: Answers; the first paragraph of its docstring describes the route.
         query: The attrs class of its query parameters; None: it has none.
         body: The attrs class of the request's body; None: it takes none.
@@ -64,21 +65,31 @@ class PublicRoute:
     content_type: str = "application/json"
 
 
-def add_routes(app: web.Application, routes: tuple[Route | PublicRoute, ...], authenticator: Authenticator) -> None:
+def add_routes(
+    app: web.Application,
+    routes: tuple[Route | PublicRoute, ...],
+    authenticator: Authenticator,
+    api_keys: ApiKeyAuthenticator,
+) -> None:
     """Registers the routes; a GET route answers HEAD too."""
     for route in routes:
-        handler = route.handler if isinstance(route, PublicRoute) else _protected(route, authenticator)
+        handler = route.handler if isinstance(route, PublicRoute) else _protected(route, authenticator, api_keys)
         if route.method == hdrs.METH_GET:
             app.router.add_get(route.path, handler)
         else:
             app.router.add_route(route.method, route.path, handler)
 
 
-def _protected(route: Route, authenticator: Authenticator) -> PublicHandler:
+def _protected(route: Route, authenticator: Authenticator, api_keys: ApiKeyAuthenticator) -> PublicHandler:
     handler, permission = route.handler, route.permission
 
     async def authenticated(request: web.Request) -> web.StreamResponse:
-        principal = authenticator.authenticate(request.headers.get(hdrs.AUTHORIZATION))
+        headers = request.headers
+        api_key = headers.get(KEY_HEADER)
+        if api_key is None:
+            principal = authenticator.authenticate(headers.get(hdrs.AUTHORIZATION))
+        else:
+            principal = await api_keys.authenticate(api_key, headers.get(TENANT_HEADER))
         request[TENANT] = principal.tenant_text
         principal.require(permission)
         return await handler(request, principal)

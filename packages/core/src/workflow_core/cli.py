@@ -1,4 +1,4 @@
-"""The command ``workflow-modules``: what is installed, the database's migrations, and bundles."""
+"""The command ``workflow-modules``: what is installed, the database's migrations, bundles, and API keys."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from workflow_core.api_keys.command import add_api_key_commands
 from workflow_core.bundles.command import add_bundle_commands
 from workflow_core.discovery import DEFAULT_REQUIRED, Discovery, discover, require
 from workflow_core.errors import MigrationError, WorkflowError
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="workflow-modules",
-        description="Shows the installed integrations, migrates their tables, and moves workflows.",
+        description="Shows the installed integrations, migrates their tables, moves workflows, and makes API keys.",
     )
     parser.add_argument("--version", action="version", version=version("workflow-modules-core"))
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     migrating.set_defaults(run=_migrate)
 
     add_bundle_commands(commands).set_defaults(run=_bundles)
+    add_api_key_commands(commands)
     return parser
 
 

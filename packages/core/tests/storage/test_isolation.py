@@ -188,7 +188,7 @@ async def test_owners_are_refused(
     async with _owned_database(database_factory, "table_owner", CORE_SOURCE) as name:
         for role in ("table_owner", "table_heir"):
             message = await _refusal(database_factory.dsn(name, user=role))
-            assert message.startswith(f"The database role {role!r} owns the table 'assets'")
+            assert message.startswith(f"The database role {role!r} owns the table 'api_keys'")
         async with Database.open(database_factory.dsn(name, user=LOGIN_ROLE), application_name="tests") as db:
             await db.ping()
 

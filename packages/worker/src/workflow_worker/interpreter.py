@@ -259,10 +259,7 @@ class RunWorkflow:
         self._record(visit, "SUCCEEDED", output=_shown(await self._assign_all(visit.config.get("assign", {}))))
 
     async def _assign_all(self, assignments: Any, **extra: Any) -> dict[str, Any]:
-        """Assigns one after the other, so that each sees those before it; all of them, or none when one fails.
-
-        The order is that of the stored definition, which PostgreSQL keeps as ``jsonb``: the shorter path first.
-        """
+        """Assigns one after the other, so that each sees those before it; all of them, or none when one fails."""
         if not isinstance(assignments, Mapping):
             raise InterpreterError("Assignments are an object of paths and values: mend the definition.")
         scopes, values = self._state.scopes, {}

@@ -86,9 +86,11 @@ async def write_trace(conn: Connection, tenant: UUID, run_id: UUID, trace: Seque
             step_path=step.step_path,
             step_id=step.step_id,
             error=step.error,
+            retrying=step.status == "RETRYING",
+            attempt=step.attempt if step.status == "RETRYING" else None,
         )
         for step in trace
-        if step.status == "FAILED" and step.error is not None
+        if step.status in ("FAILED", "RETRYING") and step.error is not None
     ]
     await tell_failed_steps(conn, tenant, run_id, failed)
 

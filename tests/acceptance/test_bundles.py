@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,7 +12,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from workflow_devstack.seed import CONNECTED
+from workflow_devstack.seed import CONNECTED, UNCONNECTED
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
 NAMES = sorted(path.stem for path in BUNDLES.glob("*.json"))
@@ -135,6 +137,49 @@ async def tasks(stack, project_id) -> list[dict[str, Any]]:
             project_id,
         )
     )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def api_key(stack):
+    """A key for scripts, made by the command."""
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("workflow-modules")),
+        *("api-keys", "create", "--tenant", str(CONNECTED.tenant), "--user", USER, "--label", "harness"),
+        env=stack.environ,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode().strip().splitlines()[0]
+
+
+async def test_a_script_with_a_key_does_all_of_it(stack, api_key):
+    """Import, event, run and its timeline, with the headers of the existing tools; a failed answer says ``error``."""
+    await stack.start_worker()
+
+    async def call(method, path, body=None, key=api_key, tenant=str(CONNECTED.tenant)):
+        headers = {"x-api-key": key, "x-tenant-id": tenant}
+        async with stack.session.request(method, stack.url + path, json=body, headers=headers) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    status, answer = await call("POST", f"{DEFINITIONS}/import?force=true", bundle("ticket-created-hello"))
+    assert (status, answer["createdPublishedVersions"][0]["versions"]) == (200, [1])
+    workflow_id = answer["createdWorkflows"][0]["workflowId"]
+    status, posted = await call("POST", EVENTS, {"eventName": "TICKET_CREATED", "payload": {}})
+    assert status in (200, 202), posted
+    [run] = await ended(stack, workflow_id)
+    status, timeline = await call("GET", f"/api/workflow-runs/{run['run_id']}/timeline")
+    assert status == 200
+    assert timeline["timeline"][0]["kind"] == "log"
+    assert [entry["type"] for entry in timeline["timeline"] if entry["kind"] == "step"] == [
+        "state.set",
+        "transform.assign",
+        "control.return",
+    ]
+    for headers in ({"key": "wrong"}, {"tenant": str(UNCONNECTED.tenant)}):
+        status, refused = await call("GET", "/api/workflow-runs", **headers)
+        assert (status, bool(refused["error"])) == (401, True)
+    await call("DELETE", f"{DEFINITIONS}/{workflow_id}")
 
 
 @pytest.mark.parametrize("name", NAMES)

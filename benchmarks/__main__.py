@@ -1,4 +1,4 @@
-"""``python -m benchmarks [catalog|runs|bundles]``: starts a devstack and prints the tables."""
+"""``python -m benchmarks [catalog|runs|bundles|language]``: starts a devstack and prints the tables."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import asyncio
 
 from rich.console import Console
 
-from benchmarks import bundles, catalog, runs
+from benchmarks import bundles, catalog, language, runs
 from benchmarks.platform import running_platform
 
-BENCHMARKS = {"catalog": catalog.measure, "runs": runs.measure, "bundles": bundles.measure}
+BENCHMARKS = {
+    "catalog": catalog.measure,
+    "runs": runs.measure,
+    "bundles": bundles.measure,
+    "language": language.measure,
+}
 
 
 async def _run(names: list[str]) -> None:

@@ -149,7 +149,7 @@ async def test_primary_contact(desk, emerald):
 @pytest.mark.parametrize("written", [None, 7, "Dorothy", "unknown", "foreign"])
 async def test_no_primary_contact(desk, foreign_desk, written):
     """
-    Properties that name nobody, or somebody of another tenant, give none.
+    A client without contacts whose properties name nobody, or somebody of another tenant, has none.
     """
     named = {"unknown": str(uuid4()), "foreign": str(foreign_desk["contact"])}.get(written, written)
     client = await add_client(desk, "Oz", properties={"primary_contact_id": named})
@@ -157,6 +157,21 @@ async def test_no_primary_contact(desk, foreign_desk, written):
     found = await find(desk, client_id=str(client), include_primary_contact=True)
 
     assert (found.client.client_id, found.primary_contact) == (client, None)
+
+
+@pytest.mark.parametrize("written", [None, "unknown"])
+async def test_first_contact(desk, written):
+    """
+    Without a primary contact, the client's active contact that was created first is the one to turn to.
+    """
+    client = await add_client(desk, "Oz", properties={"primary_contact_id": written and str(uuid4())})
+    for name, number, inactive in (("Retired", 1, True), ("Wizard", 2, False), ("Glinda", 3, False)):
+        columns = {"full_name": name, "client_id": client, "created_at": day(number), "is_inactive": inactive}
+        await desk.insert("contacts", "contact_name_id", columns)
+
+    found = await find(desk, client_id=str(client), include_primary_contact=True)
+
+    assert found.primary_contact.full_name == "Wizard"
 
 
 async def test_nothing_found(desk, emerald):

@@ -83,6 +83,17 @@ async def test_several_with_one_address(desk, dorothy):
     assert await found(client_id=str(desk["client"]), match_strategy="most_recent") == oldest
 
 
+@pytest.mark.parametrize("strategy", ["first_created", "most_recent"])
+async def test_active_before_inactive(desk, strategy):
+    """
+    Whenever they were created.
+    """
+    for name, number, inactive in (("A", 1, True), ("B", 2, False), ("C", 3, True)):
+        await add_contact(desk, name, email="info@oz.test", created_at=day(number), is_inactive=inactive)
+
+    assert (await find(desk, email="info@oz.test", match_strategy=strategy)).contact_name_id == desk["B"]
+
+
 async def test_of_another_client(desk, dorothy):
     """
     A contact of another client is not found, not even by its id.

@@ -1,157 +1,213 @@
-"""``crm.create_activity_note``."""
+"""``crm.create_activity_note``: about what, by whom, and what it says."""
 
 import asyncio
-from uuid import UUID, uuid4
+from datetime import datetime
+from uuid import uuid4
 
 import pytest
 
-from workflow_core.errors import NotFoundError, ValidationError
+from workflow_core.errors import NotFoundError, PermissionDeniedError, ValidationError
+
+
+async def allow(desk, user, *resources):
+    """Gives a user a role that may change these kinds of records."""
+    async with desk.db.tenant(desk.tenant) as conn:
+        role_id = await conn.fetchval(
+            "INSERT INTO roles (tenant, role_name) VALUES ($1, 'Noter') RETURNING role_id", desk.tenant
+        )
+        await conn.execute(
+            "INSERT INTO user_roles (tenant, user_id, role_id) VALUES ($1, $2, $3)", desk.tenant, desk[user], role_id
+        )
+        for resource in resources:
+            permission_id = await conn.fetchval(
+                "INSERT INTO permissions (tenant, resource, action) VALUES ($1, $2, 'update') RETURNING permission_id",
+                *(desk.tenant, resource),
+            )
+            await conn.execute(
+                "INSERT INTO role_permissions (tenant, role_id, permission_id) VALUES ($1, $2, $3)",
+                *(desk.tenant, role_id, permission_id),
+            )
 
 
 @pytest.fixture
-async def targets(desk, ticket):
-    """A record of each kind that a note can be about, by its kind."""
+async def noter(desk, ticket):
+    """The lead may note things down about everything; a ticket and a project are there to note them about."""
+    await allow(desk, "lead", "client", "contact", "ticket", "project")
     created = await desk.run("tickets.create", ticket(contact_id=desk["contact"]))
-    project = await desk.insert("projects", "project_id", {"project_name": "Move", "client_id": desk["client"]})
-    return {"client": desk["client"], "contact": desk["contact"], "ticket": created.ticket_id, "project": project}
+    desk.ids["ticket"] = created.ticket_id
+    await desk.add("projects", "project_id", name="project", project_name="Migration", client_id=desk["client"])
+    async with desk.db.tenant(desk.tenant) as conn:
+        await conn.execute("UPDATE contacts SET email = 'c@x.test' WHERE contact_name_id = $1", desk["contact"])
+        await conn.execute("DELETE FROM workflow_runtime_events")
+    return desk
 
 
-@pytest.fixture
-def note(desk):
-    """Writes a note on the desk's client, or on what a test names."""
-
-    async def run(body="Called them.", *, actor=None, **more):
-        given = {"target": {"type": "client", "id": str(desk["client"])}, "body": body}
-        return await desk.run("crm.create_activity_note", given | more, actor=actor)
-
-    return run
+async def note(desk, kind, target=None, *, actor="lead", **more):
+    given = {"target": {"type": kind, "id": str(desk.ids.get(target or kind, target))}, "body": "Called."} | more
+    return await desk.run("crm.create_activity_note", given, actor=actor and desk[actor])
 
 
-@pytest.mark.parametrize(
-    ("kind", "name", "hangs_on"),
-    [
-        ("client", "client", {"client"}),
-        ("contact", "contact", {"client", "contact"}),
-        ("ticket", "TIC001000 Printer on fire", {"client", "contact", "ticket"}),
-        ("project", "Move", {"client", "project"}),
-    ],
-)
-async def test_note_on_each_kind(desk, targets, note, kind, name, hangs_on):
+TARGETS = {
+    "client": ({"client_id": "client"}, {"client_id": "client", "client_name": "client"}),
+    "contact": (
+        {"client_id": "client", "contact_name_id": "contact"},
+        {"contact_id": "contact", "full_name": "contact", "email": "c@x.test", "client_id": "client"},
+    ),
+    "ticket": (
+        {"client_id": "client", "contact_name_id": "contact", "ticket_id": "ticket"},
+        {"ticket_id": "ticket", "ticket_number": "TIC001000", "title": "Printer on fire", "client_id": "client"},
+    ),
+    "project": (
+        {"client_id": "client", "project_id": "project"},
+        {"project_id": "project", "project_name": "Migration", "client_id": "client"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+async def test_target(noter, kind):
     """
-    The row hangs on the record and on what that belongs to, and the answer names the record.
+    The note belongs to the record and to all that the record belongs to; the answer says what that is.
     """
-    written = await note(
-        "  Called them.\nNobody answered. ",
-        target={"type": kind, "id": str(targets[kind])},
-        tags=["call", "late"],
-        category="Support",
-        actor=desk["lead"],
-    )
+    columns, summary = TARGETS[kind]
 
-    (note_type,) = await desk.rows("interaction_types")
-    (row,) = await desk.rows("interactions")
-    expected = {key: targets[key] if key in hangs_on else None for key in targets}
+    created = await note(noter, kind)
+
+    (row,) = await noter.rows("interactions")
+    belongs = ("client_id", "contact_name_id", "ticket_id", "project_id")
+    assert {name: row[name] for name in belongs} == dict.fromkeys(belongs) | {
+        name: noter[key] for name, key in columns.items()
+    }
+    assert (created.note_id, created.created_at) == (row["interaction_id"], row["interaction_date"])
+    assert (created.target_type, created.target_id) == (kind, noter[kind])
+    assert created.target_summary == {
+        name: str(noter[value]) if name.endswith("_id") else value for name, value in summary.items()
+    }
+
+
+async def test_row(noter):
+    """
+    Text, title, category and tags, in the name of the actor, as a note.
+    """
+    await note(noter, "client", body="  Wants more. ", category="Upsell", tags=["a", "b"], visibility="client_visible")
+
+    (row,) = await noter.rows("interactions")
+    (kind,) = await noter.rows("interaction_types")
     assert {
-        "interaction_id": written.note_id,
-        "type_id": note_type["type_id"],
-        "client_id": expected["client"],
-        "contact_name_id": expected["contact"],
-        "ticket_id": expected["ticket"],
-        "project_id": expected["project"],
-        "user_id": desk["lead"],
-        "title": "Called them.",
-        "notes": "Called them.\nNobody answered.",
-        "visibility": "internal",
-        "category": "Support",
-        "tags": ["call", "late"],
+        "notes": "Wants more.",
+        "title": "Upsell",
+        "category": "Upsell",
+        "tags": ["a", "b"],
+        "visibility": "client_visible",
+        "user_id": noter["lead"],
+        "type_id": kind["type_id"],
     }.items() <= row.items()
-    assert note_type["type_name"] == "Note"
-    assert (written.created_at, written.target_type, written.target_id) == (row["created_at"], kind, targets[kind])
-    summary = written.target_summary
-    assert (summary.type, summary.id, summary.name) == (kind, targets[kind], name)
+    assert kind["type_name"] == "Note"
 
 
-async def test_for_the_client(desk, note):
+async def test_defaults(noter):
     """
-    A note may be for the client's eyes; tags, category and author may be missing.
+    An internal note that is called one.
     """
-    await note(visibility="client_visible", actor=uuid4())
+    await note(noter, "client", tags=None, category=None)
 
-    (row,) = await desk.rows("interactions")
-    assert (row["visibility"], row["tags"], row["category"], row["user_id"]) == ("client_visible", None, None, None)
+    (row,) = await noter.rows("interactions")
+    assert (row["title"], row["visibility"], row["category"], row["tags"]) == ("Note", "internal", None, None)
 
 
-async def test_long_first_line(desk, note):
+async def test_event(noter):
     """
-    The title is cut, the text is not.
+    ``INTERACTION_LOGGED`` tells what was noted down about whom; keyed by the record.
     """
-    await note("x" * 101)
+    created = await note(noter, "ticket", category="Call")
 
-    (row,) = await desk.rows("interactions")
-    assert (row["title"], row["notes"]) == ("x" * 99 + "…", "x" * 101)
+    ((name, key, payload),) = await noter.events()
+    assert (name, key) == ("INTERACTION_LOGGED", str(noter["ticket"]))
+    assert {
+        "tenantId": str(noter.tenant),
+        "interactionId": str(created.note_id),
+        "clientId": str(noter["client"]),
+        "contactId": str(noter["contact"]),
+        "ticketId": str(noter["ticket"]),
+        "projectId": None,
+        "interactionType": "Note",
+        "channel": "note",
+        "loggedByUserId": str(noter["lead"]),
+        "subject": "Call",
+    }.items() <= payload.items()
+    assert datetime.fromisoformat(payload["interactionOccurredAt"]) == created.created_at
 
 
-async def test_first_notes_at_once(desk, note):
+async def test_the_first_notes_of_a_tenant(noter):
     """
-    They make one type of interaction together.
+    Those who need the type of notes first, at the same time, make it once.
     """
-    written = await asyncio.gather(*(note(f"{number}") for number in range(5)))
+    await asyncio.gather(*(note(noter, "client") for _ in range(5)))
 
-    assert len({one.note_id for one in written}) == 5
-    assert [row["type_name"] for row in await desk.rows("interaction_types")] == ["Note"]
-    assert len(await desk.rows("interactions")) == 5
+    assert len(await noter.rows("interaction_types")) == 1
+    assert len(await noter.rows("interactions")) == 5
 
 
-async def test_type_that_is_there(desk, foreign_desk, note):
+@pytest.mark.parametrize("kind", TARGETS)
+async def test_missing_target(noter, foreign_desk, foreign_ticket, places, kind):
     """
-    The tenant's own type is used; another tenant's is another.
+    Another tenant's record does not exist any more than a random id.
     """
-    await foreign_desk.insert("interaction_types", "type_id", {"type_name": "Note"})
-    ours: UUID = await desk.insert("interaction_types", "type_id", {"type_name": "Note", "icon": "pen"})
-
-    await note()
-
-    (row,) = await desk.rows("interactions")
-    assert row["type_id"] == ours
-
-
-@pytest.mark.parametrize("kind", ["client", "contact", "ticket", "project"])
-async def test_note_on_what_is_missing(desk, foreign_desk, targets, note, places, kind):
-    """
-    An unknown record, one of another kind and another tenant's do not exist; nothing is written.
-    """
-    other = targets["contact" if kind == "client" else "client"]
-    for target in (uuid4(), other):
+    foreign_desk.ids["ticket"] = foreign_ticket
+    await foreign_desk.add("projects", "project_id", name="project", project_name="Theirs")
+    for target in (uuid4(), foreign_desk[kind]):
         with pytest.raises(NotFoundError) as caught:
-            await note(target={"type": kind, "id": str(target)})
+            await note(noter, kind, target)
         assert places(caught.value) == {("target.id", "NOT_FOUND")}
-    given = {"target": {"type": kind, "id": str(targets[kind])}, "body": "x"}
-    with pytest.raises(NotFoundError) as caught:
-        await foreign_desk.run("crm.create_activity_note", given)
-    assert places(caught.value) == {("target.id", "NOT_FOUND")}
 
-    for one in (desk, foreign_desk):
-        assert (await one.rows("interactions"), await one.rows("interaction_types")) == ([], [])
+    assert (await noter.rows("interactions"), await noter.events()) == ([], [])
+
+
+async def test_project_notes_are_internal(noter, places):
+    """
+    Clients do not see them; that is said together with what else is wrong.
+    """
+    with pytest.raises(ValidationError) as caught:
+        await note(noter, "project", visibility="client_visible")
+    with pytest.raises(NotFoundError) as both:
+        await note(noter, "project", uuid4(), visibility="client_visible")
+
+    assert places(caught.value) == {("visibility", "RULE")}
+    assert places(both.value) == {("visibility", "RULE"), ("target.id", "NOT_FOUND")}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+async def test_permission(noter, kind):
+    """
+    It depends on what the note is about; a run without an actor has none.
+    """
+    await allow(noter, "user", *(set(TARGETS) - {kind}))
+
+    for actor in ("user", "helper", None):
+        with pytest.raises(PermissionDeniedError) as caught:
+            await note(noter, kind, actor=actor)
+        assert caught.value.details["permission"] == f"{kind}:update"
+
+    assert await noter.rows("interactions") == []
 
 
 @pytest.mark.parametrize(
     ("change", "path", "code"),
     [
-        ({"body": " \n"}, "body", "LENGTH"),
-        ({"body": None}, "body", "TYPE"),
-        ({"visibility": "public"}, "visibility", "CHOICE"),
-        ({"target": None}, "target", "TYPE"),
-        ({"target": {"type": "asset", "id": "3d5a1b1c-2f6e-4a7b-8c9d-0e1f2a3b4c5d"}}, "target.type", "CHOICE"),
+        ({"body": " "}, "body", "LENGTH"),
+        ({"target": {"type": "invoice", "id": str(uuid4())}}, "target.type", "CHOICE"),
         ({"target": {"type": "client"}}, "target.id", "REQUIRED"),
-        ({"tags": [""]}, "tags[0]", "LENGTH"),
-        ({"category": ""}, "category", "LENGTH"),
+        ({"visibility": "public"}, "visibility", "CHOICE"),
+        ({"tags": ["x", ""]}, "tags[1]", "LENGTH"),
     ],
 )
-async def test_note_that_breaks_its_contract(note, places, change, path, code):
+async def test_input_that_breaks_its_contract(noter, places, change, path, code):
     """
-    A record of a known kind, a text, and who sees it.
+    A text about a known kind of record.
     """
+    given = {"target": {"type": "client", "id": str(noter["client"])}, "body": "Called."} | change
+
     with pytest.raises(ValidationError) as caught:
-        await note(**change)
+        await noter.run("crm.create_activity_note", given, actor=noter["lead"])
 
     assert places(caught.value) == {(path, code)}

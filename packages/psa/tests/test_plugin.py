@@ -115,6 +115,78 @@ def test_tickets_create_is_the_contract():
 
 
 CONTRACT = {
+    "tickets.find": (
+        "READ",
+        "ticket:read",
+        "ticket_id ticket_number external_ref on_not_found include",
+        "ticket comments comments_meta",
+    ),
+    "tickets.add_comment": (
+        "LOCAL",
+        "ticket:update",
+        "ticket_id body visibility idempotency_key",
+        "comment_id created_at visibility",
+    ),
+    "tickets.update_fields": (
+        "LOCAL",
+        "ticket:update",
+        "ticket_id patch expected_updated_at idempotency_key",
+        "ticket_id updated_at status_id priority_id tags",
+    ),
+    "tickets.assign": (
+        "LOCAL",
+        "ticket:update",
+        "ticket_id assignment reason comment no_op_if_already_assigned",
+        "ticket_id assigned_type assigned_id assigned_to updated_at",
+    ),
+    "tickets.close": (
+        "LOCAL",
+        "ticket:update",
+        "ticket_id resolution public_note internal_note notify_requester email",
+        "ticket_id closed_at resolution_code final_status_id",
+    ),
+    "tickets.link_entities": (
+        "LOCAL",
+        "ticket:update",
+        "ticket_id entity_type entity_id link_type metadata",
+        "link_id entity_type entity_id link_type linked_entity_summary",
+    ),
+    "clients.find": (
+        "READ",
+        "client:read",
+        "client_id name external_ref phone include_primary_contact on_not_found",
+        "client primary_contact matched_count",
+    ),
+    "clients.search": (
+        "READ",
+        "client:read",
+        "query filters page page_size",
+        "clients first_client page page_size total",
+    ),
+    "contacts.find": (
+        "READ",
+        "contact:read",
+        "contact_id email phone client_id on_not_found match_strategy",
+        "contact",
+    ),
+    "contacts.search": (
+        "READ",
+        "contact:read",
+        "query client_id filters page page_size",
+        "contacts first_contact page page_size total",
+    ),
+    "notifications.send_in_app": (
+        "LOCAL",
+        None,
+        "recipients title body severity link dedupe_key",
+        "notification_ids delivered_count",
+    ),
+    "crm.create_activity_note": (
+        "LOCAL",
+        None,  # it depends on what the note is about: the action looks itself
+        "target body visibility tags category",
+        "note_id created_at target_type target_id target_summary",
+    ),
     "projects.create_task": (
         "LOCAL",
         "project_task:create",

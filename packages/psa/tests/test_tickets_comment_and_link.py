@@ -188,6 +188,30 @@ async def test_link(desk, opened, asset, link):
     assert (summary.type, summary.id, summary.name, summary.url) == ("asset", asset, "SRV-01", None)
 
 
+async def test_link_to_a_project_and_its_task(desk, foreign_desk, link):
+    """
+    Both by their names; another tenant's do not exist.
+    """
+    ids = {}
+    for name, owner in (("ours", desk), ("theirs", foreign_desk)):
+        project_id = await owner.add("projects", "project_id", project_name="Migration")
+        phase_id = await owner.add("project_phases", "phase_id", project_id=project_id, phase_name="One")
+        task_id = await owner.add(
+            "project_tasks", "task_id", phase_id=phase_id, task_name="Move mail", wbs_code="1.1.1"
+        )
+        ids[name] = {"project": project_id, "project_task": task_id}
+
+    names = {
+        kind: (await link(entity_type=kind, entity_id=str(ids["ours"][kind]))).linked_entity_summary.name
+        for kind in ("project", "project_task")
+    }
+
+    assert names == {"project": "Migration", "project_task": "Move mail"}
+    for kind in names:
+        with pytest.raises(NotFoundError):
+            await link(entity_type=kind, entity_id=str(ids["theirs"][kind]))
+
+
 async def test_link_that_is_there(desk, link):
     """
     It is the answer, as it is; another kind of link is another link. Races come to the same.

@@ -244,6 +244,72 @@ async def test_three_statements_in_the_usual_case(desk, ticket):
     assert counts[1:] == [3, 4, 4]
 
 
+# ── What it says ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_event(desk, ticket):
+    """
+    ``TICKET_CREATED`` tells the new ticket, keyed by its id; nobody was assigned, so that is all.
+    """
+    created = await create(desk, ticket(contact_id=desk["contact"]), actor=desk["lead"])
+
+    ((name, key, payload),) = await desk.events()
+    assert (name, key) == ("TICKET_CREATED", str(created.ticket_id))
+    assert payload == {
+        "tenantId": str(desk.tenant),
+        "occurredAt": payload["createdAt"],
+        "actorUserId": str(desk["lead"]),
+        "actorType": "USER",
+        "ticketId": str(created.ticket_id),
+        "ticketNumber": "TIC001000",
+        "title": "Printer on fire",
+        "clientId": str(desk["client"]),
+        "contactId": str(desk["contact"]),
+        "boardId": str(desk["board"]),
+        "statusId": str(desk["open"]),
+        "priorityId": str(desk["priority"]),
+        "assignedToUserId": None,
+        "assignedTeamId": None,
+        "createdByUserId": str(desk["lead"]),
+        "createdAt": payload["createdAt"],
+    }
+    assert datetime.fromisoformat(payload["createdAt"]) == created.created_at
+
+
+async def test_event_of_an_assigned_ticket(desk, ticket):
+    """
+    ``TICKET_ASSIGNED`` as well; a first comment is part of the ticket and no event.
+    """
+    assignment = {"primary": {"type": "team", "id": str(desk["team"])}}
+
+    await create(desk, ticket(assignment=assignment, initial_comment={"body": "x"}))
+
+    events = await desk.events()
+    assert [name for name, _, _ in events] == ["TICKET_CREATED", "TICKET_ASSIGNED"]
+    assert {
+        "previousAssigneeId": None,
+        "newAssigneeId": str(desk["team"]),
+        "newAssigneeType": "team",
+        "assignedToUserId": str(desk["lead"]),
+    }.items() <= events[1][2].items()
+
+
+async def test_no_event_of_what_did_not_happen(desk, ticket):
+    """
+    Neither a refusal nor the same key says anything; nor does a transaction that rolls back.
+    """
+    with pytest.raises(NotFoundError):
+        await create(desk, ticket(board_id=uuid4()))
+    async with desk.db.tenant(desk.tenant) as conn, rolled_back(conn):
+        await create_ticket(convert(CreateTicket, ticket()), desk.context(conn))
+    assert await desk.events() == []
+
+    for _ in range(2):
+        await create(desk, ticket(idempotency_key="k"))
+
+    assert len(await desk.events()) == 1
+
+
 # ── What is refused ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -150,6 +150,10 @@ async def _seed_company(conn: Connection, data: TenantData) -> None:
     )
 
 
+#: What ``crm.create_activity_note`` asks for, by what the note is about.
+_NOTE_PERMISSIONS: Final = frozenset({"client:update", "contact:update", "ticket:update", "project:update"})
+
+
 async def _seed_role(conn: Connection, data: TenantData) -> None:
     """The user may do everything that the generic actions ask for, and is a technician who can be scheduled."""
     for name in ("Admin", "Technician"):
@@ -166,7 +170,8 @@ async def _seed_role(conn: Connection, data: TenantData) -> None:
             data.id_of("role", name),
         )
     role_id = data.id_of("role", "Admin")
-    for permission in sorted({action.permission for action in psa.workflow_actions() if action.permission}):
+    asked = {action.permission for action in psa.workflow_actions() if action.permission}
+    for permission in sorted(asked | _NOTE_PERMISSIONS):
         permission_id = data.id_of("permission", permission)
         await conn.execute(
             "INSERT INTO permissions (tenant, permission_id, resource, action) VALUES ($1, $2, $3, $4) "

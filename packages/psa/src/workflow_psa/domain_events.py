@@ -35,11 +35,11 @@ class Change:
     new: Any
 
 
-def origin(ctx: ActionContext) -> dict[str, Any]:
-    """The fields of :class:`DomainEvent` for what an action is doing."""
+def origin(ctx: ActionContext, at: datetime | None = None) -> dict[str, Any]:
+    """The fields of :class:`DomainEvent` for what an action is doing, at a time that the database says or just now."""
     return {
         "tenantId": ctx.tenant,
-        "occurredAt": datetime.now(UTC),
+        "occurredAt": at or datetime.now(UTC),
         "actorType": "SYSTEM" if ctx.actor is None else "USER",
         "actorUserId": ctx.actor,
     }

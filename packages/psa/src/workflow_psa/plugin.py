@@ -11,6 +11,7 @@ from workflow_psa.assets.actions import asset_actions
 from workflow_psa.clients.actions import client_actions
 from workflow_psa.contacts.actions import contact_actions
 from workflow_psa.crm.actions import crm_actions
+from workflow_psa.crm.events import crm_events
 from workflow_psa.data_store.actions import data_store_actions
 from workflow_psa.email.actions import email_actions
 from workflow_psa.email.connection import email_connection
@@ -62,6 +63,7 @@ class PsaPlugin:
             *ticket_events(),
             *project_events(),
             *scheduling_events(),
+            *crm_events(),
         ]
 
 

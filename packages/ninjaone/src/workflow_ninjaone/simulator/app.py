@@ -172,6 +172,8 @@ async def _hang(request: web.Request, seconds: float) -> bool:
         except TimeoutError:
             if request.transport is None or request.transport.is_closing():
                 return False
+        except asyncio.CancelledError:  # a server that cancels its handlers says in this way that the client is gone
+            return False
         else:
             return False
     return True

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from workflow_core.actions import ActionContext
 from workflow_core.errors import NotFoundError
 from workflow_psa.clients.shapes import FindClient, FoundClient, FoundClientAnswer
-from workflow_psa.contacts.find import contact_of_id
+from workflow_psa.contacts.find import contact_of_id, first_contact_of
 from workflow_psa.contacts.shapes import FoundContact
 
 COLUMNS: Final = "client_id, client_name, client_type, url, billing_email, is_inactive, properties, updated_at"
@@ -50,14 +50,16 @@ async def find_client(given: FindClient, ctx: ActionContext) -> FoundClientAnswe
     values = dict(row)
     matched = values.pop("matched_count")
     client = FoundClient(**values)
-    contact = await _primary_contact(ctx, client.properties or {}) if given.include_primary_contact else None
+    contact = await _primary_contact(ctx, client) if given.include_primary_contact else None
     return FoundClientAnswer(client=client, primary_contact=contact, matched_count=matched)
 
 
-async def _primary_contact(ctx: ActionContext, properties: dict[str, Any]) -> FoundContact | None:
-    """The one that the properties name; what other programs wrote there need not be an id."""
+async def _primary_contact(ctx: ActionContext, client: FoundClient) -> FoundContact | None:
+    """The one that the properties name, else the client's first; what other programs wrote there need not be an id."""
     try:
-        contact_id = UUID(str(properties.get("primary_contact_id")))
+        contact_id = UUID(str((client.properties or {}).get("primary_contact_id")))
     except ValueError:
-        return None
-    return await contact_of_id(ctx, contact_id)
+        named = None
+    else:
+        named = await contact_of_id(ctx, contact_id)
+    return named or await first_contact_of(ctx, client.client_id)

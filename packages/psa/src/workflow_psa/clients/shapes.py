@@ -67,7 +67,10 @@ class FoundClientAnswer:
         msgspec.Meta(description="The client, or null when there is none; of several an active one, then the oldest."),
     ]
     primary_contact: Annotated[
-        FoundContact | None, msgspec.Meta(description="Its primary contact, if it has one and it was asked for.")
+        FoundContact | None,
+        msgspec.Meta(
+            description="If it was asked for: its primary contact, else its active contact that was created first."
+        ),
     ] = None
     matched_count: Annotated[
         int | None, msgspec.Meta(description="How many clients fit; more than 1 says that the choice was ours.")

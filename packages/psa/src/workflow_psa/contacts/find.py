@@ -14,7 +14,7 @@ COLUMNS: Final = "contact_name_id, full_name, email, phone_number AS phone, clie
 _FIND = """
 SELECT {columns} FROM contacts
 WHERE tenant = $1 AND {condition} AND ($3::uuid IS NULL OR client_id = $3)
-ORDER BY created_at {order}, contact_name_id {order}
+ORDER BY is_inactive, created_at {order}, contact_name_id {order}
 LIMIT 1
 """
 
@@ -34,7 +34,9 @@ async def find_contact(given: FindContact, ctx: ActionContext) -> FoundContactAn
         NotFoundError: There is none, and ``on_not_found`` is ``error``.
     """
     name = next(name for name in _CONDITIONS if getattr(given, name) is not None)
-    contact = await _find(ctx, name, getattr(given, name), given.client_id, given.match_strategy == "first_created")
+    contact = await _find(
+        ctx, _CONDITIONS[name], getattr(given, name), given.client_id, given.match_strategy == "first_created"
+    )
     if contact is None and given.on_not_found == "error":
         raise NotFoundError(f"There is no contact with this {name}.", details={"matched_by": name})
     return FoundContactAnswer(contact=contact)
@@ -42,10 +44,17 @@ async def find_contact(given: FindContact, ctx: ActionContext) -> FoundContactAn
 
 async def contact_of_id(ctx: ActionContext, contact_id: UUID) -> FoundContact | None:
     """The contact, if it is there."""
-    return await _find(ctx, "contact_id", contact_id, None, True)
+    return await _find(ctx, _CONDITIONS["contact_id"], contact_id, None, True)
 
 
-async def _find(ctx: ActionContext, name: str, value: Any, client_id: UUID | None, oldest: bool) -> FoundContact | None:
-    sql = _FIND.format(columns=COLUMNS, condition=_CONDITIONS[name], order="ASC" if oldest else "DESC")
+async def first_contact_of(ctx: ActionContext, client_id: UUID) -> FoundContact | None:
+    """The active contact of a client who was entered first; an inactive one if there is no other."""
+    return await _find(ctx, "client_id = $2", client_id, None, True)
+
+
+async def _find(
+    ctx: ActionContext, condition: str, value: Any, client_id: UUID | None, oldest: bool
+) -> FoundContact | None:
+    sql = _FIND.format(columns=COLUMNS, condition=condition, order="ASC" if oldest else "DESC")
     row = await ctx.tx.fetchrow(sql, ctx.tenant, value, client_id)
     return None if row is None else FoundContact(**row)

@@ -34,7 +34,9 @@ class FindContact:
     ] = "return_null"
     match_strategy: Annotated[
         Literal["first_created", "most_recent"],
-        msgspec.Meta(description="Which of several to give: the one created first, or the one created last."),
+        msgspec.Meta(
+            description="Which of several to give: the one created first, or last; active ones go before others."
+        ),
     ] = "first_created"
 
 

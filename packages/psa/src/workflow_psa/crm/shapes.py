@@ -1,12 +1,8 @@
-"""
-What the CRM actions take and give.
-
-The names are the existing product's: stored workflows map into these fields, so none is ever renamed or removed.
-"""
+"""What ``crm.create_activity_note`` takes and gives."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import attrs
@@ -18,7 +14,7 @@ TargetType = Literal["client", "contact", "ticket", "project"]
 
 
 @attrs.frozen(kw_only=True)
-class NoteTarget:
+class Target:
     """What a note is about."""
 
     type: Annotated[TargetType, msgspec.Meta(description="What kind of record it is.")]
@@ -26,26 +22,17 @@ class NoteTarget:
 
 
 @attrs.frozen(kw_only=True)
-class CreateNote:
+class CreateActivityNote:
     """Input of ``crm.create_activity_note``."""
 
-    target: Annotated[NoteTarget, msgspec.Meta(description="What the note is about.")]
-    body: Annotated[Trimmed, msgspec.Meta(description="The text of the note; its first line is its title.")]
+    target: Annotated[Target, msgspec.Meta(description="What the note is about.")]
+    body: Annotated[Trimmed, msgspec.Meta(description="What there is to note down.")]
     visibility: Annotated[
         Literal["internal", "client_visible"],
-        msgspec.Meta(description="Whether technicians only see it (internal), or the client too (client_visible)."),
+        msgspec.Meta(description="Whether the client sees it; a note about a project is always internal."),
     ] = "internal"
     tags: Annotated[tuple[Trimmed, ...] | None, msgspec.Meta(description="Words to find it by.")] = None
-    category: Annotated[Trimmed | None, msgspec.Meta(description="A word for what kind of note it is.")] = None
-
-
-@attrs.frozen(kw_only=True)
-class TargetSummary:
-    """What a note is about, in short."""
-
-    type: Annotated[TargetType, msgspec.Meta(description="What kind of record it is.")]
-    id: Annotated[UUID, msgspec.Meta(description="The record.")]
-    name: Annotated[str | None, msgspec.Meta(description="Its name; of a ticket its number and title.")]
+    category: Annotated[Trimmed | None, msgspec.Meta(description="A word for it; it becomes the note's title.")] = None
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +40,7 @@ class CreatedNote:
     """Output of ``crm.create_activity_note``."""
 
     note_id: Annotated[UUID, msgspec.Meta(description="The note.")]
-    created_at: Annotated[Timestamp, msgspec.Meta(description="When it was written.")]
-    target_type: Annotated[TargetType, msgspec.Meta(description="What kind of record it is about.")]
-    target_id: Annotated[UUID, msgspec.Meta(description="The record.")]
-    target_summary: Annotated[TargetSummary | None, msgspec.Meta(description="The record, in short.")]
+    created_at: Annotated[Timestamp, msgspec.Meta(description="When it was noted down.")]
+    target_type: Annotated[TargetType, msgspec.Meta(description="What kind of record it is about, as given.")]
+    target_id: Annotated[UUID, msgspec.Meta(description="The record, as given.")]
+    target_summary: Annotated[dict[str, Any] | None, msgspec.Meta(description="The record in short: ids and names.")]

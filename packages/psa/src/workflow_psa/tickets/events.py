@@ -13,7 +13,7 @@ import msgspec
 from workflow_core.actions import ActionContext
 from workflow_core.events import EventType, emit
 from workflow_core.schema import Timestamp
-from workflow_psa.events import DomainEvent, origin
+from workflow_psa.domain_events import Change, DomainEvent, origin
 from workflow_psa.tickets.comments import NewComment
 from workflow_psa.tickets.shapes import Visibility
 
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from workflow_core.storage.database import Record
 
 AssigneeKind = Literal["user", "team"]
-
-
-@attrs.frozen(kw_only=True)
-class Change:
-    """What a field was, and what it is now."""
-
-    previous: Annotated[Any, msgspec.Meta(description="What it was.")] = None
-    new: Annotated[Any, msgspec.Meta(description="What it is now.")] = None
 
 
 @attrs.frozen(kw_only=True)
@@ -152,7 +144,7 @@ EVENT_COLUMNS = (
 
 async def emit_created(ctx: ActionContext, ticket: Record, actor: UUID | None, at: datetime) -> None:
     """A ticket is new; also that it is assigned, if it is."""
-    payload = TicketCreated(**_ticket(ctx, ticket, actor, at), createdByUserId=actor, createdAt=at)
+    payload = TicketCreated(**_ticket(ctx, ticket, at), createdByUserId=actor, createdAt=at)
     await _emit(ctx, CREATED, payload)
     await emit_assigned(ctx, ticket, actor, at)
 
@@ -162,7 +154,7 @@ async def emit_updated(
 ) -> None:
     """Fields of a ticket have changed."""
     payload = TicketUpdated(
-        **_ticket(ctx, ticket, actor, at), updatedByUserId=actor, updatedFields=tuple(changes), changes=dict(changes)
+        **_ticket(ctx, ticket, at), updatedByUserId=actor, updatedFields=tuple(changes), changes=dict(changes)
     )
     await _emit(ctx, UPDATED, payload)
 
@@ -191,7 +183,7 @@ async def emit_assigned(
     if new_id is None:
         return
     payload = TicketAssigned(
-        **_ticket(ctx, ticket, actor, at),
+        **_ticket(ctx, ticket, at),
         assignedByUserId=actor,
         previousAssigneeId=previous_id,
         previousAssigneeType=previous_type,
@@ -207,14 +199,14 @@ async def emit_closed(
     ctx: ActionContext, ticket: Record, actor: UUID | None, at: datetime, reason: str | None = None
 ) -> None:
     """A ticket is closed that was open."""
-    payload = TicketClosed(**_ticket(ctx, ticket, actor, at), closedByUserId=actor, closedAt=at, reason=reason)
+    payload = TicketClosed(**_ticket(ctx, ticket, at), closedByUserId=actor, closedAt=at, reason=reason)
     await _emit(ctx, CLOSED, payload)
 
 
 async def emit_comment_added(ctx: ActionContext, ticket: Record, comment: NewComment, at: datetime) -> None:
     """There is one more comment."""
     payload = TicketCommentAdded(
-        **_ticket(ctx, ticket, comment.author, at),
+        **_ticket(ctx, ticket, at),
         commentId=comment.comment_id,
         visibility=comment.visibility,
         authorId=comment.author,
@@ -232,8 +224,8 @@ def _assignee(ticket: Record | None) -> tuple[UUID | None, AssigneeKind | None]:
     return None, None
 
 
-def _ticket(ctx: ActionContext, ticket: Record, actor: UUID | None, at: datetime) -> dict[str, Any]:
-    return origin(ctx, actor, at) | {
+def _ticket(ctx: ActionContext, ticket: Record, at: datetime) -> dict[str, Any]:
+    return origin(ctx, at) | {
         "ticketId": ticket["ticket_id"],
         "ticketNumber": ticket["ticket_number"],
         "title": ticket["title"],

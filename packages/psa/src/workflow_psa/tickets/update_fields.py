@@ -12,10 +12,11 @@ from msgspec import UNSET, UnsetType
 from workflow_core.actions import ActionContext
 from workflow_core.errors import ConflictError, FieldError
 from workflow_core.schema import to_json
+from workflow_psa.domain_events import Change
 from workflow_psa.idempotency import answer_once
 from workflow_psa.problems import missing, refuse
 from workflow_psa.tickets.change import NOW, change_ticket, helpers_of, known, lock_ticket
-from workflow_psa.tickets.events import Change, emit_assigned, emit_closed, emit_updated
+from workflow_psa.tickets.events import emit_assigned, emit_closed, emit_updated
 from workflow_psa.tickets.references import References, helpers, look_up, problems
 from workflow_psa.tickets.shapes import TicketPatch, UpdatedTicket, UpdateFields
 from workflow_psa.tickets.tags import distinct, replace_tags, tags_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError
 
 from workflow_core.errors import ActionNotOnWorkersError, WorkflowError
+from workflow_core.execution.checkpoints import Resumption
 from workflow_core.execution.ledger import LEASE_GRACE
 from workflow_core.execution.models import ActionCall, ActionResult
 from workflow_core.language.plan import PlannedAction
@@ -51,13 +53,15 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             f"{action_id}@{version} was not installed when the run started: install its distribution, "
             "then start the run again."
         )
-    mapped = await state.evaluator.evaluate(config.get("inputMapping") or {})
+    resumption = state.resumption_of(visit)
+    mapped = await state.evaluator.evaluate(_corrected(config.get("inputMapping") or {}, resumption))
     if (size := len(canonical_json(mapped.value))) > _MAX_INPUT:
         message = f"The input of {action_id} has {size} bytes; {_MAX_INPUT} are possible. Pass on only what it needs."
         raise WorkflowError(message, code="INPUT_TOO_LARGE")
     explicit = config.get("idempotencyKey")
     explicit_key = None if explicit is None else await _explicit_key(state, explicit)
     retry = Retry.of(visit.fields, planned)
+    used = 0 if resumption is None else resumption.attempts
     attempt, waits, waiting_since = 1, 0, workflow.now()
     while True:
         trace = state.trace.pending
@@ -76,8 +80,8 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             missing=[list(place) for place in mapped.missing],
             time_limit=planned.time_limit,
             explicit_key=explicit_key,
-            attempt=attempt,
-            max_attempts=retry.max_attempts,
+            attempt=used + attempt,
+            max_attempts=used + retry.max_attempts,
             retry_on=retry.retry_on,
             actor=state.run.actor,
             dispatched_at=now(),
@@ -138,6 +142,12 @@ async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
         retry_policy=RetryPolicy(maximum_attempts=1),
     )
     return result
+
+
+def _corrected(mapping: Any, resumption: Resumption | None) -> Any:
+    if resumption is None or resumption.correction is None or not isinstance(mapping, Mapping):
+        return mapping
+    return {**mapping, **resumption.correction}
 
 
 async def _explicit_key(state: RunState, mapping: Any) -> str:

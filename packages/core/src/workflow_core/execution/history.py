@@ -145,13 +145,16 @@ async def write_end(conn: Connection, end: RunEnd) -> None:
     tenant, run_id = UUID(end.tenant), UUID(end.run_id)
     await write_trace(conn, tenant, run_id, end.trace)
     ended = await conn.execute(
-        "UPDATE workflow_runs SET status = $3, error_json = $4, completed_at = $5, updated_at = now() "
+        "UPDATE workflow_runs SET status = $3, error_json = $4, completed_at = $5, updated_at = now(), "
+        "failed_step_path = $6, failed_iteration = $7, checkpoint = $8, correction = NULL "
         "WHERE tenant = $1 AND run_id = $2 AND status IN ('RUNNING', 'WAITING')",
         tenant,
         run_id,
         end.status,
         end.error,
         datetime.fromisoformat(end.completed_at),
+        *(end.failed_step or (None, None)),
+        end.checkpoint,
     )
     if ended != "UPDATE 0":
         await tell_ended(conn, tenant, run_id, status=end.status, error=end.error, completed_at=end.completed_at)

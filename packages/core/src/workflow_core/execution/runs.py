@@ -146,14 +146,37 @@ async def start_run(
             origin=origin,
         )
     if started.input is not None:
-        await _start(client, started.input)
-        async with database.tenant(tenant) as conn:
-            await conn.execute(
-                "UPDATE workflow_runs SET started_at = COALESCE(started_at, now()) WHERE tenant = $1 AND run_id = $2",
-                tenant,
-                run_id,
-            )
+        await _hand_over(database, client, started.input, started.execution)
     return started.run
+
+
+async def start_recorded(database: Database, client: Client, *, tenant: UUID, run_id: UUID) -> bool:
+    """Starts the execution of a recorded run, unless it ended or the engine is known to have it.
+
+    Returns:
+        Whether it was started here.
+
+    Raises:
+        RunNotStartedError: Calling again starts it.
+    """
+    async with database.tenant(tenant, readonly=True) as conn:
+        row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
+    if row is None or not _waits_for_start(row):
+        return False
+    await _hand_over(database, client, _start_input(tenant, run_id, row), row["execution"])
+    return True
+
+
+async def _hand_over(database: Database, client: Client, run: RunInput, execution: int) -> None:
+    await _start(client, run, execution)
+    async with database.tenant(UUID(run.tenant)) as conn:
+        await conn.execute(
+            "UPDATE workflow_runs SET started_at = COALESCE(started_at, now()) "
+            "WHERE tenant = $1 AND run_id = $2 AND execution = $3",
+            UUID(run.tenant),
+            UUID(run.run_id),
+            execution,
+        )
 
 
 @attrs.frozen
@@ -162,10 +185,12 @@ class RecordedRun:
 
     Attributes:
         input: What its execution is started with; None: the engine has it already.
+        execution: Which one that is.
     """
 
     run: StartedRun
     input: RunInput | None
+    execution: int
 
 
 @attrs.frozen
@@ -241,9 +266,18 @@ async def record_run(
         created=created,
         payload=row["payload"],
     )
-    if row["started_at"] is not None or row["status"] not in ("RUNNING", "WAITING"):
-        return RecordedRun(run, None)
-    return RecordedRun(run, run_input(tenant, run_id, row))
+    waits = _waits_for_start(row)
+    return RecordedRun(run, _start_input(tenant, run_id, row) if waits else None, row["execution"])
+
+
+def _waits_for_start(row: Record) -> bool:
+    return row["started_at"] is None and row["status"] in ("RUNNING", "WAITING")
+
+
+def _start_input(tenant: UUID, run_id: UUID, row: Record) -> RunInput:
+    """A first execution is given all that it needs; a further one loads it, with what came of those before."""
+    run = run_input(tenant, run_id, row)
+    return run if row["execution"] == 1 else attrs.evolve(run, plan=None, payload=None)
 
 
 def run_input(tenant: UUID, run_id: UUID, row: Record) -> RunInput:
@@ -270,7 +304,7 @@ def _check_size(plan: Plan, payload: Any) -> None:
 
 
 _FIND_RUN = """
-SELECT workflow_id, workflow_version, status, actor_id, plan, payload, started_at
+SELECT workflow_id, workflow_version, status, actor_id, plan, payload, started_at, execution
 FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 """
 _INSERT_RUN = """
@@ -308,13 +342,13 @@ async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version:
     return row
 
 
-async def _start(client: Client, run: RunInput) -> None:
+async def _start(client: Client, run: RunInput, execution: int) -> None:
     try:
         async with asyncio.timeout(_START_TIMEOUT.total_seconds()):
             await client.start_workflow(
                 RUN_WORKFLOW,
                 run,
-                id=run_workflow_id(run.run_id, 1),
+                id=run_workflow_id(run.run_id, execution),
                 task_queue=RUN_TASK_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 task_timeout=TASK_TIMEOUT,

@@ -22,7 +22,7 @@ from workflow_catalog_server.run_history import RunStatus, has_payload, list_run
 from workflow_catalog_server.services import SERVICES
 from workflow_core.errors import ConflictError, FieldError, RunNotStartedError, ValidationError
 from workflow_core.execution.cancel import cancel_run
-from workflow_core.execution.runs import Origin, run_id_for_request, start_run
+from workflow_core.execution.runs import Origin, record_run, run_id_for_request, start_recorded
 
 MAX_PAYLOAD: Final = 256 * 1024
 _LONGEST_KEY: Final = 255
@@ -71,6 +71,7 @@ async def start(request: web.Request, principal: Principal) -> web.StreamRespons
     A request without a key is given one, so that a run which Temporal did not take can be started again.
     """
     body = await read_body(request, StartRun)
+    _check_size(body.payload)
     return await _start(
         request,
         principal,
@@ -86,6 +87,7 @@ async def replay(request: web.Request, principal: Principal) -> web.StreamRespon
     """Starts a new run with a run's version and payload; with the same ``Idempotency-Key`` the same one."""
     source_id = path_uuid(request, "id")
     body = await read_body(request, ReplayRun, optional=True)
+    _check_size(body.payload)
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         source = await read_run(conn, principal.tenant, source_id)
     return await _start(
@@ -172,13 +174,11 @@ async def _start(
         ConflictError: ``IDEMPOTENCY_KEY_REUSED``: the key has started another one.
     """
     services = request.app[SERVICES]
-    _check_size(payload)
     key = _idempotency_key(request)
     run_id = run_id_for_request(principal.tenant, scope, key)
-    try:
-        started = await start_run(
-            services.database,
-            services.temporal,
+    async with services.database.tenant(principal.tenant) as conn:
+        recorded = await record_run(
+            conn,
             services.registry,
             tenant=principal.tenant,
             version=version,
@@ -187,6 +187,17 @@ async def _start(
             run_id=run_id,
             **run,
         )
+        started = recorded.run
+        same = started.created or (
+            version in (None, started.workflow_version) and await has_payload(conn, principal.tenant, run_id, payload)
+        )
+    if not same:
+        raise ConflictError(
+            "This Idempotency-Key has started a run with another payload or version; use a new key.",
+            code="IDEMPOTENCY_KEY_REUSED",
+        )
+    try:
+        await start_recorded(services.database, services.temporal, principal.tenant, recorded)
     except RunNotStartedError as error:
         return problem(
             503,
@@ -196,14 +207,6 @@ async def _start(
             headers={hdrs.RETRY_AFTER: "2"},
             members={"runId": str(run_id), "idempotencyKey": key},
         )
-    if not started.created:
-        async with services.database.tenant(principal.tenant, readonly=True) as conn:
-            same = await has_payload(conn, principal.tenant, run_id, payload)
-        if not same or version not in (None, started.workflow_version):
-            raise ConflictError(
-                "This Idempotency-Key has started a run with another payload or version; use a new key.",
-                code="IDEMPOTENCY_KEY_REUSED",
-            )
     return json_answer(
         {
             "runId": started.run_id,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
@@ -19,6 +19,7 @@ from temporalio.service import RPCError
 
 from workflow_core.discovery import Registry
 from workflow_core.errors import ConflictError, NotFoundError, RunNotStartedError, ValidationError
+from workflow_core.execution.database_errors import DATABASE_AWAY
 from workflow_core.execution.models import RunInput
 from workflow_core.execution.run_log import tell_started
 from workflow_core.language.plan import Plan, compile_plan
@@ -48,7 +49,6 @@ class StartedRun:
 
     Attributes:
         created: Whether this call made it; otherwise it had been started before.
-        payload: What it was started with.
     """
 
     run_id: UUID
@@ -56,7 +56,6 @@ class StartedRun:
     workflow_version: int
     status: str
     created: bool
-    payload: Any
 
 
 @attrs.frozen(kw_only=True)
@@ -133,7 +132,7 @@ async def start_run(
         RunNotStartedError: The run is recorded; calling again with the same ``run_id`` starts it.
     """
     async with database.tenant(tenant) as conn:
-        started = await record_run(
+        recorded = await record_run(
             conn,
             registry,
             tenant=tenant,
@@ -145,15 +144,8 @@ async def start_run(
             run_id=run_id,
             origin=origin,
         )
-    if started.input is not None:
-        await _start(client, started.input)
-        async with database.tenant(tenant) as conn:
-            await conn.execute(
-                "UPDATE workflow_runs SET started_at = COALESCE(started_at, now()) WHERE tenant = $1 AND run_id = $2",
-                tenant,
-                run_id,
-            )
-    return started.run
+    await start_recorded(database, client, tenant, recorded)
+    return recorded.run
 
 
 @attrs.frozen
@@ -166,6 +158,24 @@ class RecordedRun:
 
     run: StartedRun
     input: RunInput | None
+
+
+async def start_recorded(database: Database, client: Client, tenant: UUID, recorded: RecordedRun) -> None:
+    """Starts a run on Temporal that :func:`record_run` recorded, if it has not got it: the second half of a start.
+
+    Raises:
+        RunNotStartedError: Calling again is safe.
+    """
+    if recorded.input is None:
+        return
+    started_at = datetime.now(UTC)  # a short run has ended before the row can say that it was started
+    await _start(client, recorded.input)
+    try:
+        async with database.tenant(tenant) as conn:
+            await conn.execute(_STARTED, tenant, recorded.run.run_id, started_at)
+    except DATABASE_AWAY as error:
+        # The run is under way: whoever asked for it must not be told to ask again.
+        _log.warning("run %s has started, but its row does not say so: %s", recorded.run.run_id, type(error).__name__)
 
 
 @attrs.frozen
@@ -239,7 +249,6 @@ async def record_run(
         workflow_version=row["workflow_version"],
         status=row["status"],
         created=created,
-        payload=row["payload"],
     )
     if row["started_at"] is not None or row["status"] not in ("RUNNING", "WAITING"):
         return RecordedRun(run, None)
@@ -273,6 +282,7 @@ _FIND_RUN = """
 SELECT workflow_id, workflow_version, status, actor_id, plan, payload, started_at
 FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 """
+_STARTED = "UPDATE workflow_runs SET started_at = COALESCE(started_at, $3) WHERE tenant = $1 AND run_id = $2"
 _INSERT_RUN = """
 INSERT INTO workflow_runs (
     tenant, run_id, workflow_id, workflow_version, status, cause, actor_id, plan, plan_sha256, payload,

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
+import asyncpg
 import attrs
-from asyncpg import Record
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
@@ -20,11 +20,11 @@ from temporalio.service import RPCError
 from workflow_core.discovery import Registry
 from workflow_core.errors import ConflictError, NotFoundError, RunNotStartedError, ValidationError
 from workflow_core.execution.database_errors import DATABASE_AWAY
-from workflow_core.execution.models import RunInput
+from workflow_core.execution.models import RunInput, RunStatus
 from workflow_core.execution.run_log import tell_started
 from workflow_core.language.plan import Plan, compile_plan
 from workflow_core.manifest import canonical_json
-from workflow_core.storage.database import Connection, Database
+from workflow_core.storage.database import Connection, Database, Record
 from workflow_core.temporal import RUN_TASK_QUEUE, RUN_WORKFLOW, run_workflow_id
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class StartedRun:
     run_id: UUID
     workflow_id: UUID
     workflow_version: int
-    status: str
+    status: RunStatus
     created: bool
 
 
@@ -173,7 +173,7 @@ async def start_recorded(database: Database, client: Client, tenant: UUID, recor
     try:
         async with database.tenant(tenant) as conn:
             await conn.execute(_STARTED, tenant, recorded.run.run_id, started_at)
-    except DATABASE_AWAY as error:
+    except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
         # The run is under way: whoever asked for it must not be told to ask again.
         _log.warning("run %s has started, but its row does not say so: %s", recorded.run.run_id, type(error).__name__)
 

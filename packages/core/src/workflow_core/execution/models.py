@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from workflow_core.execution.checkpoints import Resumption
 from workflow_core.language.plan import Plan
+
+RunStatus = Literal["RUNNING", "WAITING", "SUCCEEDED", "FAILED", "CANCELED"]
 
 
 @attrs.frozen(kw_only=True)

@@ -26,7 +26,7 @@ from workflow_core.errors import (
 )
 from workflow_core.execution.checkpoints import Checkpoint, Resumption, SavedBlock, read_checkpoint
 from workflow_core.execution.run_log import tell_resumed
-from workflow_core.execution.runs import start_recorded
+from workflow_core.execution.runs import start_waiting
 from workflow_core.language.expressions import compile_expression
 from workflow_core.language.mapping import iter_expressions, iter_secrets
 from workflow_core.language.plan import Plan
@@ -178,7 +178,7 @@ async def resume_run(
         change = Change(operation="resume", table_name="workflow_runs", record_id=str(run_id), details=details)
         await record(conn, tenant, user, [change])
     try:
-        await start_recorded(database, client, tenant=tenant, run_id=run_id)
+        await start_waiting(database, client, tenant=tenant, run_id=run_id)
     except RunNotStartedError:
         _log.warning("run %s goes on when Temporal is back", run_id)  # whoever sweeps starts it
     return execution

@@ -24,6 +24,7 @@ class RunAnswer:
     Attributes:
         cause: What started it, such as ``api``, ``event`` or ``replay``.
         actorId: In whose name it acts.
+        execution: Counts its executions from 1; resuming begins another one.
         error: The error object of a run that did not succeed.
     """
 
@@ -31,6 +32,7 @@ class RunAnswer:
     workflowId: UUID
     workflowVersion: int
     status: RunStatus
+    execution: int
     cause: str
     actorId: UUID | None
     eventId: UUID | None
@@ -49,6 +51,7 @@ class RunAnswer:
             workflowId=row["workflow_id"],
             workflowVersion=row["workflow_version"],
             status=row["status"],
+            execution=row["execution"],
             cause=row["cause"],
             actorId=row["actor_id"],
             eventId=row["event_id"],

@@ -233,3 +233,11 @@ async def test_validation_errors_can_be_caught(runner, probe):
     probe.failures = [ValidationError("Unknown board.", code="VALIDATION_ERROR")]
     run = await runner.run([attempt([call("a", "probe.write")], [call("b", "probe.read", "error.category")])])
     assert (run["status"], probe.inputs[-1].text) == ("SUCCEEDED", "ValidationError")
+
+
+@pytest.mark.parametrize("action", ["probe.fetch", "probe.send"])
+async def test_an_error_with_a_large_answer_in_it_is_one_attempt(runner, probe, action):
+    """Its effect is not done again because Temporal would not take the error."""
+    probe.failures = [ActionError("No.", code="NO", details={"body": "x" * 3_000_000})]
+    run = await runner.run([attempt([call("a", action)], [call("b", "probe.read", "error.code")])])
+    assert (run["status"], len(probe.calls), probe.inputs[-1].text) == ("SUCCEEDED", 2, "NO")

@@ -541,6 +541,23 @@ async def test_details_that_are_no_json_are_left_out(bench, probe, action):
     assert (failed.error["code"], failed.error["details"]) == ("NO", {})
 
 
+@pytest.mark.parametrize("action", ["read", "write", "fetch", "send"])
+async def test_an_error_can_always_be_stored(bench, probe, action):
+    """Whatever an integration says in it: it is cut to what can travel, and shown in the step."""
+
+    async def behave(given, ctx):
+        details = {"status": 502, "body": "x" * 3_000_000, "host": "a\0b"}
+        raise ActionError("m\0\ud800" + "m" * 3_000_000, code="NO", details=details)
+
+    probe.behave = behave
+    run_id = await bench.new_run()
+    failed = await failing(bench, bench.call(run_id, action))
+    assert (failed.error["code"], failed.error["details"]) == ("NO", {"status": 502, "host": "ab"})
+    assert len(failed.error["message"]) < 5000
+    (step,) = await bench.steps(run_id)
+    assert (step["status"], step["error_json"]) == ("FAILED", failed.error)
+
+
 @pytest.mark.parametrize("action", ["read", "fetch", "write"])
 async def test_refused_where_nothing_is_sent_is_its_cause(bench, probe, action):
     """A client that is shared by actions may raise it anywhere."""

@@ -34,6 +34,8 @@ _PATIENCE: Final = timedelta(minutes=30)
 #: Seconds between two such tries: doubled from the first to the second.
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 30.0
+#: How long the other side may ask us to wait; it may ask again.
+_LONGEST_ASKED: Final = 24 * 3600.0
 #: Bytes of JSON that one action may be given; a workflow's history takes two megabytes at once.
 _MAX_INPUT: Final = 1024 * 1024
 
@@ -101,7 +103,8 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
         if failure.counts:
             if not retry.goes_on(failure.error, retryable=failure.retryable, attempt=attempt):
                 raise StepFailedError(failure.error)
-            delay = max(retry.delay(attempt, workflow.random()), failure.retry_after or 0.0)
+            asked = min(failure.retry_after or 0.0, _LONGEST_ASKED)
+            delay = max(retry.delay(attempt, workflow.random()), asked)
             attempt, waits = attempt + 1, 0
         else:
             if waits == 0:

@@ -17,8 +17,8 @@ def called_workflow_exists(view: StepView, context: Context) -> Iterator[Finding
     if target is None or context.called is None or target == (context.workflow_id, context.workflow_version):
         return
     workflow_id, version = target
-    published = context.called.published.get(workflow_id, ())
-    if version in published:
+    published = context.called.published.get(workflow_id)
+    if published is None or version in published:
         return
     if not published and workflow_id != context.workflow_id:
         message = "The tenant has no published workflow with this id: the call fails until there is one."

@@ -87,6 +87,7 @@ def test_nobody_looked():
     ("mapping", "path"),
     [
         ({"ticketId": {"$expr": "payload.id"}}, None),
+        ({"$expr": "payload"}, None),
         ({"title": "x"}, "root.steps[0].inputMapping.ticketId"),
         (None, "root.steps[0].inputMapping"),
     ],

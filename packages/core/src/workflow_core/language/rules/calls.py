@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from workflow_core.language.calls import CalledWorkflows, Version, called_version, is_inside
 from workflow_core.language.findings import Finding
 from workflow_core.language.rules.context import Context, StepView
+from workflow_core.language.rules.expressions import is_expression
 from workflow_core.schema import required_fields
 
 
@@ -41,6 +42,8 @@ def called_workflow_gets_its_payload(view: StepView, context: Context) -> Iterat
     if payload is None or called is None:
         return
     mapping = view.step.get("inputMapping")
+    if is_expression(mapping):
+        return
     for name in required_fields(payload):
         if not isinstance(mapping, Mapping):
             at = "inputMapping"

@@ -10,16 +10,24 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError
 
+from workflow_core.actions import Effect
 from workflow_core.errors import ActionNotOnWorkersError, WorkflowError
 from workflow_core.execution.ledger import LEASE_GRACE
 from workflow_core.execution.models import ActionCall, ActionResult
 from workflow_core.language.plan import PlannedAction
 from workflow_core.manifest import canonical_json
 from workflow_core.temporal import EXECUTE_ACTION, action_task_queue
-from workflow_worker.failures import StepFailedError, from_activity_error, is_cancellation, raise_if_canceled
+from workflow_worker.failures import (
+    StepFailedError,
+    StepFailure,
+    from_activity_error,
+    is_cancellation,
+    raise_if_canceled,
+)
 from workflow_worker.frames import Visit
 from workflow_worker.retries import Retry
 from workflow_worker.state import RunState, now
+from workflow_worker.waiting import until_settled
 
 #: What an activity does around its handler: the ledger's writes, repeated while the database is away.
 _ACTIVITY_GRACE: Final = timedelta(seconds=LEASE_GRACE + 35)
@@ -94,6 +102,11 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             return result
         finally:
             state.evaluator.new_activation()
+        if failure.is_uncertain:
+            await until_settled(state.wakes, call, give_up=False)
+            state.evaluator.new_activation()
+            waits = 0
+            continue
         if failure.counts:
             if not retry.goes_on(failure.error, retryable=failure.retryable, attempt=attempt):
                 raise StepFailedError(failure.error)
@@ -102,9 +115,13 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
         else:
             if waits == 0:
                 waiting_since = workflow.now()
-            if not failure.retryable or workflow.now() - waiting_since > _PATIENCE:
-                raise StepFailedError(failure.error)
-            delay = _wait(waits, failure.retry_after)
+            patient = failure.is_unknown or workflow.now() - waiting_since <= _PATIENCE
+            if not failure.retryable or not patient:
+                if not await _may_have_happened(state, call, planned):
+                    raise StepFailedError(failure.error)
+                waits = 0
+                continue
+            delay = _wait(waits, failure)
             waits += 1
         raise_if_canceled()
         await workflow.sleep(delay)
@@ -148,7 +165,22 @@ async def _explicit_key(state: RunState, mapping: Any) -> str:
     return str(value)
 
 
-def _wait(waits: int, lease_left: float | None) -> float:
-    """Seconds until the next look, when nothing counted: soon at first; at the latest when the lease is over."""
+async def _may_have_happened(state: RunState, call: ActionCall, planned: PlannedAction) -> bool:
+    """Whether an effect that must not be sent twice was sent, and nobody has come back who could tell what became of it.
+
+    Then a person has told by now.
+    """
+    if planned.effect is not Effect.ONCE or not workflow.patched("settle-lost-effects"):
+        return False
+    settled = await until_settled(state.wakes, call, give_up=True)
+    state.evaluator.new_activation()
+    return settled
+
+
+def _wait(waits: int, failure: StepFailure) -> float:
+    """Seconds until the next try, when nothing counted: soon at first; at the latest when the lease is over."""
+    after = failure.retry_after
+    if failure.is_unknown and after is not None:
+        return after
     wait = min(_FIRST_WAIT * 2.0 ** min(waits, 20), _LONGEST_WAIT)
-    return wait if lease_left is None else min(wait, lease_left + 0.2)
+    return wait if after is None else min(wait, after + 0.2)

@@ -64,6 +64,7 @@ PASSED_THROUGH: Final = (
             "scopes",
             "state",
             "trace",
+            "waiting",
         )
     ),
 )
@@ -97,6 +98,7 @@ def build_workers(
             activities.record_steps,
             activities.record_child_run,
             activities.load_run,
+            activities.open_settlement,
             activities.pause,
             activities.finish_run,
         ],

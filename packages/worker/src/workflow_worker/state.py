@@ -13,6 +13,7 @@ from workflow_core.language.plan import Plan
 from workflow_worker.evaluation import Evaluator
 from workflow_worker.scopes import Scopes
 from workflow_worker.trace import Trace
+from workflow_worker.waiting import Wakes
 
 
 @attrs.frozen
@@ -24,6 +25,7 @@ class RunState:
     scopes: Scopes
     evaluator: Evaluator
     trace: Trace
+    wakes: Wakes
 
 
 def now() -> str:

@@ -25,7 +25,8 @@ CONNECTION_GONE: Final = (
 #: Seen when one is taken from the pool as well: a missing socket, a time-out.
 DATABASE_AWAY: Final = (*CONNECTION_GONE, OSError)
 
-_OTHER_TRANSACTION: Final = (
+#: Another transaction was in the way: the same one may succeed now.
+OTHER_TRANSACTION: Final = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
@@ -35,7 +36,7 @@ _OTHER_TRANSACTION: Final = (
 def explain(error: BaseException) -> WorkflowError:
     """The error that a step shows for a failure of PostgreSQL; its words, which may quote values, are not told."""
     kind = type(error).__name__
-    if isinstance(error, _OTHER_TRANSACTION):
+    if isinstance(error, OTHER_TRANSACTION):
         return TransientError("The database refused for the moment, because of another transaction.", code="CONFLICT")
     if isinstance(error, asyncpg.PostgresError) and not isinstance(error, CONNECTION_GONE):
         return ActionError(f"The database refused the write ({kind}).", code="INTERNAL_ERROR")

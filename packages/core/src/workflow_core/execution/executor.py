@@ -45,11 +45,11 @@ from workflow_core.errors import (
 from workflow_core.execution import history, ledger
 from workflow_core.execution.attempt import Attempt, Progress
 from workflow_core.execution.database_errors import CONNECTION_GONE, DATABASE_AWAY, explain
-from workflow_core.execution.failed_attempts import ExecutionFailedError, error_object
+from workflow_core.execution.failed_attempts import ExecutionFailedError, error_object, worker_lost
 from workflow_core.execution.fault_points import FaultPoint, no_fault
 from workflow_core.execution.handler_tools import ConnectionSecrets, RedactingLog
 from workflow_core.execution.models import ActionCall, ActionResult
-from workflow_core.execution.reconciling import Reconciler, worker_lost
+from workflow_core.execution.reconciling import Reconciler
 from workflow_core.execution.verdicts import may_be_retried
 from workflow_core.execution.writing import to_the_end, until_written
 from workflow_core.records.permissions import has_permission
@@ -291,6 +291,8 @@ class Executor:
         source = None if entry.belongs_to(attempt.call) else str(entry.run_id)
         if source is not None:
             attempt.notes.append(f"reused from run {source}")
+        if entry.settled_as is not None:
+            attempt.notes.append("settled by a person: it happened")
         if entry.input_sha256 != attempt.input_sha256:
             attempt.notes.append("the input differs from the one that the effect was done with")
         attempt.progress = Progress.SENT
@@ -437,7 +439,10 @@ class Executor:
             async with self._database.tenant(attempt.tenant) as conn:
                 if attempt.effect is Effect.LOCAL and not isinstance(error, EffectUncertainError):
                     await ledger.record_local(conn, call, attempt.key, input_sha256=attempt.input_sha256, error=shown)
-                await self._write_failure(conn, attempt, shown, status="RETRYING" if goes_on else "FAILED")
+                status = "RETRYING" if goes_on else "FAILED"
+                if isinstance(error, EffectUncertainError):
+                    status = "WAITING"
+                await self._write_failure(conn, attempt, shown, status=status)
         except (*DATABASE_AWAY, asyncpg.PostgresError) as problem:
             _log.warning("could not record the failure of %s: %s", call.step_path, type(problem).__name__)
 

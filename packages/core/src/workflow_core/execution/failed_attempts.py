@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from workflow_core.errors import (
+    ActionError,
     ActionNotOnWorkersError,
     EffectUnknownError,
     EngineUnavailableError,
@@ -47,7 +48,9 @@ class ExecutionFailedError(Exception):
         )
 
 
-_UNCOUNTED = (KeyBusyError, ActionNotOnWorkersError, EngineUnavailableError, EffectUnknownError)
+#: The code of a sent effect of which nothing is known but that its worker has not come back.
+WORKER_LOST: Final = "WORKER_LOST"
+_UNCOUNTED: Final = (KeyBusyError, ActionNotOnWorkersError, EngineUnavailableError, EffectUnknownError)
 
 
 def error_object(error: WorkflowError, call: ActionCall, redactor: Redactor) -> dict[str, Any]:
@@ -57,10 +60,24 @@ def error_object(error: WorkflowError, call: ActionCall, redactor: Redactor) -> 
     except Exception:  # noqa: BLE001 - guards against whatever an integration put into its details
         details = {}
     return {
-        "category": error.category.value,
-        "code": error.code,
+        **own_error_object(error, call.step_path),
         "message": redactor.redact_text(error.message),
         "details": details,
-        "nodePath": call.step_path,
+    }
+
+
+def own_error_object(error: WorkflowError, path: str) -> dict[str, Any]:
+    """The same for an error of the engine itself, which tells no secret."""
+    return {
+        "category": error.category.value,
+        "code": error.code,
+        "message": error.message,
+        "details": error.details,
+        "nodePath": path,
         "at": datetime.now(UTC).isoformat(),
     }
+
+
+def worker_lost() -> ActionError:
+    """Why an answer was lost of which nobody else says why."""
+    return ActionError("The worker was lost, or stopped, while the action was under way.", code=WORKER_LOST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import attrs
 import pytest
 from temporalio.client import Client
 
@@ -154,3 +155,17 @@ async def test_a_success_is_two_lines(runner):
         ("INFO", "Started (test).", None),
         ("INFO", "Ended: SUCCEEDED.", None),
     ]
+
+
+async def test_a_run_begins_before_it_ends(runner):
+    """Also when Temporal's answer to the start arrives after the run's end."""
+
+    class Late:
+        async def start_workflow(self, *args, **options):
+            handle = await runner.client.start_workflow(*args, **options)
+            await handle.result()
+
+    late = attrs.evolve(runner, client=Late())
+    run_id = await late.start(await runner.publish([call("a", "probe.write")]))
+    run = await runner.finished(run_id)
+    assert run["created_at"] <= run["started_at"] <= run["steps"][0]["started_at"] <= run["completed_at"]

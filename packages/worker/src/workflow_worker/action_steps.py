@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from temporalio.exceptions import FailureError
 
 from workflow_core.actions import Effect
 from workflow_core.errors import ActionNotOnWorkersError, WorkflowError
+from workflow_core.execution.checkpoints import Resumption
 from workflow_core.execution.ledger import LEASE_GRACE
 from workflow_core.execution.models import ActionCall, ActionResult
 from workflow_core.language.plan import PlannedAction
@@ -19,13 +21,12 @@ from workflow_core.manifest import canonical_json
 from workflow_core.temporal import EXECUTE_ACTION, action_task_queue
 from workflow_worker.failures import (
     StepFailedError,
-    StepFailure,
     from_activity_error,
     is_cancellation,
     raise_if_canceled,
 )
 from workflow_worker.frames import Visit
-from workflow_worker.retries import Retry
+from workflow_worker.retries import Attempts, Retry
 from workflow_worker.state import RunState, now
 from workflow_worker.waiting import until_settled
 
@@ -35,11 +36,6 @@ _ACTIVITY_GRACE: Final = timedelta(seconds=LEASE_GRACE + 35)
 _HEARTBEAT: Final = timedelta(seconds=10)
 #: How long an action may wait for a worker that has it before it is looked at again.
 _SCHEDULE_TO_START: Final = timedelta(minutes=5)
-#: How long a step goes on trying when nothing counts as an attempt (no worker, a busy key, our database away).
-_PATIENCE: Final = timedelta(minutes=30)
-#: Seconds between two such tries: doubled from the first to the second.
-_FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 30.0
 #: Bytes of JSON that one action may be given; a workflow's history takes two megabytes at once.
 _MAX_INPUT: Final = 1024 * 1024
 
@@ -59,14 +55,16 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             f"{action_id}@{version} was not installed when the run started: install its distribution, "
             "then start the run again."
         )
-    mapped = await state.evaluator.evaluate(config.get("inputMapping") or {})
+    resumption = state.resumption_of(visit)
+    mapped = await state.evaluator.evaluate(_corrected(config.get("inputMapping") or {}, resumption))
     if (size := len(canonical_json(mapped.value))) > _MAX_INPUT:
         message = f"The input of {action_id} has {size} bytes; {_MAX_INPUT} are possible. Pass on only what it needs."
         raise WorkflowError(message, code="INPUT_TOO_LARGE")
     explicit = config.get("idempotencyKey")
     explicit_key = None if explicit is None else await _explicit_key(state, explicit)
     retry = Retry.of(visit.fields, planned)
-    attempt, waits, waiting_since = 1, 0, workflow.now()
+    used = 0 if resumption is None else resumption.attempts
+    attempts = Attempts(retry)
     while True:
         trace = state.trace.pending
         call = ActionCall(
@@ -84,8 +82,8 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             missing=[list(place) for place in mapped.missing],
             time_limit=planned.time_limit,
             explicit_key=explicit_key,
-            attempt=attempt,
-            max_attempts=retry.max_attempts,
+            attempt=used + attempts.number,
+            max_attempts=used + retry.max_attempts,
             retry_on=retry.retry_on,
             actor=state.run.actor,
             dispatched_at=now(),
@@ -103,26 +101,15 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
         finally:
             state.evaluator.new_activation()
         if failure.is_uncertain:
-            await until_settled(state.wakes, call, give_up=False)
-            state.evaluator.new_activation()
-            waits = 0
+            await _until_settled(state, call, give_up=False)
+            attempts.begin_again()
             continue
-        if failure.counts:
-            if not retry.goes_on(failure.error, retryable=failure.retryable, attempt=attempt):
-                raise StepFailedError(failure.error)
-            delay = max(retry.delay(attempt, workflow.random()), failure.retry_after or 0.0)
-            attempt, waits = attempt + 1, 0
-        else:
-            if waits == 0:
-                waiting_since = workflow.now()
-            patient = failure.is_unknown or workflow.now() - waiting_since <= _PATIENCE
-            if not failure.retryable or not patient:
-                if not await _may_have_happened(state, call, planned):
-                    raise StepFailedError(failure.error)
-                waits = 0
+        delay = attempts.after(failure)
+        if delay is None:
+            if await _may_have_happened(state, call, planned):
+                attempts.begin_again()
                 continue
-            delay = _wait(waits, failure)
-            waits += 1
+            raise StepFailedError(failure.error)
         raise_if_canceled()
         await workflow.sleep(delay)
 
@@ -157,6 +144,12 @@ async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
     return result
 
 
+def _corrected(mapping: Any, resumption: Resumption | None) -> Any:
+    if resumption is None or resumption.correction is None or not isinstance(mapping, Mapping):
+        return mapping
+    return {**mapping, **resumption.correction}
+
+
 async def _explicit_key(state: RunState, mapping: Any) -> str:
     value = (await state.evaluator.evaluate(mapping)).value
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
@@ -166,21 +159,17 @@ async def _explicit_key(state: RunState, mapping: Any) -> str:
 
 
 async def _may_have_happened(state: RunState, call: ActionCall, planned: PlannedAction) -> bool:
-    """Whether an effect that must not be sent twice was sent, and nobody has come back who could tell what became of it.
+    """Whether the ledger still had the effect of a failing step as sent, which must not be sent twice.
 
-    Then a person has told by now.
+    That is so when nobody came back who could tell what became of it; somebody has told by now.
     """
     if planned.effect is not Effect.ONCE or not workflow.patched("settle-lost-effects"):
         return False
-    settled = await until_settled(state.wakes, call, give_up=True)
-    state.evaluator.new_activation()
-    return settled
+    return await _until_settled(state, call, give_up=True)
 
 
-def _wait(waits: int, failure: StepFailure) -> float:
-    """Seconds until the next try, when nothing counted: soon at first; at the latest when the lease is over."""
-    after = failure.retry_after
-    if failure.is_unknown and after is not None:
-        return after
-    wait = min(_FIRST_WAIT * 2.0 ** min(waits, 20), _LONGEST_WAIT)
-    return wait if after is None else min(wait, after + 0.2)
+async def _until_settled(state: RunState, call: ActionCall, *, give_up: bool) -> bool:
+    try:
+        return await until_settled(state.wakes, call, give_up=give_up)
+    finally:
+        state.evaluator.new_activation()

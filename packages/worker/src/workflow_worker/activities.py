@@ -76,8 +76,11 @@ class Activities:
             await write_trace(conn, UUID(batch.tenant), UUID(batch.run_id), batch.trace)
 
     @activity.defn(name=RECORD_CHILD)
-    async def record_child_run(self, child: ChildRun) -> None:
+    async def record_child_run(self, child: ChildRun) -> int:
         """Records the run that a step calls, and the steps before it.
+
+        Returns:
+            Which execution of it is to be started.
 
         Raises:
             ApplicationError: It cannot be called; type = the error's code, first detail = what the step shows.
@@ -86,13 +89,11 @@ class Activities:
         try:
             async with self._database.tenant(UUID(child.tenant)) as conn:
                 await write_trace(conn, UUID(child.tenant), UUID(child.parent_run_id), child.trace)
-                await record_child(conn, self._registry, child)
+                return await record_child(conn, self._registry, child)
         except WorkflowError as error:
             refused = error
         except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
             refused = explain(error)
-        else:
-            return
         raise own_failure(refused)
 
     @activity.defn(name=LOAD_RUN)

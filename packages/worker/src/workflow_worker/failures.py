@@ -80,12 +80,12 @@ class StepFailure:
     @property
     def is_uncertain(self) -> bool:
         """Whether the step waits for a person; what failed before there was such a wait does not name its effect."""
-        return self.error["code"] == EffectUncertainError.code and "invocationId" in self.error["details"]
+        return bool(self.error["code"] == EffectUncertainError.code) and "invocationId" in self.error["details"]
 
     @property
     def is_unknown(self) -> bool:
         """Whether its effect is looked for; the executor says when that is over."""
-        return self.error["code"] == EffectUnknownError.code
+        return bool(self.error["code"] == EffectUnknownError.code)
 
 
 def from_activity_error(failure: FailureError, *, action_id: str, step_path: str, at: str) -> StepFailure:

@@ -389,6 +389,7 @@ class Executor:
             tx=tx,
             http=self._http if external else None,
             transaction=(lambda: self._short_transaction(attempt.tenant)) if external else None,
+            redact=attempt.redactor.redact,
         )
 
     @asynccontextmanager

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from workflow_core.execution.database_errors import DATABASE_AWAY, OTHER_TRANSACTION
+from workflow_core.execution.database_errors import DATABASE_AWAY, FOR_THE_MOMENT
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ async def until_written(write: Callable[[], Coroutine[Any, Any, T]]) -> T:
     while True:
         try:
             return await write()
-        except (*DATABASE_AWAY, *OTHER_TRANSACTION):
+        except (*DATABASE_AWAY, *FOR_THE_MOMENT):
             if clock() + delay > deadline:
                 raise
             await asyncio.sleep(delay)

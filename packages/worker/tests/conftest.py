@@ -18,8 +18,9 @@ from temporalio.client import Client, WorkflowFailureError
 
 from workflow_core.actions import Action, ActionContext, Effect
 from workflow_core.discovery import Registry, registry_of
-from workflow_core.execution.executor import Executor, to_the_end
+from workflow_core.execution.executor import Executor
 from workflow_core.execution.runs import start_run
+from workflow_core.execution.writing import to_the_end
 from workflow_core.modules import Module
 from workflow_core.storage.database import Database
 from workflow_core.temporal import run_workflow_id

@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError
-from workflow_core.execution.executor import ExecutionFailedError
+from workflow_core.execution.failed_attempts import ExecutionFailedError
 
 TOKEN = {"text": {"$secret": "TOKEN"}}
 DEAD = "fence = gen_random_uuid()"

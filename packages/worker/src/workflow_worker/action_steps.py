@@ -115,8 +115,8 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
 
 
 async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
-    # Look-up and handler each have the limit.
-    limit = 2 * timedelta(seconds=planned.time_limit) + _ACTIVITY_GRACE
+    # The look for an earlier sending, look-ups, handler, and the look for what became of it each have the limit.
+    limit = 4 * timedelta(seconds=planned.time_limit) + _ACTIVITY_GRACE
     # A canceled run ends after its effect has: the ledger and the step then tell how.
     cancellation_type = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
     result: ActionResult

@@ -16,7 +16,8 @@ from workflow_core.discovery import Registry
 from workflow_core.errors import WorkflowError
 from workflow_core.execution.child_runs import load_run, record_child
 from workflow_core.execution.database_errors import DATABASE_AWAY, explain
-from workflow_core.execution.executor import ExecutionFailedError, Executor
+from workflow_core.execution.executor import Executor
+from workflow_core.execution.failed_attempts import ExecutionFailedError
 from workflow_core.execution.history import write_end, write_trace
 from workflow_core.execution.models import ActionCall, ActionResult, ChildRun, RunEnd, RunInput, RunRef, TraceBatch
 from workflow_core.storage.database import Database

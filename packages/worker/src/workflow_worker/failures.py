@@ -22,7 +22,7 @@ from temporalio.exceptions import (
 )
 
 from workflow_core.errors import ErrorCategory, WorkflowError
-from workflow_core.execution.executor import ExecutionFailedError
+from workflow_core.execution.failed_attempts import ExecutionFailedError
 
 
 class StepFailedError(Exception):

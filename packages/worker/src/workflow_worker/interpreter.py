@@ -24,9 +24,9 @@ with workflow.unsafe.imports_passed_through():
 
     from workflow_core.errors import ErrorCategory, InterpreterError, WorkflowError
     from workflow_core.execution.checkpoints import MAX_CHECKPOINT, Checkpoint, checkpoint_json
-    from workflow_core.execution.executor import to_the_end
     from workflow_core.execution.models import RunEnd, RunInput, RunRef
     from workflow_core.execution.verdicts import may_be_caught
+    from workflow_core.execution.writing import to_the_end
     from workflow_core.language.mapping import parse_assign_path
     from workflow_core.manifest import canonical_json
     from workflow_core.temporal import FINISH_RUN, LOAD_RUN, RUN_WORKFLOW

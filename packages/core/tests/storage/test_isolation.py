@@ -27,6 +27,7 @@ DISPATCHED = {
         "started_at",
         "updated_at",
         "parent_run_id",
+        "checked_at",
     },
 }
 

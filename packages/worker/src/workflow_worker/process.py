@@ -29,11 +29,13 @@ from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import CORE_SOURCE, pending_migrations
 from workflow_core.temporal import RUN_TASK_QUEUE, action_task_queue, connect
 from workflow_worker.activities import Activities
-from workflow_worker.dispatcher import EventDispatcher, dispatching
+from workflow_worker.background import in_background
+from workflow_worker.dispatcher import EventDispatcher
 from workflow_worker.faults import fault_point
 from workflow_worker.interpreter import RunWorkflow
 from workflow_worker.presence import Presence
 from workflow_worker.settings import Settings
+from workflow_worker.sweeper import Sweeper
 
 _log = logging.getLogger(__name__)
 
@@ -210,14 +212,15 @@ async def run_worker(
         await presence.announce()
         stack.push_async_callback(presence.leave)
         events = EventDispatcher(database, Inbox(database, client, discovery.registry))
-        async with _running(workers) as failed, dispatching(events) as dispatched:
+        sweeper = Sweeper(database, client)
+        async with _running(workers) as failed, in_background(events) as dispatched, in_background(sweeper) as swept:
             heartbeat = asyncio.create_task(presence.keep())
             on_ready(discovery)
             stopping = asyncio.create_task(stop.wait())
-            ends: list[asyncio.Future[Any]] = [stopping, failed, dispatched]
+            ends: list[asyncio.Future[Any]] = [stopping, failed, dispatched, swept]
             try:
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-                for end in (failed, dispatched):
+                for end in (failed, dispatched, swept):
                     if end.done():
                         end.result()
                 _log.info("stopping: waiting up to %g s for what is under way", settings.shutdown_seconds)

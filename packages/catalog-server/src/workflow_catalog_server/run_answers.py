@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from workflow_core.execution.models import RunStatus
 from workflow_core.storage.database import Record
 
-StepStatus = Literal["STARTED", "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "RETRYING"]
+StepStatus = Literal["STARTED", "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "RETRYING", "WAITING"]
 
 
 @attrs.frozen(kw_only=True)

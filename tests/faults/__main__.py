@@ -30,12 +30,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="workflow-faults-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary, "data") if options.keep is None else options.keep
         result = asyncio.run(suite.run(wanted, folder, say=console.print))
-    show(console, result)
+    show(result, console)
     return 0 if result.passed else 1
 
 
-def show(console: Console, result: Result) -> None:
+def show(result: Result, console: Console | None = None) -> None:
     """Prints the tables."""
+    console = console or Console()
     torment = Table("what", "times", title="What was done to it")
     for what, times in result.torment.items():
         torment.add_row(what, str(times))
@@ -46,7 +47,7 @@ def show(console: Console, result: Result) -> None:
     console.print(found)
     for check in result.checks:
         for problem in check.problems[:_SHOWN_PROBLEMS]:
-            console.print(f"[red]✗[/] {check.what}: {problem}")
+            console.print(f"[red]✗[/] {check.what}: {problem}", soft_wrap=True)
     verdict = "Nothing was lost, and nothing was done twice" if result.passed else "[red]Not all is well[/]"
     console.print(f"{verdict} ({result.seconds:.0f} s).")
 

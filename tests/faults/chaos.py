@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Final
 
@@ -61,7 +61,7 @@ class Chaos:
         clients: Their starts are when the server is killed.
         vendor: Whose tokens expire.
         seed: Of the order of things.
-        points: The moments at which workers kill themselves, in this order, again and again.
+        points: The moments at which workers kill themselves, in this order at first.
         pause: Seconds between two other blows, at most.
     """
 
@@ -81,7 +81,8 @@ class Chaos:
         self._random = Random(f"{seed}/chaos")
         self._pause = pause
         self._calm = asyncio.Event()
-        self._points = self._endless(points)
+        self._points = points
+        self._to_come = list(points)
         self._server = platform.server()
         self._doomed = [platform.worker(f"doomed-{name}", self._next_point) for name in ("a", "b")]
         self._steady = platform.worker("steady", lambda: None)
@@ -98,6 +99,11 @@ class Chaos:
         """At which moments workers have killed themselves, and how often."""
         deaths = [death for service in self._doomed for death in service.deaths]
         return Counter(death.point for death in deaths if death.point and death.code == -9 and not death.by_us)
+
+    @property
+    def missing(self) -> list[str]:
+        """The moments at which no worker has killed itself yet."""
+        return [point for point in self._points if point not in self.reached]
 
     async def rage(self) -> None:
         """Deals blows until it is calmed; sets ``all_dealt`` when it has dealt one of each kind."""
@@ -163,15 +169,15 @@ class Chaos:
 
     # ── Doomed workers ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def _endless(self, points: tuple[str, ...]) -> Iterator[str]:
-        yield from points
-        while True:
-            again = list(points)
-            self._random.shuffle(again)
-            yield from again
-
     def _next_point(self) -> str | None:
-        return None if self._calm.is_set() else next(self._points)
+        """The next moment, those first that were not reached yet."""
+        if self._calm.is_set():
+            return None
+        if not self._to_come:
+            under_way = {service.point for service in self._doomed}
+            missing = [point for point in self.missing if point not in under_way]
+            self._to_come = missing or self._random.sample(self._points, len(self._points))
+        return self._to_come.pop(0)
 
     async def _give_up_on_the_doomed(self) -> None:
         while not await self._is_calm_after(1.0):

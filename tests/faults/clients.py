@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +12,7 @@ import attrs
 
 from tests.faults.reading import read
 from tests.faults.vendor import Vendor
-from tests.faults.workload import PlannedRun, Workload
+from tests.faults.workload import PlannedRun
 from workflow_core.storage.database import Database
 from workflow_devstack.api import Api
 from workflow_devstack.errors import ApiError
@@ -30,6 +30,7 @@ class Clients:
         api: The platform, in the name of its user.
         vendor: Where the runs' alerts are triggered.
         database: Where it is seen which runs are under way.
+        asked: The runs that they wanted started.
         accepted: The runs' ids by their refs; more than one for a ref would be a run too many.
         given_up: Refs of runs whose client gave up; they may have been recorded all the same.
         requests: How many it took.
@@ -39,23 +40,35 @@ class Clients:
     api: Api
     vendor: Vendor
     database: Database
+    asked: list[PlannedRun] = attrs.Factory(list)
     accepted: dict[str, set[UUID]] = attrs.Factory(lambda: defaultdict(set))
     given_up: set[str] = attrs.Factory(set)
     requests: int = 0
     starting: asyncio.Event = attrs.Factory(asyncio.Event)
 
-    async def start_all(self, workload: Workload, workflow_ids: Mapping[str, str], *, at_once: int) -> None:
-        """Starts every run, so many at once; those that wait for a person are not counted among them.
+    async def start(
+        self,
+        runs: Iterable[PlannedRun],
+        workflow_ids: Mapping[str, str],
+        *,
+        at_once: int,
+        enough: Callable[[], bool],
+    ) -> None:
+        """Starts runs, so many at once; those that wait for a person are not counted among them.
 
         Args:
-            workload: The runs.
+            runs: The runs.
             workflow_ids: By their kind.
             at_once: How many.
+            enough: Whether the rest need not be started.
         """
         places = asyncio.Semaphore(at_once)
         async with asyncio.TaskGroup() as clients:
-            for run in workload.runs:
+            for run in runs:
                 await places.acquire()
+                if enough():
+                    break
+                self.asked.append(run)
                 client = clients.create_task(self._start_and_watch(run, workflow_ids[run.kind]))
                 client.add_done_callback(lambda _: places.release())
 

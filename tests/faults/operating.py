@@ -62,7 +62,7 @@ class Operator:
         """Looks for what there is to do until it is cancelled."""
         while True:
             try:
-                # await self._settle_all()
+                await self._settle_all()
                 await self._resume_all()
             except ApiError as error:
                 if error.details.get("problem", {}).get("status", 503) < 500:
@@ -75,13 +75,7 @@ class Operator:
             await self._settle(effect)
 
     async def _settle(self, effect: dict[str, Any]) -> None:
-        steps = await self.api.call("GET", f"/api/workflow-runs/{effect['runId']}/steps")
-        step = next(
-            step
-            for step in steps["steps"]
-            if (step["stepPath"], step["iteration"]) == (effect["stepPath"], effect["iteration"])
-        )
-        device = step["input"].get("device_id", 0)
+        device = effect["input"].get("device_id", 0)
         found = Uncertain(effect["actionId"], device, happened=self.journal.rebooted(device) > 0)
         body: dict[str, Any] = {"decision": "send_again", "reason": "NinjaOne has never heard of it."}
         if found.happened:

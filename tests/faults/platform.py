@@ -36,6 +36,7 @@ REBOOT_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 6
 """For how long workers look whether a reboot has happened whose answer was lost."""
 
+_ROOT: Final = Path(__file__).parents[2]
 _STOP_SECONDS: Final = 5
 _PAUSE_SECONDS: Final = 0.3
 _JOURNAL: Final = "journal.jsonl"
@@ -190,6 +191,7 @@ class Platform:
                 "WORKFLOW_RECONCILE_SECONDS": str(LOOK_SECONDS),
                 **({} if point is None else {"WORKFLOW_FAULT_POINT": point}),
             }
+            own["PYTHONPATH"] = str(_ROOT)
             argv = (sys.executable, "-m", "tests.faults.worker")
             return Command(process, argv, child_environment(own, os.environ), not_ready), point
 

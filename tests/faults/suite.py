@@ -48,7 +48,7 @@ class Options:
     """How hard.
 
     Attributes:
-        runs: How many runs the clients start.
+        runs: How many runs the clients start; up to twice as many until workers were killed at every moment.
         seed: Of workload, troubles and the order of blows.
         at_once: Runs under way at the same time.
         moments: At which workers kill themselves.
@@ -101,7 +101,7 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
         say: Is told how it goes.
     """
     began = time.monotonic()
-    planned = workload.plan(options.seed, options.runs)
+    planned = workload.plan(options.seed, 2 * options.runs)
     offset = Random(f"{options.seed}/clock").uniform(-3600.0, 3600.0)
     async with running_platform(folder, account(planned), clock_offset=offset) as platform:
         vendor = Vendor(platform.simulator_url, planned, Journal(platform.journal))
@@ -116,15 +116,21 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
                 async with _beside(operator.work()):
                     async with asyncio.TaskGroup() as suffering:
                         suffering.create_task(torment.rage())
-                        await clients.start_all(planned, workflow_ids, at_once=options.at_once)
-                        say(f"All runs are started ({time.monotonic() - began:.0f} s).")
+                        await clients.start(
+                            planned.runs,
+                            workflow_ids,
+                            at_once=options.at_once,
+                            enough=lambda: len(clients.asked) >= options.runs and not torment.missing,
+                        )
+                        say(f"{len(clients.asked)} runs are started ({time.monotonic() - began:.0f} s).")
                         await torment.all_dealt.wait()
                         torment.calm()
                     say(f"Nothing is killed any more ({time.monotonic() - began:.0f} s).")
                     await _until_all_have_ended(platform.database, say)
                 executions = await _open_executions(platform)
-                found = await verdict.gather(platform.database, planned, clients, operator, vendor, executions)
-    return Result(verdict.judge(found), _torment(torment, found), time.monotonic() - began)
+                found = await verdict.gather(platform.database, clients, operator, vendor, executions)
+    checks = [_moments(torment, options), *verdict.judge(found)]
+    return Result(checks, _torment(torment, found), time.monotonic() - began)
 
 
 @asynccontextmanager
@@ -189,6 +195,12 @@ async def _open_executions(platform: Platform) -> list[str]:
             break
         await asyncio.sleep(_LOOK_SECONDS)
     return found
+
+
+def _moments(torment: Chaos, options: Options) -> Check:
+    problems = [f"no worker was killed at {moment}" for moment in torment.missing]
+    wanted = len(options.moments)
+    return Check("moments at which workers were killed", str(wanted), wanted - len(problems), problems)
 
 
 def _torment(torment: Chaos, found: verdict.Evidence) -> Counter[str]:

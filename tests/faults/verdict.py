@@ -13,7 +13,7 @@ from tests.faults.clients import Clients
 from tests.faults.operating import Operator, Uncertain
 from tests.faults.reading import read
 from tests.faults.vendor import Entry, Journal, Vendor
-from tests.faults.workload import PlannedRun, Target, Workload
+from tests.faults.workload import PlannedRun, Target
 from workflow_core.storage.database import Database
 
 _RUNS: Final = """
@@ -68,7 +68,6 @@ class Evidence:
         active_alerts: Uids of alerts that are active in NinjaOne.
     """
 
-    workload: Workload
     clients: Clients
     operator: Operator
     journal: Journal
@@ -83,7 +82,7 @@ class Evidence:
     def recorded(self) -> list[PlannedRun]:
         """The planned runs that were recorded: those that count."""
         refs = {row["ref"] for row in self.runs}
-        return [run for run in self.workload.runs if run.ref in refs]
+        return [run for run in self.clients.asked if run.ref in refs]
 
     @property
     def targets(self) -> list[Target]:
@@ -93,7 +92,6 @@ class Evidence:
 
 async def gather(
     database: Database,
-    workload: Workload,
     clients: Clients,
     operator: Operator,
     vendor: Vendor,
@@ -102,7 +100,6 @@ async def gather(
     """Reads everything."""
     vendor.journal.read()
     return Evidence(
-        workload=workload,
         clients=clients,
         operator=operator,
         journal=vendor.journal,
@@ -116,7 +113,7 @@ async def gather(
 
 
 def judge(found: Evidence) -> list[Check]:
-    """Every check; in the order in which they are shown."""
+    """Every check, in the order in which they are shown."""
     return [
         _accepted(found),
         _ended(found),
@@ -143,7 +140,7 @@ def _accepted(found: Evidence) -> Check:
         if row["parent_run_id"] is None:
             rows[row["ref"]].add(row["run_id"])
     problems = []
-    for run in found.workload.runs:
+    for run in found.clients.asked:
         told, there = found.clients.accepted.get(run.ref, set()), rows[run.ref]
         if told != there and not (run.ref in found.clients.given_up and not told and len(there) == 1):
             problems.append(f"{run.ref}: accepted {len(told)}, recorded {len(there)}")

@@ -84,6 +84,8 @@ class ActionContext:
         now: The run's clock: when the step was dispatched, in UTC.
         log: Carries run and step; never log a secret, and never an upstream body.
         secrets: The connection's secrets.
+        dry_run: Whether the run only tells what it would do. Only what reads is called then, and may not even write
+            what it keeps for later: transactions are read-only.
     """
 
     tenant: UUID
@@ -96,6 +98,7 @@ class ActionContext:
     now: datetime
     log: logging.LoggerAdapter[logging.Logger]
     secrets: SecretReader
+    dry_run: bool = False
     _tx: Connection | None = None
     _http: aiohttp.ClientSession | None = None
     _transaction: Callable[[], AbstractAsyncContextManager[Connection]] | None = None

@@ -18,7 +18,7 @@ from workflow_core.manifest import canonical_json
 from workflow_core.temporal import EXECUTE_ACTION, action_task_queue
 from workflow_worker.failures import StepFailedError, from_activity_error, is_cancellation, raise_if_canceled
 from workflow_worker.frames import Visit
-from workflow_worker.retries import Retry
+from workflow_worker.retries import Retry, pause
 from workflow_worker.state import RunState, now
 
 #: What an activity does around its handler: the ledger's writes, repeated while the database is away.
@@ -57,7 +57,8 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
         raise WorkflowError(message, code="INPUT_TOO_LARGE")
     explicit = config.get("idempotencyKey")
     explicit_key = None if explicit is None else await _explicit_key(state, explicit)
-    retry = Retry.of(visit.fields, planned)
+    dry_run = state.run.dry_run
+    retry = Retry.of(visit.fields, planned, dry_run=dry_run)
     attempt, waits, waiting_since = 1, 0, workflow.now()
     while True:
         trace = state.trace.pending
@@ -82,6 +83,8 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             actor=state.run.actor,
             dispatched_at=now(),
             trace=trace,
+            dry_run=dry_run,
+            sample=state.plan.samples.get(visit.step_id),
         )
         try:
             result = await _dispatch(call, planned)
@@ -107,7 +110,7 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             delay = _wait(waits, failure.retry_after)
             waits += 1
         raise_if_canceled()
-        await workflow.sleep(delay)
+        await pause(delay, dry_run=dry_run)
 
 
 async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import attrs
+from temporalio import workflow
 
 from workflow_core.execution.verdicts import may_be_retried
 from workflow_core.language.plan import PlannedAction
+
+_DRY_ATTEMPTS: Final = 3
 
 
 @attrs.frozen
@@ -29,8 +32,18 @@ class Retry:
     retry_on: list[str] | None = None
 
     @classmethod
-    def of(cls, step: Mapping[str, Any], planned: PlannedAction | None = None) -> Retry:
-        """What a step says; without a word of its own, what its action says; else: once."""
+    def of(cls, step: Mapping[str, Any], planned: PlannedAction | None = None, *, dry_run: bool = False) -> Retry:
+        """What a step says; without a word of its own, what its action says; else: once.
+
+        A dry run does not pause, and therefore asks what it reads a few times at most.
+        """
+        retry = cls._said(step, planned)
+        if not dry_run:
+            return retry
+        return attrs.evolve(retry, max_attempts=min(retry.max_attempts, _DRY_ATTEMPTS), backoff=0.0)
+
+    @classmethod
+    def _said(cls, step: Mapping[str, Any], planned: PlannedAction | None) -> Retry:
         own = step.get("retry")
         if isinstance(own, Mapping):
             retry_on = own.get("retryOn")
@@ -57,3 +70,9 @@ class Retry:
         except OverflowError:
             delay = self.max_delay
         return delay * (0.5 + random.random() / 2) if self.jitter else delay
+
+
+async def pause(seconds: float, *, dry_run: bool) -> None:
+    """Waits for another attempt; a dry run without a timer, for which the engine takes its time."""
+    if seconds or not dry_run:
+        await workflow.sleep(seconds)

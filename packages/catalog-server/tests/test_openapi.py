@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from uuid import UUID
 
 import attrs
+import jsonschema
 import orjson
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -72,6 +74,52 @@ async def test_bodies_are_those_that_are_read(server, document):
         assert set(component["properties"]) == {field.name for field in attrs.fields(route.body)}
         response = await server.a(route.method, re.sub(r"\{\w+\}", "1", route.path), json={"nonsense": 1})
         assert response.status in (404, 422), route.path
+
+
+async def test_answers_are_as_declared(server, document, serve, temporal_client, worker, definition, db):
+    """What is answered about events, runs and their steps fits the schema that the document gives of it."""
+
+    async def call(method, path, *, to=None, server=server, **options):
+        response = await server.a(method, to or path, **options)
+        assert response.ok, await response.text()
+        content = document["paths"][path][method.lower()]["responses"][str(response.status)]["content"]
+        (schema,) = [media["schema"] for media in content.values()]
+        assert "$ref" in schema
+        value = await response.json()
+        jsonschema.validate(value, {**schema, "components": document["components"]})
+        return value
+
+    async with serve(temporal=temporal_client) as with_temporal:
+        for value in (1, {"$expr": "1 / 0"}):
+            trigger = {"type": "event", "eventName": "HAPPENED", "payloadMapping": {"x": value}}
+            draft = {"definition": {**definition, "payloadSchemaRef": "payload.Own.v1", "trigger": trigger}}
+            created = await (await server.a("POST", "/api/workflow-definitions", json=draft)).json()
+            address = f"/api/workflow-definitions/{created['workflowId']}/draft/publish"
+            assert (await server.a("POST", address, json={})).ok
+        events, runs = "/api/workflow/events", "/api/workflow-runs"
+        happened = {"eventName": "HAPPENED", "payload": {}}
+        posted = await call("POST", events, server=with_temporal, json=happened)
+        assert sorted(outcome["status"] for outcome in posted["outcomes"]) == ["FAILED", "STARTED"]
+        assert (await call("GET", events))["events"]
+        await call("GET", f"{events}/{{id}}", to=f"{events}/{posted['eventId']}")
+        run_id = posted["runId"]
+        async with db.tenant(server.tenants.a) as conn:
+            await conn.execute(
+                "INSERT INTO workflow_run_steps (tenant, run_id, step_path, definition_step_id, step_type, sequence, "
+                "status, notes) VALUES ($1, $2, 'root.steps[0]', 'a', 'control.if', 1, 'STARTED', $3)",
+                server.tenants.a,
+                UUID(run_id),
+                ["reused"],
+            )
+        assert (await call("GET", runs))["runs"]
+        await call("GET", f"{runs}/{{id}}", to=f"{runs}/{run_id}")
+        assert (await call("GET", f"{runs}/{{id}}/steps", to=f"{runs}/{run_id}/steps"))["steps"]
+        timeline = (await call("GET", f"{runs}/{{id}}/timeline", to=f"{runs}/{run_id}/timeline"))["timeline"]
+        assert {entry["kind"] for entry in timeline} == {"step", "log"}
+        await call("POST", runs, server=with_temporal, json={"workflowId": posted["runs"][0]["workflowId"]})
+        await call("POST", f"{runs}/{{id}}/replay", to=f"{runs}/{run_id}/replay", server=with_temporal)
+        await call("POST", f"{runs}/{{id}}/cancel", to=f"{runs}/{run_id}/cancel", server=with_temporal)
+    assert (await call("POST", events, json=happened))["status"] == "PENDING"
 
 
 def test_a_class_that_refers_to_itself_is_a_component():

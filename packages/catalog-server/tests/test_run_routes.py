@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from temporalio.api.enums.v1 import EventType
+from temporalio.service import RPCError
 
 from workflow_core.temporal import run_workflow_id
 
@@ -69,6 +70,20 @@ async def test_temporal_down(server, workflow_id, assert_problem, with_temporal)
     assert recorded["startedAt"] is None
     again = await with_temporal.a("POST", RUNS, json={"workflowId": workflow_id}, headers=headers)
     assert (again.status, (await again.json())["runId"]) == (202, recorded["runId"])
+
+
+async def test_reused_key_starts_nothing(server, workflow_id, assert_problem, with_temporal, temporal_client):
+    """A run that is recorded and not yet started stays so when its key comes with another payload or version."""
+    headers = {"Idempotency-Key": "alert-19"}
+    body = {"workflowId": workflow_id, "payload": {"n": 1}}
+    await assert_problem(await server.a("POST", RUNS, json=body, headers=headers), 503, "TEMPORAL_UNAVAILABLE")
+    for other in ({"payload": {"n": 2}}, {"workflowVersion": 9}):
+        response = await with_temporal.a("POST", RUNS, json={**body, **other}, headers=headers)
+        await assert_problem(response, 409, "IDEMPOTENCY_KEY_REUSED")
+    (recorded,) = (await (await server.a("GET", RUNS)).json())["runs"]
+    assert recorded["startedAt"] is None
+    with pytest.raises(RPCError, match="not found"):
+        await temporal_client.get_workflow_handle(run_workflow_id(recorded["runId"], 1)).describe()
 
 
 async def test_temporal_down_and_no_key(server, workflow_id, assert_problem, with_temporal):
@@ -175,7 +190,7 @@ async def test_cancel(with_temporal, server, run_id, temporal_client, assert_pro
     await assert_problem(await with_temporal.a("POST", f"{RUNS}/{run_id}/cancel"), 409, "RUN_ENDED")
 
 
-async def test_replay(with_temporal, run_id, assert_problem):
+async def test_replay(with_temporal, run_id, assert_problem, db):
     """A new run of the same version, with the same payload or a given one; a key makes it one."""
     response = await with_temporal.a("POST", f"{RUNS}/{run_id}/replay", json={"reason": "Try again"})
     assert response.status == 202
@@ -199,6 +214,10 @@ async def test_replay(with_temporal, run_id, assert_problem):
     await assert_problem(await with_temporal.b("POST", path), 404, "NOT_FOUND")
     large = {"payload": {"x": "y" * (256 * 1024)}}
     await assert_problem(await with_temporal.a("POST", path, json=large), 413, "PAYLOAD_TOO_LARGE")
+    # What an event's mapping or another run gave may be larger than what a request brings.
+    async with db.tenant(with_temporal.tenants.a) as conn:
+        await conn.execute("UPDATE workflow_runs SET payload = $2 WHERE run_id = $1", UUID(run_id), large["payload"])
+    assert (await with_temporal.a("POST", path)).status == 202
 
 
 async def test_timeline(with_temporal, run_id, db, assert_problem):

@@ -142,6 +142,8 @@ async def test_the_command(db, migrated_database, tenants, user, monkeypatch, ca
     [
         (["create", "--tenant", "7", "--user", str(uuid4()), "--label", "x"], "is not a UUID"),
         (["create", "--tenant", str(uuid4()), "--label", "x"], "--user"),
+        (["create", "--tenant", str(uuid4()), "--user", str(uuid4()), "--label", "x\ny"], "one line"),
+        (["create", "--tenant", str(uuid4()), "--user", str(uuid4()), "--label", "\udcff"], "one line"),
         (["revoke", "--tenant", str(uuid4()), str(uuid4())], "There is no API key"),
         (["create", "--tenant", str(uuid4()), "--user", str(uuid4()), "--label", "x"], "There is no user"),
         (

@@ -204,10 +204,10 @@ class Runner:
             while all(event.event_type != requested for event in (await handle.fetch_history()).events):
                 await asyncio.sleep(0.02)
 
-    async def finished(self, run_id: UUID) -> dict[str, Any]:
+    async def finished(self, run_id: UUID, *, execution: int = 1) -> dict[str, Any]:
         ended = None
         try:
-            await self.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).result()
+            await self.client.get_workflow_handle(run_workflow_id(str(run_id), execution)).result()
         except WorkflowFailureError as failure:
             ended = failure.cause
         async with self.db.tenant(self.tenant) as conn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -12,7 +13,7 @@ from temporalio.client import Client
 
 from workflow_core.actions import Action, Effect
 from workflow_core.definitions.publishing import publish_draft
-from workflow_core.definitions.writing import create_workflow
+from workflow_core.definitions.writing import create_workflow, delete_workflow
 from workflow_core.discovery import registry_of
 from workflow_core.events import EventType, emit
 from workflow_core.execution.inbox import Inbox, NewEvent, OutcomeStatus
@@ -174,6 +175,72 @@ async def test_what_was_left_behind_is_taken_at_the_start(runner, inbox):
     assert str(run["run_id"]) == outcome["runId"]
     assert (await runner.finished(run["run_id"]))["status"] == "SUCCEEDED"
     assert await inbox.process(runner.tenant, new.event_id) is None
+
+
+async def test_a_workflow_that_was_deleted_meanwhile(runner, inbox):
+    """Its run starts when that was recorded before, and the event tells so; otherwise the event tells why not."""
+    follower = await publish(runner, [ASSIGN], "THING_MADE")
+    nowhere = await Client.connect("127.0.0.1:1", data_converter=data_converter, lazy=True)
+    new = NewEvent(name="THING_MADE", payload={"name": "recorded"})
+    accepted = await Inbox(runner.db, nowhere, runner.registry).accept(runner.tenant, new)
+    [pending] = accepted.event.outcomes
+    unrecorded = await put(runner, outcomes=[{**pending.as_json(), "runId": str(uuid4())}])
+    async with runner.db.tenant(runner.tenant) as conn:
+        await delete_workflow(conn, runner.tenant, follower, actor=None, force=True)
+        await conn.execute("UPDATE workflow_runtime_events SET due_at = now() - interval '1 s'")
+    async with dispatching(EventDispatcher(runner.db, inbox, poll=NEVER)):
+        [started] = await processed(runner, new.event_id)
+        [failed] = await processed(runner, unrecorded)
+    assert (started["status"], started["runId"]) == ("STARTED", str(pending.run_id))
+    ended = await runner.finished(pending.run_id)
+    assert (ended["status"], ended["payload"]) == ("SUCCEEDED", {"name": "recorded"})
+    assert (failed["status"], failed["error"]["code"]) == ("FAILED", "NOT_FOUND")
+
+
+@asynccontextmanager
+async def refusing(database, when, code):
+    """A database that refuses some writes with an error code of PostgreSQL."""
+    admin = await asyncpg.connect(database.admin_dsn)
+    try:
+        await admin.execute(
+            f"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{code}'; END $$; "
+            f"CREATE TRIGGER refuse BEFORE {when} FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+        yield
+        await admin.execute("DROP FUNCTION refuse CASCADE")
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize("when", ["UPDATE ON workflow_runtime_events", "UPDATE OF started_at ON workflow_runs"])
+async def test_what_has_started_is_told_although_the_database_went_away(runner, inbox, migrated_database, *, when):
+    """Who brought the event is not made to bring it again, as another one; going on with it starts nothing twice."""
+    follower = await publish(runner, [ASSIGN], "THING_MADE")
+    new = NewEvent(name="THING_MADE", payload={"name": "x"})
+    async with refusing(migrated_database, when, "57P01"):
+        accepted = await inbox.accept(runner.tenant, new)
+    assert accepted.created
+    [outcome] = accepted.event.started
+    assert (await runner.finished(outcome.run_id))["status"] == "SUCCEEDED"
+    async with runner.db.tenant(runner.tenant) as conn:
+        await conn.execute("UPDATE workflow_runtime_events SET due_at = now() - interval '1 s'")
+    async with dispatching(EventDispatcher(runner.db, inbox, poll=NEVER)):
+        [told] = await processed(runner, new.event_id)
+    assert (told["status"], told["runId"]) == ("STARTED", str(outcome.run_id))
+    assert [run["run_id"] for run in await runs_of(runner, follower)] == [outcome.run_id]
+
+
+async def test_a_statement_that_was_canceled_is_no_end(runner, inbox, migrated_database):
+    """A role's statement_timeout, or an operator, keeps a run from being recorded for the moment only."""
+    await publish(runner, [ASSIGN], "THING_MADE")
+    new = NewEvent(name="THING_MADE", payload={"name": "x"})
+    async with refusing(migrated_database, "INSERT ON workflow_runs", "57014"):
+        accepted = await inbox.accept(runner.tenant, new)
+    assert [outcome.status for outcome in accepted.event.outcomes] == [OutcomeStatus.PENDING]
+    async with dispatching(EventDispatcher(runner.db, inbox, poll=0.1)):
+        [outcome] = await processed(runner, new.event_id)
+    assert outcome["status"] == "STARTED"
 
 
 async def test_many_workers_act_once(runner, inbox):

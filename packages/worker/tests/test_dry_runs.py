@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from workflow_core.errors import ActionError, ConflictError, TransientError
+from workflow_core.execution.resume import resume_run
 from workflow_core.execution.trial_runs import action_test
 from workflow_core.temporal import run_workflow_id
 from workflow_core.testing.contents import changed_tables, read_contents
@@ -194,3 +195,16 @@ async def test_an_id_starts_one_trial(runner, probe):
         assert caught.value.code == "IDEMPOTENCY_KEY_REUSED"
     assert (await runner.finished(run_id))["status"] == "SUCCEEDED"
     assert probe.calls == []
+
+
+async def test_a_dry_run_is_not_resumed(runner, probe):
+    """It has done nothing from which it could go on, and whoever resumes runs may not have asked for it."""
+    probe.failures = [ActionError("Gone.", code="NOT_FOUND")]
+    run = await runner.rehearse([call("look", "probe.read")])
+    before = await contents(runner)
+    with pytest.raises(ConflictError) as caught:
+        await resume_run(
+            runner.db, runner.client, runner.registry, tenant=runner.tenant, run_id=run["run_id"], user=uuid4()
+        )
+    assert caught.value.code == "DRY_RUN"
+    assert changed_tables(before, await contents(runner)) == set()

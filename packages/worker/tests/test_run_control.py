@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
+import attrs
 import pytest
 from temporalio.client import Client
 
@@ -154,3 +156,32 @@ async def test_a_success_is_two_lines(runner):
         ("INFO", "Started (test).", None),
         ("INFO", "Ended: SUCCEEDED.", None),
     ]
+
+
+async def test_a_run_begins_before_it_ends(runner):
+    """Also when Temporal's answer to the start arrives after the run's end."""
+
+    class Late:
+        async def start_workflow(self, *args, **options):
+            handle = await runner.client.start_workflow(*args, **options)
+            await handle.result()
+
+    late = attrs.evolve(runner, client=Late())
+    run_id = await late.start(await runner.publish([call("a", "probe.write")]))
+    run = await runner.finished(run_id)
+    assert run["created_at"] <= run["started_at"] <= run["steps"][0]["started_at"] <= run["completed_at"]
+
+
+async def test_a_run_that_was_deleted_comes_to_its_end(runner, probe):
+    """What can be written nowhere keeps no execution alive."""
+    probe.hold = asyncio.Event()
+    body = [{"id": "s", "type": "transform.assign", "config": {"assign": {"x": {"$expr": "$pad('', 1000, 'x')"}}}}]
+    loop = {"id": "loop", "type": "control.forEach", "items": {"$expr": "[1..300]"}, "itemVar": "n", "body": body}
+    first = {**call("a", "probe.read"), "onError": {"policy": "continue"}}
+    run_id = await runner.start(await runner.publish([first, loop]))
+    await runner.until(lambda: bool(probe.calls))
+    async with runner.db.tenant(runner.tenant) as conn:
+        await conn.execute("DELETE FROM workflow_runs WHERE run_id = $1", run_id)
+    probe.hold.set()
+    async with asyncio.timeout(30):
+        await runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).result()

@@ -10,6 +10,7 @@ from uuid import UUID
 import attrs
 import orjson
 from aiohttp import hdrs, web
+from msgspec import UNSET
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -18,12 +19,13 @@ def _other(value: Any) -> Any:
     if isinstance(value, UUID):  # asyncpg's own kind of UUID
         return str(value)
     if attrs.has(type(value)):
-        return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+        members = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
+        return {name: member for name, member in members if member is not UNSET}
     raise TypeError(type(value).__name__)
 
 
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] = _NOTHING) -> web.Response:
-    """A value as JSON, which nobody keeps. An attrs instance is an object of its fields."""
+    """A value as JSON, which nobody keeps. An attrs instance is an object of its fields that are set."""
     return web.Response(
         status=status,
         body=orjson.dumps(value, default=_other),

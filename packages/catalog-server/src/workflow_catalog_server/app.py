@@ -12,6 +12,7 @@ from workflow_catalog_server import (
     event_routes,
     health_routes,
     publish_routes,
+    resume_routes,
     run_routes,
     secret_routes,
 )
@@ -51,6 +52,7 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *definition_routes.ROUTES,
         *event_routes.ROUTES,
         *run_routes.ROUTES,
+        *resume_routes.ROUTES,
         *secret_routes.ROUTES,
     )
     return (*routes, PublicRoute("GET", OPENAPI_PATH, openapi_handler(openapi_document(routes))))

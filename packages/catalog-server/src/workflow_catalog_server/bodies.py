@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar, cast
 
 from aiohttp import web
 
 from workflow_catalog_server.problems import RequestError
 from workflow_core.errors import FieldError, ValidationError
 from workflow_core.json_text import MAX_DEPTH, parse_json
-from workflow_core.schema import convert
+from workflow_core.schema import convert, json_schema
 
 T = TypeVar("T")
 
@@ -88,4 +89,10 @@ def read_query(request: web.Request, cls: type[T]) -> T:
     ]
     if wrong:
         raise ValidationError(f"{wrong[0].path}: {wrong[0].message}", errors=wrong)
-    return convert(cls, {name: _BOOLEANS.get(text, text) for name, text in given.items()})
+    described = json_schema(cast("Any", cls))["properties"]
+    flags = {name for name, field in described.items() if _is_boolean(field)}
+    return convert(cls, {name: _BOOLEANS.get(text, text) if name in flags else text for name, text in given.items()})
+
+
+def _is_boolean(field: Mapping[str, Any]) -> bool:
+    return any(kind.get("type") == "boolean" for kind in (field, *field.get("anyOf", ())))

@@ -15,8 +15,9 @@ from aiohttp import web
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import read_body, read_query
-from workflow_catalog_server.event_history import event_summary, list_events, read_event
-from workflow_catalog_server.paging import Cursor, PageQuery, moment_of
+from workflow_catalog_server.event_answers import EventList, EventWithPayload, PayloadWarning, PostedEvent, RunOfEvent
+from workflow_catalog_server.event_history import list_events, read_event
+from workflow_catalog_server.paging import TimeQuery
 from workflow_catalog_server.problems import RequestError
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.services import SERVICES
@@ -42,13 +43,11 @@ class PostEvent:
 
 
 @attrs.frozen(kw_only=True)
-class ListEvents(PageQuery):
+class ListEvents(TimeQuery):
     """Query of ``GET /api/workflow/events``."""
 
     eventName: str | None = None
     correlationKey: str | None = None
-    from_: Annotated[str, msgspec.Meta(description="Stored then or later; with its offset from UTC.")] | None = None
-    to: Annotated[str, msgspec.Meta(description="Stored before; with its offset from UTC.")] | None = None
 
 
 async def post(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -72,35 +71,26 @@ async def post(request: web.Request, principal: Principal) -> web.StreamResponse
         ),
     )
     event = accepted.event
-    runs = [{"workflowId": outcome.workflow_id, "runId": outcome.run_id} for outcome in event.started]
-    return json_answer(
-        {
-            **event_summary(event),
-            "created": accepted.created,
-            "runId": runs[0]["runId"] if runs else None,
-            "runs": runs,
-            "warnings": _warnings(services.registry, body),
-        },
-        status=202 if event.processed_at is None else 200,
+    runs = [RunOfEvent(workflowId=outcome.workflow_id, runId=outcome.run_id) for outcome in event.started]
+    answer = PostedEvent.of(
+        event,
+        created=accepted.created,
+        runId=runs[0].runId if runs else None,
+        runs=runs,
+        warnings=_warnings(services.registry, body),
     )
+    return json_answer(answer, status=202 if event.processed_at is None else 200)
 
 
 async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Events without their payloads, newest first, in pages."""
     query = read_query(request, ListEvents)
-    after, since, until = query.after(Cursor.of), moment_of("from", query.from_), moment_of("to", query.to)
+    stretch = query.stretch()
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
-        events, following = await list_events(
-            conn,
-            principal.tenant,
-            limit=query.limit,
-            after=after,
-            event_name=query.eventName,
-            correlation_key=query.correlationKey,
-            since=since,
-            until=until,
+        events = await list_events(
+            conn, principal.tenant, stretch, event_name=query.eventName, correlation_key=query.correlationKey
         )
-    return json_answer({"events": events, "nextCursor": following.encode() if following else None})
+    return json_answer(events)
 
 
 async def read_one(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -110,8 +100,8 @@ async def read_one(request: web.Request, principal: Principal) -> web.StreamResp
         return json_answer(await read_event(conn, principal.tenant, event_id))
 
 
-def _warnings(registry: Registry, body: PostEvent) -> list[dict[str, Any]]:
-    """What is known of the payload's schema, and does not fit: whoever sends it has a mistake, or a newer version."""
+def _warnings(registry: Registry, body: PostEvent) -> list[PayloadWarning]:
+    """What is known of the payload's schema, and does not fit."""
     by_ref = {event.schema_ref: event for event in registry.events.values()}
     known = registry.events.get(body.eventName) if body.payloadSchemaRef is None else by_ref.get(body.payloadSchemaRef)
     if known is None:
@@ -119,20 +109,15 @@ def _warnings(registry: Registry, body: PostEvent) -> list[dict[str, Any]]:
     try:
         convert(known.payload, body.payload, unknown="ignore")
     except ValidationError as error:
-        return [
-            {
-                "code": "PAYLOAD_SCHEMA_MISMATCH",
-                "message": f"The payload does not fit {known.schema_ref}.",
-                "errors": [attrs.asdict(wrong) for wrong in error.errors],
-            }
-        ]
+        words = f"The payload does not fit {known.schema_ref}."
+        return [PayloadWarning(code="PAYLOAD_SCHEMA_MISMATCH", message=words, errors=list(error.errors))]
     return []
 
 
 _PREFIX: Final = "/api/workflow/events"
 
 ROUTES: Final = (
-    Route("POST", _PREFIX, Permission.RUN, post, body=PostEvent),
-    Route("GET", _PREFIX, Permission.READ, list_all, query=ListEvents),
-    Route("GET", f"{_PREFIX}/{{id}}", Permission.READ, read_one),
+    Route("POST", _PREFIX, Permission.RUN, post, body=PostEvent, answer=PostedEvent, also=(202,)),
+    Route("GET", _PREFIX, Permission.READ, list_all, query=ListEvents, answer=EventList),
+    Route("GET", f"{_PREFIX}/{{id}}", Permission.READ, read_one, answer=EventWithPayload),
 )

@@ -105,7 +105,7 @@ def _operation(route: Route | PublicRoute, components: dict[str, Any]) -> dict[s
     if route.status != 204:
         schema = {} if route.answer is None else _component(route.answer, components)
         success["content"] = {"application/json": {"schema": schema}}
-    operation["responses"] = {str(route.status): success}
+    operation["responses"] = {str(status): success for status in (route.status, *route.also)}
     return operation
 
 

@@ -1,12 +1,12 @@
-"""Pages of what is listed by time, newest first: where one ends, and the query parameters that narrow the list."""
+"""Pages of lists: where one ends, and the query parameters that ask for the next one or narrow the list."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import attrs
@@ -14,6 +14,7 @@ import msgspec
 import orjson
 
 from workflow_core.errors import FieldError, ValidationError
+from workflow_core.storage.database import Connection, Record
 
 T = TypeVar("T")
 
@@ -65,12 +66,81 @@ class Cursor:
         return encode_cursor(self.at.isoformat(), str(self.id))
 
 
-def moment_of(name: str, text: str | None) -> datetime | None:
-    """The moment in a query parameter.
+@attrs.frozen
+class Stretch:
+    """A part of a list by time.
 
-    Raises:
-        ValidationError: It has no offset from UTC, or is none.
+    Attributes:
+        limit: How many records at most.
+        after: Where the page before ended.
+        since: Only what was stored then or later.
+        until: Only what was stored before.
     """
+
+    limit: int
+    after: Cursor | None
+    since: datetime | None
+    until: datetime | None
+
+
+@attrs.frozen(kw_only=True)
+class TimeQuery(PageQuery):
+    """The query of a list by time."""
+
+    from_: Annotated[str, msgspec.Meta(description="Stored then or later; with its offset from UTC.")] | None = None
+    to: Annotated[str, msgspec.Meta(description="Stored before; with its offset from UTC.")] | None = None
+
+    def stretch(self) -> Stretch:
+        """What it asks for.
+
+        Raises:
+            ValidationError: A time is none or has no offset from UTC, or the cursor is not one.
+        """
+        return Stretch(self.limit, self.after(Cursor.of), _moment_in("from", self.from_), _moment_in("to", self.to))
+
+
+async def page_by_time(
+    conn: Connection,
+    tenant: UUID,
+    stretch: Stretch,
+    *,
+    table: str,
+    record_id: str,
+    columns: str,
+    equal: Mapping[str, Any],
+) -> tuple[list[Record], str | None]:
+    """One page of a table's rows, newest first, and the cursor of the next one.
+
+    Args:
+        conn: Bound to the tenant.
+        tenant: Whose rows.
+        stretch: Which part of the list.
+        table: With ``tenant`` and ``created_at``.
+        record_id: The column of its ids.
+        columns: What to read, ``created_at`` and the id among it.
+        equal: Values that columns have to have; None does not matter.
+    """
+    conditions, values = ["tenant = $1"], [tenant, stretch.limit + 1]
+    wanted = {f"{column} =": value for column, value in equal.items()}
+    for condition, value in {**wanted, "created_at >=": stretch.since, "created_at <": stretch.until}.items():
+        if value is not None:
+            values.append(value)
+            conditions.append(f"{condition} ${len(values)}")
+    if stretch.after is not None:
+        values += [stretch.after.at, stretch.after.id]
+        at, after = f"${len(values) - 1}::timestamptz", f"${len(values)}::uuid"
+        conditions.append(f"created_at <= {at} AND (created_at < {at} OR {record_id} > {after})")
+    rows = await conn.fetch(
+        f"SELECT {columns} FROM {table} WHERE {' AND '.join(conditions)} "  # noqa: S608 - the callers' own words
+        f"ORDER BY created_at DESC, {record_id} LIMIT $2",
+        *values,
+    )
+    page = rows[: stretch.limit]
+    more = len(rows) > stretch.limit
+    return page, Cursor(page[-1]["created_at"], page[-1][record_id]).encode() if more else None
+
+
+def _moment_in(name: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:

@@ -19,7 +19,8 @@ from workflow_catalog_server.problems import problem
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.services import SERVICES, Services
 from workflow_core.definitions.calls import called_by
-from workflow_core.definitions.publishing import old_version, publish_draft, roll_back
+from workflow_core.definitions.models import StoredDefinition
+from workflow_core.definitions.publishing import next_version, old_version, publish_draft, roll_back
 from workflow_core.definitions.surroundings import Surroundings
 from workflow_core.definitions.writing import lock_draft
 from workflow_core.errors import NotFoundError
@@ -64,7 +65,7 @@ async def publish(request: web.Request, principal: Principal) -> web.StreamRespo
     async with services.database.tenant(principal.tenant) as conn:
         draft = await lock_draft(conn, principal.tenant, workflow_id)
         check_draft(request, draft, version)
-        answer = await _publishable(conn, principal, surroundings, draft.definition, body)
+        answer = await _publishable(conn, principal, surroundings, draft, body)
         if not answer["ok"]:
             return _refusal(answer)
         published = await publish_draft(conn, principal.tenant, workflow_id, actor=principal.user)
@@ -81,7 +82,7 @@ async def rollback(request: web.Request, principal: Principal) -> web.StreamResp
     surroundings = await _surroundings(services, principal, fresh=True)
     async with services.database.tenant(principal.tenant) as conn:
         old = await old_version(conn, principal.tenant, workflow_id, version)
-        answer = await _publishable(conn, principal, surroundings, old.definition, body)
+        answer = await _publishable(conn, principal, surroundings, old, body)
         if not answer["ok"]:
             return _refusal(answer)
         published = await roll_back(conn, principal.tenant, workflow_id, version, actor=principal.user)
@@ -98,9 +99,15 @@ async def _surroundings(services: Services, principal: Principal, *, fresh: bool
 
 
 async def _publishable(
-    conn: Connection, principal: Principal, surroundings: Surroundings, definition: Any, body: PublishDefinition
+    conn: Connection,
+    principal: Principal,
+    surroundings: Surroundings,
+    stored: StoredDefinition,
+    body: PublishDefinition,
 ) -> dict[str, Any]:
-    """The findings for who publishes a definition."""
+    """The findings for who publishes a definition, under the number that it gets: by that it may call itself."""
+    version = await next_version(conn, principal.tenant, stored.workflow_id)
+    definition = {**stored.definition, "version": version}
     return await _verdict(
         surroundings,
         definition,

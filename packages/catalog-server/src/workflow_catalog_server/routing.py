@@ -37,6 +37,7 @@ class Route:
         body: The attrs class of the request's body; None: it takes none.
         answer: The type of the body that it answers with; None: JSON of no fixed shape.
         status: The status of a success.
+        also: Further ones, with the same body.
         headers: Request headers that mean something here.
     """
 
@@ -48,6 +49,7 @@ class Route:
     body: type | None = attrs.field(default=None, kw_only=True)
     answer: Any = attrs.field(default=None, kw_only=True)
     status: int = attrs.field(default=200, kw_only=True)
+    also: tuple[int, ...] = attrs.field(default=(), kw_only=True)
     headers: tuple[str, ...] = attrs.field(default=(), kw_only=True)
 
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
-from workflow_catalog_server.paging import Cursor
+from workflow_catalog_server.paging import Stretch, page_by_time
+from workflow_catalog_server.run_answers import (
+    RunAnswer,
+    RunList,
+    RunWithPayload,
+    StepAnswer,
+    StepList,
+    Timeline,
+    TimelineEntry,
+)
 from workflow_core.errors import NotFoundError
-from workflow_core.storage.database import Connection, Record
-
-RunStatus = Literal["RUNNING", "WAITING", "SUCCEEDED", "FAILED", "CANCELED"]
+from workflow_core.execution.models import RunStatus
+from workflow_core.storage.database import Connection
 
 _LISTED: Final = """
-run_id, workflow_id, workflow_version, status, cause, actor_id, event_id, event_type, error_json, created_at,
+run_id, workflow_id, workflow_version, status, execution, cause, actor_id, event_id, event_type, error_json, created_at,
 started_at, completed_at, updated_at
 """
 
@@ -21,43 +29,26 @@ started_at, completed_at, updated_at
 async def list_runs(
     conn: Connection,
     tenant: UUID,
+    stretch: Stretch,
     *,
-    limit: int,
-    after: Cursor | None = None,
-    workflow_id: UUID | None = None,
-    status: RunStatus | None = None,
-    event_type: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> tuple[list[dict[str, Any]], Cursor | None]:
-    """One page of runs, newest first, and where the next one begins."""
-    conditions = ["tenant = $1"]
-    values: list[Any] = [tenant, limit + 1]
-    for condition, value in (
-        ("workflow_id =", workflow_id),
-        ("status =", status),
-        ("event_type =", event_type),
-        ("created_at >=", since),
-        ("created_at <", until),
-    ):
-        if value is not None:
-            values.append(value)
-            conditions.append(f"{condition} ${len(values)}")
-    if after is not None:
-        values += [after.at, after.id]
-        time, run_id = f"${len(values) - 1}::timestamptz", f"${len(values)}::uuid"
-        conditions.append(f"created_at <= {time} AND (created_at < {time} OR run_id > {run_id})")
-    rows = await conn.fetch(
-        f"SELECT {_LISTED} FROM workflow_runs WHERE {' AND '.join(conditions)} "  # noqa: S608 - parts are constants
-        "ORDER BY created_at DESC, run_id LIMIT $2",
-        *values,
+    workflow_id: UUID | None,
+    status: RunStatus | None,
+    event_type: str | None,
+) -> RunList:
+    """One page of runs, newest first."""
+    page, following = await page_by_time(
+        conn,
+        tenant,
+        stretch,
+        table="workflow_runs",
+        record_id="run_id",
+        columns=_LISTED,
+        equal={"workflow_id": workflow_id, "status": status, "event_type": event_type},
     )
-    page = rows[:limit]
-    more = len(rows) > limit
-    return [_run(row) for row in page], Cursor(page[-1]["created_at"], page[-1]["run_id"]) if more else None
+    return RunList(runs=[RunAnswer.of(row) for row in page], nextCursor=following)
 
 
-async def read_run(conn: Connection, tenant: UUID, run_id: UUID) -> dict[str, Any]:
+async def read_run(conn: Connection, tenant: UUID, run_id: UUID) -> RunWithPayload:
     """One run with its payload and plan's digest.
 
     Raises:
@@ -71,40 +62,37 @@ async def read_run(conn: Connection, tenant: UUID, run_id: UUID) -> dict[str, An
     )
     if row is None:
         raise _no_run()
-    return {
-        **_run(row),
-        "payload": row["payload"],
-        "planSha256": row["plan_sha256"],
-        "result": row["result_json"],
-        "sourcePayloadSchemaRef": row["source_payload_schema_ref"],
-        "triggerMappingApplied": row["trigger_mapping_applied"],
-    }
+    return RunWithPayload.of(
+        row,
+        payload=row["payload"],
+        planSha256=row["plan_sha256"],
+        result=row["result_json"],
+        sourcePayloadSchemaRef=row["source_payload_schema_ref"],
+        triggerMappingApplied=row["trigger_mapping_applied"],
+    )
 
 
-async def read_steps(conn: Connection, tenant: UUID, run_id: UUID) -> list[dict[str, Any]]:
+async def read_steps(conn: Connection, tenant: UUID, run_id: UUID) -> StepList:
     """The steps of a run in the order in which they began.
 
     Raises:
         NotFoundError: The tenant has no such run.
     """
     await _require_run(conn, tenant, run_id)
-    return [_step(row) for row in await conn.fetch(_STEPS, tenant, run_id)]
+    return StepList(steps=[StepAnswer.of(row) for row in await conn.fetch(_STEPS, tenant, run_id)])
 
 
-async def read_timeline(conn: Connection, tenant: UUID, run_id: UUID) -> list[dict[str, Any]]:
+async def read_timeline(conn: Connection, tenant: UUID, run_id: UUID) -> Timeline:
     """Steps, without what they took and gave, and log lines of a run, in the order of time.
 
     Raises:
         NotFoundError: The tenant has no such run.
     """
     await _require_run(conn, tenant, run_id)
-    steps = [
-        {"kind": "step", "at": row["started_at"] or row["completed_at"], **_without_values(_step(row))}
-        for row in await conn.fetch(_STEPS, tenant, run_id)
-    ]
-    lines = [{"kind": "log", "at": row["created_at"], **_line(row)} for row in await conn.fetch(_LINES, tenant, run_id)]
+    steps = [TimelineEntry.of_step(row) for row in await conn.fetch(_STEPS, tenant, run_id)]
+    lines = [TimelineEntry.of_line(row) for row in await conn.fetch(_LINES, tenant, run_id)]
     unknown = datetime.max.replace(tzinfo=UTC)
-    return sorted([*steps, *lines], key=lambda entry: entry["at"] or unknown)
+    return Timeline(timeline=sorted([*steps, *lines], key=lambda entry: entry.at or unknown))
 
 
 _STEPS: Final = """
@@ -137,64 +125,6 @@ async def has_payload(conn: Connection, tenant: UUID, run_id: UUID, payload: Any
             payload,
         )
     )
-
-
-def _run(row: Record) -> dict[str, Any]:
-    return {
-        "runId": row["run_id"],
-        "workflowId": row["workflow_id"],
-        "workflowVersion": row["workflow_version"],
-        "status": row["status"],
-        "cause": row["cause"],
-        "actorId": row["actor_id"],
-        "eventId": row["event_id"],
-        "eventType": row["event_type"],
-        "error": row["error_json"],
-        "createdAt": row["created_at"],
-        "startedAt": row["started_at"],
-        "completedAt": row["completed_at"],
-        "updatedAt": row["updated_at"],
-    }
-
-
-def _step(row: Record) -> dict[str, Any]:
-    return {
-        "stepId": row["step_id"],
-        "stepPath": row["step_path"],
-        "iteration": row["iteration"],
-        "definitionStepId": row["definition_step_id"],
-        "type": row["step_type"],
-        "sequence": row["sequence"],
-        "status": row["status"],
-        "attempt": row["attempt"],
-        "actionId": row["action_id"],
-        "actionVersion": row["action_version"],
-        "input": row["input_json"],
-        "output": row["output_json"],
-        "error": row["error_json"],
-        "notes": row["notes"],
-        "startedAt": row["started_at"],
-        "completedAt": row["completed_at"],
-        "durationMs": row["duration_ms"],
-    }
-
-
-def _without_values(step: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in step.items() if name not in ("input", "output", "notes")}
-
-
-def _line(row: Record) -> dict[str, Any]:
-    return {
-        "logId": row["log_id"],
-        "stepId": row["step_id"],
-        "stepPath": row["step_path"],
-        "level": row["level"],
-        "message": row["message"],
-        "context": row["context_json"],
-        "correlationKey": row["correlation_key"],
-        "eventName": row["event_name"],
-        "source": row["source"],
-    }
 
 
 def _no_run() -> NotFoundError:

@@ -15,14 +15,23 @@ from aiohttp import hdrs, web
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import read_body, read_query
-from workflow_catalog_server.paging import Cursor, PageQuery, moment_of
+from workflow_catalog_server.paging import TimeQuery
 from workflow_catalog_server.problems import RequestError, problem
 from workflow_catalog_server.routing import Route, path_uuid
-from workflow_catalog_server.run_history import RunStatus, has_payload, list_runs, read_run, read_steps, read_timeline
+from workflow_catalog_server.run_answers import (
+    CanceledRunAnswer,
+    RunList,
+    RunWithPayload,
+    StartedRunAnswer,
+    StepList,
+    Timeline,
+)
+from workflow_catalog_server.run_history import has_payload, list_runs, read_run, read_steps, read_timeline
 from workflow_catalog_server.services import SERVICES
 from workflow_core.errors import ConflictError, FieldError, RunNotStartedError, ValidationError
 from workflow_core.execution.cancel import cancel_run
-from workflow_core.execution.runs import Origin, run_id_for_request, start_run
+from workflow_core.execution.models import RunStatus
+from workflow_core.execution.runs import Origin, record_run, run_id_for_request, start_recorded
 
 MAX_PAYLOAD: Final = 256 * 1024
 _LONGEST_KEY: Final = 255
@@ -55,14 +64,12 @@ class ReplayRun:
 
 
 @attrs.frozen(kw_only=True)
-class ListRuns(PageQuery):
+class ListRuns(TimeQuery):
     """Query of ``GET /api/workflow-runs``."""
 
     workflowId: UUID | None = None
     status: RunStatus | None = None
     eventType: Annotated[str, msgspec.Meta(description="Only runs that this event started.")] | None = None
-    from_: Annotated[str, msgspec.Meta(description="Recorded then or later; with its offset from UTC.")] | None = None
-    to: Annotated[str, msgspec.Meta(description="Recorded before; with its offset from UTC.")] | None = None
 
 
 async def start(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -71,6 +78,7 @@ async def start(request: web.Request, principal: Principal) -> web.StreamRespons
     A request without a key is given one, so that a run which Temporal did not take can be started again.
     """
     body = await read_body(request, StartRun)
+    _check_size(body.payload)
     return await _start(
         request,
         principal,
@@ -86,20 +94,21 @@ async def replay(request: web.Request, principal: Principal) -> web.StreamRespon
     """Starts a new run with a run's version and payload; with the same ``Idempotency-Key`` the same one."""
     source_id = path_uuid(request, "id")
     body = await read_body(request, ReplayRun, optional=True)
+    _check_size(body.payload)
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         source = await read_run(conn, principal.tenant, source_id)
     return await _start(
         request,
         principal,
         scope=source_id,
-        workflow_id=source["workflowId"],
-        version=source["workflowVersion"],
-        payload=source["payload"] if body.payload is None else body.payload,
+        workflow_id=source.workflowId,
+        version=source.workflowVersion,
+        payload=source.payload if body.payload is None else body.payload,
         cause="replay",
         origin=Origin(
-            event_type=source["eventType"],
-            payload_schema_ref=source["sourcePayloadSchemaRef"],
-            mapping_applied=source["triggerMappingApplied"],
+            event_type=source.eventType,
+            payload_schema_ref=source.sourcePayloadSchemaRef,
+            mapping_applied=source.triggerMappingApplied,
             replay_of=source_id,
             reason=body.reason,
         ),
@@ -120,26 +129,23 @@ async def cancel(request: web.Request, principal: Principal) -> web.StreamRespon
         user=principal.user,
         reason=body.reason,
     )
-    return json_answer({"runId": run_id, "status": status}, status=202)
+    return json_answer(CanceledRunAnswer(runId=run_id, status=status), status=202)
 
 
 async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Runs, newest first, in pages."""
     query = read_query(request, ListRuns)
-    after, since, until = query.after(Cursor.of), moment_of("from", query.from_), moment_of("to", query.to)
+    stretch = query.stretch()
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
-        runs, following = await list_runs(
+        runs = await list_runs(
             conn,
             principal.tenant,
-            limit=query.limit,
-            after=after,
+            stretch,
             workflow_id=query.workflowId,
             status=query.status,
             event_type=query.eventType,
-            since=since,
-            until=until,
         )
-    return json_answer({"runs": runs, "nextCursor": following.encode() if following else None})
+    return json_answer(runs)
 
 
 async def read_one(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -153,14 +159,14 @@ async def list_steps(request: web.Request, principal: Principal) -> web.StreamRe
     """What each step of a run took and gave."""
     run_id = path_uuid(request, "id")
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
-        return json_answer({"steps": await read_steps(conn, principal.tenant, run_id)})
+        return json_answer(await read_steps(conn, principal.tenant, run_id))
 
 
 async def read_run_timeline(request: web.Request, principal: Principal) -> web.StreamResponse:
     """What happened in a run: its steps and log lines in the order of time."""
     run_id = path_uuid(request, "id")
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
-        return json_answer({"timeline": await read_timeline(conn, principal.tenant, run_id)})
+        return json_answer(await read_timeline(conn, principal.tenant, run_id))
 
 
 async def _start(
@@ -172,13 +178,11 @@ async def _start(
         ConflictError: ``IDEMPOTENCY_KEY_REUSED``: the key has started another one.
     """
     services = request.app[SERVICES]
-    _check_size(payload)
     key = _idempotency_key(request)
     run_id = run_id_for_request(principal.tenant, scope, key)
-    try:
-        started = await start_run(
-            services.database,
-            services.temporal,
+    async with services.database.tenant(principal.tenant) as conn:
+        recorded = await record_run(
+            conn,
             services.registry,
             tenant=principal.tenant,
             version=version,
@@ -187,6 +191,17 @@ async def _start(
             run_id=run_id,
             **run,
         )
+        started = recorded.run
+        same = started.created or (
+            version in (None, started.workflow_version) and await has_payload(conn, principal.tenant, run_id, payload)
+        )
+    if not same:
+        raise ConflictError(
+            "This Idempotency-Key has started a run with another payload or version; use a new key.",
+            code="IDEMPOTENCY_KEY_REUSED",
+        )
+    try:
+        await start_recorded(services.database, services.temporal, principal.tenant, recorded)
     except RunNotStartedError as error:
         return problem(
             503,
@@ -196,21 +211,13 @@ async def _start(
             headers={hdrs.RETRY_AFTER: "2"},
             members={"runId": str(run_id), "idempotencyKey": key},
         )
-    if not started.created:
-        async with services.database.tenant(principal.tenant, readonly=True) as conn:
-            same = await has_payload(conn, principal.tenant, run_id, payload)
-        if not same or version not in (None, started.workflow_version):
-            raise ConflictError(
-                "This Idempotency-Key has started a run with another payload or version; use a new key.",
-                code="IDEMPOTENCY_KEY_REUSED",
-            )
     return json_answer(
-        {
-            "runId": started.run_id,
-            "workflowId": started.workflow_id,
-            "workflowVersion": started.workflow_version,
-            "status": started.status,
-        },
+        StartedRunAnswer(
+            runId=started.run_id,
+            workflowId=started.workflow_id,
+            workflowVersion=started.workflow_version,
+            status=started.status,
+        ),
         status=202,
         headers={hdrs.LOCATION: f"/api/workflow-runs/{started.run_id}"},
     )
@@ -235,11 +242,28 @@ _PREFIX: Final = "/api/workflow-runs"
 _KEY: Final = ("Idempotency-Key",)
 
 ROUTES: Final = (
-    Route("POST", _PREFIX, Permission.RUN, start, body=StartRun, status=202, headers=_KEY),
-    Route("GET", _PREFIX, Permission.READ, list_all, query=ListRuns),
-    Route("GET", f"{_PREFIX}/{{id}}", Permission.READ, read_one),
-    Route("GET", f"{_PREFIX}/{{id}}/steps", Permission.READ, list_steps),
-    Route("GET", f"{_PREFIX}/{{id}}/timeline", Permission.READ, read_run_timeline),
-    Route("POST", f"{_PREFIX}/{{id}}/cancel", Permission.RUN, cancel, body=CancelRun, status=202),
-    Route("POST", f"{_PREFIX}/{{id}}/replay", Permission.RUN, replay, body=ReplayRun, status=202, headers=_KEY),
+    Route("POST", _PREFIX, Permission.RUN, start, body=StartRun, answer=StartedRunAnswer, status=202, headers=_KEY),
+    Route("GET", _PREFIX, Permission.READ, list_all, query=ListRuns, answer=RunList),
+    Route("GET", f"{_PREFIX}/{{id}}", Permission.READ, read_one, answer=RunWithPayload),
+    Route("GET", f"{_PREFIX}/{{id}}/steps", Permission.READ, list_steps, answer=StepList),
+    Route("GET", f"{_PREFIX}/{{id}}/timeline", Permission.READ, read_run_timeline, answer=Timeline),
+    Route(
+        "POST",
+        f"{_PREFIX}/{{id}}/cancel",
+        Permission.RUN,
+        cancel,
+        body=CancelRun,
+        answer=CanceledRunAnswer,
+        status=202,
+    ),
+    Route(
+        "POST",
+        f"{_PREFIX}/{{id}}/replay",
+        Permission.RUN,
+        replay,
+        body=ReplayRun,
+        answer=StartedRunAnswer,
+        status=202,
+        headers=_KEY,
+    ),
 )

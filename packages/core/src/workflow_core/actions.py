@@ -102,6 +102,7 @@ class ActionContext:
     _tx: Connection | None = None
     _http: aiohttp.ClientSession | None = None
     _transaction: Callable[[], AbstractAsyncContextManager[Connection]] | None = None
+    _redact: Callable[[Any], Any] | None = None
 
     @property
     def tx(self) -> Connection:
@@ -122,6 +123,10 @@ class ActionContext:
         if self._transaction is None:
             raise RuntimeError("a database action works in ctx.tx")
         return self._transaction()
+
+    def redact(self, value: Any) -> Any:
+        """The JSON value as others may see it: without the secrets that this call was given."""
+        return value if self._redact is None else self._redact(value)
 
 
 Handler = Callable[[Any, ActionContext], Awaitable[Any]]

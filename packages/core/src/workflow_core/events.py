@@ -45,6 +45,8 @@ INSERT INTO workflow_runtime_events (
 async def emit(ctx: ActionContext, event: EventType, payload: Any, *, correlation_key: str | None = None) -> None:
     """Says that something has happened: kept if, and only if, the action's transaction commits.
 
+    It becomes the payload of runs, which everybody reads who may read runs: secrets of the call are left out.
+
     Args:
         ctx: Of a ``database`` action.
         event: The declared type.
@@ -58,8 +60,8 @@ async def emit(ctx: ActionContext, event: EventType, payload: Any, *, correlatio
         ctx.tenant,
         uuid4(),
         event.name,
-        correlation_key,
-        to_json(payload),
+        ctx.redact(correlation_key),
+        ctx.redact(to_json(payload)),
         event.schema_ref,
         ctx.run_id,
     )

@@ -94,14 +94,24 @@ async def test_check(write, bundle, entry, plain, definition, capsys):
 
 
 async def test_check_assumes_what_a_tenant_can_have(write, bundle, entry, definition, capsys):
-    """Modules that have to be connected and secrets are no reason to refuse a file."""
+    """Modules that have to be connected, secrets, and workflows that are in another file."""
     call = {
         "id": "x",
         "type": "action.call",
         "config": {"actionId": "ninjaone.devices.find", "version": 1, "inputMapping": {"query": {"$secret": "WORD"}}},
     }
-    file = write("x.json", bundle(entry("x", definition=definition(steps=[call]))))
-    assert await run("check", file) == 0
+    stranger = "99999999-9999-4999-8999-999999999999"
+    calls = [
+        {"id": name, "type": "control.callWorkflow", "workflowId": name, "workflowVersion": 1}
+        for name in (stranger, "other")
+    ]
+    other = entry("other", definition=definition(id="other", steps=[]))
+    file = write("x.json", bundle(entry("x", definition=definition(steps=[call, *calls])), other))
+    assert await run("check", file, "--json") == 0
+    findings = [found for row in json.loads(capsys.readouterr().out)["files"][0]["report"] for found in row["findings"]]
+    assert [(found["code"], found["path"]) for found in findings] == [
+        ("CALLED_WORKFLOW_NOT_FOUND", "root.steps[2].workflowId")
+    ]
 
 
 @pytest.mark.parametrize(

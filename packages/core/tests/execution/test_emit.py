@@ -8,6 +8,7 @@ import pytest
 from workflow_core.errors import ActionError
 from workflow_core.events import EventType, emit
 from workflow_core.execution.executor import ExecutionFailedError
+from workflow_core.secrets import WORKFLOW_SCOPE
 
 
 @attrs.frozen(kw_only=True)
@@ -43,6 +44,22 @@ async def test_an_emitted_event_waits_in_the_inbox(bench, probe):
     assert event["payload"] == {"thing": "7"}
     assert event["payload_schema_ref"] == "payload.ThingHappened.v1"
     assert (event["correlation_key"], event["source_run_id"], event["processed_at"]) == ("7", run_id, None)
+
+
+async def test_an_event_tells_no_secret(bench, probe):
+    """What the step was given as a secret is left out of payload and key, from which runs would have it."""
+
+    async def behave(given, ctx):
+        await emit(ctx, HAPPENED, Happened(thing=f"Say {given.text}"), correlation_key=given.text)
+        return {"text": "", "calls": 1}
+
+    probe.behave = behave
+    async with bench.db.tenant(bench.tenant) as conn:
+        await bench.secrets.write(conn, bench.tenant, WORKFLOW_SCOPE, "DOOR", "open sesame", actor=None)
+    given = {"text": {"$secret": "DOOR"}}
+    await bench.executor.execute(bench.call(await bench.new_run(), "write", given, secrets=[["text"]]))
+    [event] = await events(bench)
+    assert (event["payload"], event["correlation_key"]) == ({"thing": "Say [REDACTED]"}, "[REDACTED]")
 
 
 async def test_a_failed_action_emits_nothing(bench, probe):

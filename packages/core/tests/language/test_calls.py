@@ -47,7 +47,8 @@ def validate(*steps: Any, called: dict[tuple[str, int], Any] | None = None, **pu
         (workflow_id, version): CalledVersion.of({"name": workflow_id[0].upper(), "steps": others})
         for (workflow_id, version), others in (called or {}).items()
     }
-    existing = {A: (1,), **{workflow_id: (version,) for workflow_id, version in versions if workflow_id != A}}
+    existing: dict[str, tuple[int, ...]] = {A: (1,), B: (), C: (), "elsewhere": ()}
+    existing |= {workflow_id: (version,) for workflow_id, version in versions if workflow_id != A}
     existing |= {{"a": A, "b": B, "c": C}[name]: numbers for name, numbers in published.items()}
     return validate_definition(
         {"id": A, "version": 2, "name": "Test", "steps": list(steps)},
@@ -86,6 +87,7 @@ def test_nobody_looked():
     ("mapping", "path"),
     [
         ({"ticketId": {"$expr": "payload.id"}}, None),
+        ({"$expr": "payload"}, None),
         ({"title": "x"}, "root.steps[0].inputMapping.ticketId"),
         (None, "root.steps[0].inputMapping"),
     ],

@@ -85,6 +85,14 @@ TRIGGERS = {
         {},
         ["TIME_TRIGGER_RUN_AT_REQUIRED"],
     ),
+    "a moment beyond the last year": (
+        {"type": "schedule", "runAt": "9999-12-31T23:59:59-23:59"},
+        {},
+        ["TIME_TRIGGER_RUN_AT_REQUIRED"],
+    ),
+    "a mapping that makes a list": ({**CLOSED, "payloadMapping": [1]}, REF, ["INVALID_CONFIG"]),
+    "a mapping that makes a text": ({**OPENED, "payloadMapping": "event.payload"}, REF, ["INVALID_CONFIG"]),
+    "a mapping that is one expression": ({**CLOSED, "payloadMapping": {"$expr": "event.payload"}}, REF, []),
     "neither cron nor zone": (
         {"type": "recurring", "cron": "daily", "timezone": "Mars/Olympus"},
         {},

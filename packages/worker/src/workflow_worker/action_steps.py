@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError
 
 from workflow_core.errors import ActionNotOnWorkersError, WorkflowError
+from workflow_core.execution.checkpoints import Resumption
 from workflow_core.execution.ledger import LEASE_GRACE
 from workflow_core.execution.models import ActionCall, ActionResult
 from workflow_core.language.plan import PlannedAction
@@ -32,6 +34,8 @@ _PATIENCE: Final = timedelta(minutes=30)
 #: Seconds between two such tries: doubled from the first to the second.
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 30.0
+#: How long the other side may ask us to wait; it may ask again.
+_LONGEST_ASKED: Final = 24 * 3600.0
 #: Bytes of JSON that one action may be given; a workflow's history takes two megabytes at once.
 _MAX_INPUT: Final = 1024 * 1024
 
@@ -51,7 +55,8 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             f"{action_id}@{version} was not installed when the run started: install its distribution, "
             "then start the run again."
         )
-    mapped = await state.evaluator.evaluate(config.get("inputMapping") or {})
+    resumption = state.resumption_of(visit)
+    mapped = await state.evaluator.evaluate(_corrected(config.get("inputMapping") or {}, resumption))
     if (size := len(canonical_json(mapped.value))) > _MAX_INPUT:
         message = f"The input of {action_id} has {size} bytes; {_MAX_INPUT} are possible. Pass on only what it needs."
         raise WorkflowError(message, code="INPUT_TOO_LARGE")
@@ -59,6 +64,7 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
     explicit_key = None if explicit is None else await _explicit_key(state, explicit)
     dry_run = state.run.dry_run
     retry = Retry.of(visit.fields, planned, dry_run=dry_run)
+    used = 0 if resumption is None else resumption.attempts
     attempt, waits, waiting_since = 1, 0, workflow.now()
     while True:
         trace = state.trace.pending
@@ -77,8 +83,8 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             missing=[list(place) for place in mapped.missing],
             time_limit=planned.time_limit,
             explicit_key=explicit_key,
-            attempt=attempt,
-            max_attempts=retry.max_attempts,
+            attempt=used + attempt,
+            max_attempts=used + retry.max_attempts,
             retry_on=retry.retry_on,
             actor=state.run.actor,
             dispatched_at=now(),
@@ -100,7 +106,8 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
         if failure.counts:
             if not retry.goes_on(failure.error, retryable=failure.retryable, attempt=attempt):
                 raise StepFailedError(failure.error)
-            delay = max(retry.delay(attempt, workflow.random()), failure.retry_after or 0.0)
+            asked = min(failure.retry_after or 0.0, _LONGEST_ASKED)
+            delay = max(retry.delay(attempt, workflow.random()), asked)
             attempt, waits = attempt + 1, 0
         else:
             if waits == 0:
@@ -141,6 +148,12 @@ async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
         retry_policy=RetryPolicy(maximum_attempts=1),
     )
     return result
+
+
+def _corrected(mapping: Any, resumption: Resumption | None) -> Any:
+    if resumption is None or resumption.correction is None or not isinstance(mapping, Mapping):
+        return mapping
+    return {**mapping, **resumption.correction}
 
 
 async def _explicit_key(state: RunState, mapping: Any) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +25,9 @@ from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, LOAD_RUN, PAUSE, 
 from workflow_worker.failures import own_failure, to_application_error
 
 _log = logging.getLogger(__name__)
+
+#: What no further try mends: a value that a column does not take, a run that is not there any more.
+_UNWRITABLE: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError)
 
 
 class Activities:
@@ -52,13 +56,19 @@ class Activities:
 
     @activity.defn(name=RECORD_STEPS)
     async def record_steps(self, batch: TraceBatch) -> None:
-        """Writes steps that ended."""
-        async with self._database.tenant(UUID(batch.tenant)) as conn:
-            await write_trace(conn, UUID(batch.tenant), UUID(batch.run_id), batch.trace)
+        """Writes steps that ended; those that cannot be written are left out, since a run must not hang on them."""
+        try:
+            async with self._database.tenant(UUID(batch.tenant)) as conn:
+                await write_trace(conn, UUID(batch.tenant), UUID(batch.run_id), batch.trace)
+        except _UNWRITABLE as error:
+            _log.error("steps of run %s cannot be written: %s", batch.run_id, type(error).__name__)
 
     @activity.defn(name=RECORD_CHILD)
-    async def record_child_run(self, child: ChildRun) -> None:
+    async def record_child_run(self, child: ChildRun) -> int:
         """Records the run that a step calls, and the steps before it.
+
+        Returns:
+            Which execution of it is to be started.
 
         Raises:
             ApplicationError: It cannot be called; type = the error's code, first detail = what the step shows.
@@ -67,13 +77,11 @@ class Activities:
         try:
             async with self._database.tenant(UUID(child.tenant)) as conn:
                 await write_trace(conn, UUID(child.tenant), UUID(child.parent_run_id), child.trace)
-                await record_child(conn, self._registry, child)
+                return await record_child(conn, self._registry, child)
         except WorkflowError as error:
             refused = error
         except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
             refused = explain(error)
-        else:
-            return
         raise own_failure(refused)
 
     @activity.defn(name=LOAD_RUN)
@@ -101,7 +109,7 @@ class Activities:
         try:
             async with self._database.tenant(UUID(end.tenant)) as conn:
                 await write_end(conn, end)
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError) as error:
+        except _UNWRITABLE as error:
             # That the run has ended must not depend on whether its last steps can be told.
             _log.error("the last steps of run %s cannot be written: %s", end.run_id, type(error).__name__)
             async with self._database.tenant(UUID(end.tenant)) as conn:

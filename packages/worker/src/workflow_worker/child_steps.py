@@ -53,22 +53,25 @@ async def call_workflow(state: RunState, visit: Visit) -> EndedChild:
         message = "A secret cannot be given to a workflow: let the called workflow use it in an action's input."
         raise WorkflowError(message, code="INVALID_CONFIG")
     dry_run = state.run.dry_run
-    retry, attempt = Retry.of(visit.fields, dry_run=dry_run), 1
+    retry = Retry.of(visit.fields, dry_run=dry_run)
+    # The run that had failed goes on; only when it fails again is there another one.
+    resumption = state.resumption_of(visit)
+    first = attempt = 1 if resumption is None else max(1, resumption.attempts)
     while True:
-        call = _Call(state, visit, attempt)
+        call = _Call(state, visit, attempt, resumed=resumption is not None and attempt == first)
         try:
             return await call.execute(mapped.value)
         except StepFailedError as failed:
             error = failed.error
             cause = error["details"].get("error")
             passing = cause is not None and cause["category"] in _PASSING
-            if not retry.goes_on(error, retryable=passing, attempt=attempt):
+            if not retry.goes_on(error, retryable=passing, attempt=attempt - first + 1):
                 raise
         # Seen in the history while it waits.
         state.trace.record(visit, "RETRYING", error=error, attempt=attempt)
         await state.trace.write()
         raise_if_canceled()
-        await pause(retry.delay(attempt, workflow.random()), dry_run=dry_run)
+        await pause(retry.delay(attempt - first + 1, workflow.random()), dry_run=dry_run)
         state.evaluator.new_activation()
         attempt += 1
 
@@ -80,6 +83,7 @@ class _Call:
     state: RunState
     visit: Visit
     attempt: int
+    resumed: bool
 
     @property
     def run_id(self) -> str:
@@ -89,8 +93,8 @@ class _Call:
     async def execute(self, payload: Any) -> EndedChild:
         mapping = self.visit.fields.get("outputMapping")
         try:
-            await self._record(payload)
-            ended = await self._start(scopes_wanted=bool(mapping))
+            execution = await self._record(payload)
+            ended = await self._start(execution, scopes_wanted=bool(mapping))
         except asyncio.CancelledError:
             await self._close("CANCELED", self._canceled())
             raise
@@ -110,8 +114,12 @@ class _Call:
             )
         return EndedChild(self.run_id, ended["scopes"])
 
-    async def _record(self, payload: Any) -> None:
-        """Writes the child's row and what led to the call, so that the child can load itself."""
+    async def _record(self, payload: Any) -> int:
+        """Writes the child's row and what led to the call, so that the child can load itself.
+
+        Returns:
+            Which execution of the child is to be started.
+        """
         state, step = self.state, self.visit.fields
         workflow_id, version = step.get("workflowId"), step.get("workflowVersion")
         if not isinstance(workflow_id, str) or type(version) is not int:
@@ -127,17 +135,19 @@ class _Call:
             payload=payload,
             actor=state.run.actor,
             trace=[*trace, under_way],
+            resumed=self.resumed,
         )
         try:
-            await execute_local(RECORD_CHILD, child)
+            execution: int | None = await execute_local(RECORD_CHILD, child)
         except FailureError as failure:
             refused = recorded_error(failure)
             if refused is None:
                 raise
             raise StepFailedError({**refused, "nodePath": self.visit.path, "at": now()}) from None
         state.trace.written(trace)
+        return execution or 1  # histories from before there were several say nothing
 
-    async def _start(self, *, scopes_wanted: bool) -> dict[str, Any]:
+    async def _start(self, execution: int, *, scopes_wanted: bool) -> dict[str, Any]:
         run, step = self.state.run, self.visit.fields
         child = RunInput(
             tenant=run.tenant,
@@ -154,7 +164,7 @@ class _Call:
             ended: dict[str, Any] = await workflow.execute_child_workflow(
                 RUN_WORKFLOW,
                 child,
-                id=run_workflow_id(self.run_id, 1),
+                id=run_workflow_id(self.run_id, execution),
                 result_type=dict[str, Any],
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 task_timeout=TASK_TIMEOUT,

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     import attrs
 
     from workflow_core.errors import ErrorCategory, InterpreterError, WorkflowError
+    from workflow_core.execution.checkpoints import MAX_CHECKPOINT, Checkpoint, checkpoint_json
     from workflow_core.execution.executor import to_the_end
     from workflow_core.execution.models import RunEnd, RunInput, RunRef
     from workflow_core.execution.verdicts import may_be_caught
@@ -30,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from workflow_core.manifest import canonical_json
     from workflow_core.temporal import FINISH_RUN, LOAD_RUN, RUN_WORKFLOW
     from workflow_worker.action_steps import call_action
+    from workflow_worker.checkpointing import restore, take_checkpoint
     from workflow_worker.child_steps import MAX_SCOPES, call_workflow
     from workflow_worker.evaluation import Evaluator
     from workflow_worker.failures import StepFailedError, is_cancellation, raise_if_canceled, recorded_error
@@ -44,6 +46,14 @@ _MAX_SHOWN: Final = 4096
 #: Items of one loop.
 MAX_ITEMS: Final = 50_000
 _WAITS: Final = ("event.wait", "time.wait", "human.task")
+
+
+@attrs.frozen
+class _FailedAt:
+    """The step that ends the run, and where the run stood before it."""
+
+    visit: Visit
+    checkpoint: Checkpoint
 
 
 class _RunFailedError(Exception):
@@ -66,6 +76,7 @@ class RunWorkflow:
         self._trace = Trace(run.tenant, run.run_id)
         self._frames: list[Frame] = []
         self._sequence = 0
+        self._failed_at: _FailedAt | None = None
         if run.plan is not None:
             self._begin(run)
 
@@ -83,7 +94,7 @@ class RunWorkflow:
         status, error = "SUCCEEDED", None
         try:
             if run.plan is None:
-                self._begin(await self._load())
+                await self._load()
             await self._walk()
         except _RunFailedError as failed:
             status, error = "FAILED", failed.error
@@ -102,9 +113,12 @@ class RunWorkflow:
         assert run.plan is not None  # noqa: S101 - for the type: `_load` gives it
         scopes = Scopes(run, workflow.info().start_time.isoformat())
         self._state = RunState(run, run.plan, scopes, Evaluator(scopes), self._trace)
-        self._frames.append(Block("root.steps", block_steps(run.plan.definition.get("steps")), ""))
+        if run.resumption is not None and run.resumption.checkpoint is not None:
+            self._frames, self._sequence = restore(run.resumption.checkpoint, run.plan.definition, scopes)
+        else:
+            self._frames.append(Block("root.steps", block_steps(run.plan.definition.get("steps")), ""))
 
-    async def _load(self) -> RunInput:
+    async def _load(self) -> None:
         ref = RunRef(tenant=self._run.tenant, run_id=self._run.run_id)
         try:
             loaded: RunInput = await execute_local(LOAD_RUN, ref, result_type=RunInput)
@@ -113,7 +127,10 @@ class RunWorkflow:
             if error is None:
                 raise
             raise _RunFailedError({**error, "nodePath": "root", "at": now()}) from None
-        return attrs.evolve(loaded, scopes_wanted=self._run.scopes_wanted)
+        try:
+            self._begin(attrs.evolve(loaded, scopes_wanted=self._run.scopes_wanted))
+        except WorkflowError as own:
+            raise _RunFailedError(error_object(own, "root")) from None
 
     def _result(self) -> dict[str, Any]:
         if not self._run.scopes_wanted:
@@ -137,6 +154,14 @@ class RunWorkflow:
             completed_at=now(),
             trace=self._trace.pending,
         )
+        if status == "FAILED" and self._failed_at is not None:
+            visit, plan = self._failed_at.visit, self._state.plan
+            room = MAX_CHECKPOINT - len(canonical_json(plan.as_json()))
+            end = attrs.evolve(
+                end,
+                failed_step=[visit.path, visit.iteration],
+                checkpoint=checkpoint_json(self._failed_at.checkpoint, room=room),
+            )
         await execute_local(FINISH_RUN, end)
 
     # ── Walking ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -187,8 +212,11 @@ class RunWorkflow:
         if _continues(visit) and may_be_caught(error):
             self._state.scopes.assign("vars.error", error)
             self._state.scopes.error = error
-        else:
-            self._unwind(error)
+            return
+        if not self._is_caught(error):
+            checkpoint = take_checkpoint(self._state.scopes, self._frames, self._sequence)
+            self._failed_at = _FailedAt(visit, checkpoint)
+        self._unwind(error)
 
     async def _execute(self, visit: Visit) -> None:
         if not isinstance(visit.step, Mapping):
@@ -214,6 +242,13 @@ class RunWorkflow:
                 loop.unrecorded += unrecorded
 
     # ── Leaving frames ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _is_caught(self, error: dict[str, Any]) -> bool:
+        """Whether a frame goes on after this failure."""
+        return may_be_caught(error) and any(
+            frame.goes_on if isinstance(frame, Loop) else isinstance(frame, TryCatch) and frame.caught is None
+            for frame in self._frames
+        )
 
     def _unwind(self, error: dict[str, Any]) -> None:
         """Gives a failure to the innermost frame that goes on after it; the frames inside of that one end."""

@@ -8,9 +8,11 @@ import attrs
 from temporalio import workflow
 
 from workflow_core.errors import WorkflowError
+from workflow_core.execution.checkpoints import Resumption
 from workflow_core.execution.models import RunInput
 from workflow_core.language.plan import Plan
 from workflow_worker.evaluation import Evaluator
+from workflow_worker.frames import Visit
 from workflow_worker.scopes import Scopes
 from workflow_worker.trace import Trace
 
@@ -24,6 +26,11 @@ class RunState:
     scopes: Scopes
     evaluator: Evaluator
     trace: Trace
+
+    def resumption_of(self, visit: Visit) -> Resumption | None:
+        """What the step that had failed in an earlier execution goes on with; None for every other step."""
+        resumption = self.run.resumption
+        return resumption if resumption is not None and resumption.is_of(visit.path, visit.iteration) else None
 
 
 def now() -> str:

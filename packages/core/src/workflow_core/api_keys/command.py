@@ -25,6 +25,7 @@ T = TypeVar("T")
 #: What a key may do when nothing else is said: what scripts do that import, publish and run workflows. Storing secrets
 #: (workflow:admin) has to be asked for.
 DEFAULT_PERMISSIONS: Final = ("workflow:read", "workflow:manage", "workflow:publish", "workflow:run")
+_LONGEST_LABEL: Final = 255
 _PERMISSION = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*")
 
 
@@ -43,7 +44,7 @@ def add_api_key_commands(commands: Any) -> None:
     )
     _add_tenant(creating)
     creating.add_argument("--user", type=_uuid, required=True, metavar="UUID", help="in whose name it acts")
-    creating.add_argument("--label", required=True, help="what it is for")
+    creating.add_argument("--label", type=_label, required=True, help="what it is for")
     creating.add_argument(
         "--permission",
         action="append",
@@ -77,6 +78,12 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a UUID") from None
+
+
+def _label(text: str) -> str:
+    if not (0 < len(text) <= _LONGEST_LABEL and text.isprintable()):
+        raise argparse.ArgumentTypeError(f"has to be one line of at most {_LONGEST_LABEL} characters")
+    return text
 
 
 def _permission(text: str) -> str:

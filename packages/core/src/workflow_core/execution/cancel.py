@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from workflow_core.discovery import Registry
 from workflow_core.errors import ConflictError, ErrorCategory, NotFoundError, TransientError
 from workflow_core.execution.history import write_end
-from workflow_core.execution.models import RunEnd
+from workflow_core.execution.models import RunEnd, RunStatus
 from workflow_core.execution.run_log import tell_cancel_requested
 from workflow_core.execution.runs import start_run
 from workflow_core.storage.database import Database
@@ -41,7 +41,7 @@ async def cancel_run(
     run_id: UUID,
     user: UUID,
     reason: str | None = None,
-) -> str:
+) -> RunStatus:
     """Asks for a run to end; asking again changes nothing.
 
     Returns:
@@ -78,7 +78,8 @@ async def cancel_run(
             run_id=run_id,
         )
     if await _ask(client, run_workflow_id(str(run_id), run["execution"])):
-        return str(run["status"])
+        status: RunStatus = run["status"]
+        return status
     return await _close(database, tenant, run_id)
 
 
@@ -106,7 +107,7 @@ async def _ask(client: Client, workflow_id: str) -> bool:
         raise _unavailable() from error
 
 
-async def _close(database: Database, tenant: UUID, run_id: UUID) -> str:
+async def _close(database: Database, tenant: UUID, run_id: UUID) -> RunStatus:
     """Ends the row of a run whose execution has ended without a word, or that Temporal has forgotten."""
     now = datetime.now(UTC).isoformat()
     error = {

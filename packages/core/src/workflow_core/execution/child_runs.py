@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID, uuid5
 
+import attrs
+
 from workflow_core.discovery import Registry
 from workflow_core.errors import ChildWorkflowError, NotFoundError, WorkflowError
 from workflow_core.execution.models import ChildRun, RunInput
+from workflow_core.execution.resume import find_resumption, reopen_run
 from workflow_core.execution.runs import Caller, Origin, record_run, run_input
 from workflow_core.storage.database import Connection
 
@@ -21,7 +24,8 @@ FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 _LOAD = """
 UPDATE workflow_runs SET started_at = COALESCE(started_at, now())
 WHERE tenant = $1 AND run_id = $2
-RETURNING workflow_id, workflow_version, actor_id, plan, payload, dry_run
+RETURNING workflow_id, workflow_version, actor_id, plan, payload, dry_run, execution, checkpoint, failed_step_path,
+          failed_iteration, correction
 """
 
 
@@ -34,8 +38,13 @@ def child_run_id(parent: str, step_id: str, iteration: str, attempt: int) -> str
     return str(uuid5(UUID(parent), "child:" + "".join(f"{len(part)}:{part}" for part in parts)))
 
 
-async def record_child(conn: Connection, registry: Registry, child: ChildRun) -> None:
+async def record_child(conn: Connection, registry: Registry, child: ChildRun) -> int:
     """Records the run that a step calls; recording it again changes nothing.
+
+    One that had ended is opened again when its parent was resumed.
+
+    Returns:
+        Which execution of it is to be started.
 
     Raises:
         ChildWorkflowError: ``WORKFLOW_NOT_FOUND``, ``NOT_PUBLISHED``, ``WORKFLOW_PAUSED``, ``CALL_DEPTH_EXCEEDED``,
@@ -77,6 +86,9 @@ async def record_child(conn: Connection, registry: Registry, child: ChildRun) ->
         raise ChildWorkflowError(error.message, code=error.code, details=error.details) from None
     if (recorded.run.workflow_id, recorded.run.workflow_version) != (workflow_id, child.workflow_version):
         raise ChildWorkflowError("Another step with the same id has called a workflow.", code="DUPLICATE_STEP_ID")
+    if child.resumed and recorded.run.status not in ("RUNNING", "WAITING"):
+        return await reopen_run(conn, tenant, UUID(child.run_id), user=None, reason=None)
+    return recorded.execution
 
 
 async def load_run(conn: Connection, tenant: UUID, run_id: UUID) -> RunInput:
@@ -88,4 +100,10 @@ async def load_run(conn: Connection, tenant: UUID, run_id: UUID) -> RunInput:
     row = await conn.fetchrow(_LOAD, tenant, run_id)
     if row is None:
         raise ChildWorkflowError("The run is not in the database any more.", code="RUN_NOT_FOUND")
-    return run_input(tenant, run_id, row)
+    run = run_input(tenant, run_id, row)
+    if row["execution"] == 1:
+        return run
+    resumption = await find_resumption(conn, tenant, run_id, row)
+    # What the checkpoint holds need not travel twice.
+    payload = run.payload if resumption.checkpoint is None else None
+    return attrs.evolve(run, payload=payload, resumption=resumption)

@@ -25,18 +25,20 @@ CONNECTION_GONE: Final = (
 #: Seen when one is taken from the pool as well: a missing socket, a time-out.
 DATABASE_AWAY: Final = (*CONNECTION_GONE, OSError)
 
-_OTHER_TRANSACTION: Final = (
+_FOR_THE_MOMENT: Final = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,  # a role's own limit, or an operator
 )
 
 
 def explain(error: BaseException) -> WorkflowError:
     """The error that a step shows for a failure of PostgreSQL; its words, which may quote values, are not told."""
     kind = type(error).__name__
-    if isinstance(error, _OTHER_TRANSACTION):
-        return TransientError("The database refused for the moment, because of another transaction.", code="CONFLICT")
+    if isinstance(error, _FOR_THE_MOMENT):
+        why = "because of another transaction, or of a limit of time"
+        return TransientError(f"The database refused for the moment, {why}.", code="CONFLICT")
     if isinstance(error, asyncpg.PostgresError) and not isinstance(error, CONNECTION_GONE):
         return ActionError(f"The database refused the write ({kind}).", code="INTERNAL_ERROR")
     return EngineUnavailableError(f"The database could not be reached ({kind}); the step goes on when it is back.")

@@ -43,8 +43,9 @@ from workflow_core.execution.database_errors import CONNECTION_GONE, DATABASE_AW
 from workflow_core.execution.handler_tools import ConnectionSecrets, RedactingLog
 from workflow_core.execution.models import ActionCall, ActionResult
 from workflow_core.execution.verdicts import may_be_retried
+from workflow_core.manifest import canonical_json
 from workflow_core.redaction import Redactor
-from workflow_core.schema import to_json
+from workflow_core.schema import clean_json, to_json
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Connection, Database
 
@@ -59,6 +60,9 @@ T = TypeVar("T")
 _KEEP_TRYING: Final = 30.0
 #: Seconds between the lease and the handler beyond which the handler might outlive its lease, and is not called.
 _LATEST_START: Final = ledger.LEASE_GRACE / 2
+#: Characters of an error's message, and bytes of its details as JSON.
+_LONGEST_MESSAGE: Final = 4000
+_LARGEST_DETAILS: Final = 64 * 1024
 
 #: Named moments of an execution, in their order; a fault test ends the process at one of them.
 FAULT_POINTS: Final = (
@@ -106,19 +110,34 @@ class ExecutionFailedError(Exception):
 
 
 def error_object(error: WorkflowError, call: ActionCall, redactor: Redactor) -> dict[str, Any]:
-    """The error object of the contract: ``category, code, message, details, nodePath, at``; redacted."""
+    """The error object of the contract: ``category, code, message, details, nodePath, at``; redacted.
+
+    It can always be stored, and travel: an engine that refused it would take the attempt for one that was lost.
+    """
     try:
-        details = redactor.redact(to_json(error.details))
+        details = _small(redactor.redact(to_json(error.details)))
     except Exception:  # noqa: BLE001 - guards against whatever an integration put into its details
         details = {}
+    message = redactor.redact_text(clean_json(str(error.message)))
     return {
         "category": error.category.value,
         "code": error.code,
-        "message": redactor.redact_text(error.message),
+        "message": message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…",
         "details": details,
         "nodePath": call.step_path,
         "at": datetime.now(UTC).isoformat(),
     }
+
+
+def _small(details: dict[str, Any]) -> dict[str, Any]:
+    """The members that fit, in their order."""
+    left, small = _LARGEST_DETAILS, {}
+    for name, value in details.items():
+        size = len(canonical_json({name: value}))
+        if size <= left:
+            small[name] = value
+            left -= size
+    return small
 
 
 def _counts(error: WorkflowError) -> bool:
@@ -413,6 +432,7 @@ class Executor:
             tx=tx,
             http=self._http if external else None,
             transaction=(lambda: self._short_transaction(attempt)) if external else None,
+            redact=attempt.redactor.redact,
         )
 
     @asynccontextmanager

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 from workflow_core.execution.models import ActionCall, RunEnd, StepTrace
 from workflow_core.execution.run_log import FailedStep, tell_ended, tell_failed_steps
 from workflow_core.storage.database import Connection
+
+#: What ``duration_ms`` can hold: a step may take longer than its 24 days.
+_LONGEST: Final = 2**31 - 1
 
 _TRACE = """
 INSERT INTO workflow_run_steps AS step (
@@ -33,14 +36,16 @@ INSERT INTO workflow_run_steps AS step (
     $1, $2, $3, $4, $5, $6, 'action.call', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
     CASE WHEN $8 = 'STARTED' THEN NULL ELSE clock_timestamp() END,
     CASE WHEN $8 = 'STARTED' THEN NULL
-         ELSE GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - $16) * 1000)::int END
+         ELSE LEAST(2147483647, GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - $16) * 1000))::int END
 )
 ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
     status = EXCLUDED.status, attempt = EXCLUDED.attempt, input_json = EXCLUDED.input_json,
     output_json = EXCLUDED.output_json, error_json = EXCLUDED.error_json, notes = EXCLUDED.notes,
     would_do = EXCLUDED.would_do, completed_at = EXCLUDED.completed_at,
     duration_ms = CASE WHEN EXCLUDED.completed_at IS NULL THEN NULL
-                       ELSE GREATEST(0, EXTRACT(EPOCH FROM EXCLUDED.completed_at - step.started_at) * 1000)::int END
+                       ELSE LEAST(2147483647, GREATEST(
+                           0, EXTRACT(EPOCH FROM EXCLUDED.completed_at - step.started_at) * 1000
+                       ))::int END
 -- A late writer takes back neither a success nor what a later attempt wrote.
 WHERE step.status <> 'SUCCEEDED' AND (EXCLUDED.status = 'SUCCEEDED' OR EXCLUDED.attempt >= step.attempt)
 """
@@ -74,7 +79,7 @@ async def write_trace(conn: Connection, tenant: UUID, run_id: UUID, trace: Seque
                 step.error,
                 started,
                 completed,
-                max(0, int((completed - started).total_seconds() * 1000)) if completed else None,
+                min(_LONGEST, max(0, int((completed - started).total_seconds() * 1000))) if completed else None,
                 step.action_id,
                 step.action_version,
                 step.attempt,
@@ -148,13 +153,16 @@ async def write_end(conn: Connection, end: RunEnd) -> None:
     tenant, run_id = UUID(end.tenant), UUID(end.run_id)
     await write_trace(conn, tenant, run_id, end.trace)
     ended = await conn.execute(
-        "UPDATE workflow_runs SET status = $3, error_json = $4, completed_at = $5, updated_at = now() "
+        "UPDATE workflow_runs SET status = $3, error_json = $4, completed_at = $5, updated_at = now(), "
+        "failed_step_path = $6, failed_iteration = $7, checkpoint = $8, correction = NULL "
         "WHERE tenant = $1 AND run_id = $2 AND status IN ('RUNNING', 'WAITING')",
         tenant,
         run_id,
         end.status,
         end.error,
         datetime.fromisoformat(end.completed_at),
+        *(end.failed_step or (None, None)),
+        end.checkpoint,
     )
     if ended != "UPDATE 0":
         await tell_ended(conn, tenant, run_id, status=end.status, error=end.error, completed_at=end.completed_at)

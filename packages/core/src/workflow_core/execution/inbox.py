@@ -280,6 +280,15 @@ class Inbox:
         except TimeoutError:
             _log.warning("event %s: not all its workflows could be started in %g s", event.event_id, WORK_LIMIT)
         ended = list(outcomes.values())
+        try:
+            settled = await self._settle(tenant, event, ended)
+        except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
+            # It is stored: whoever brought it must not be told to bring it again. It is taken again after the lease.
+            _log.warning("event %s: how it went could not be written: %s", event.event_id, type(error).__name__)
+            settled = None
+        return settled or attrs.evolve(event, outcomes=tuple(ended))
+
+    async def _settle(self, tenant: UUID, event: Event, ended: Sequence[Outcome]) -> Event | None:
         delay = min(_FIRST_DELAY * 2.0 ** min(event.attempts - 1, 20), _LONGEST_DELAY)
         async with self._database.tenant(tenant) as conn:
             row = await conn.fetchrow(
@@ -293,14 +302,12 @@ class Inbox:
             )
             if row is None:  # somebody else has taken it since, and tells how it went
                 row = await conn.fetchrow(_READ, tenant, event.event_id)
-        return attrs.evolve(event, outcomes=tuple(ended)) if row is None else Event.of(row)
+        return None if row is None else Event.of(row)
 
     async def _start(self, tenant: UUID, taken: _Taken, outcome: Outcome) -> Outcome:
         event = taken.event
-        trigger = taken.triggers.get(outcome.workflow_id)
-        if trigger is None:
-            gone = ConflictError("The workflow was deleted before it could be started.", code="WORKFLOW_DELETED")
-            return outcome.failed(gone)
+        # Of a workflow that was deleted since, a run that is recorded can still be started, with what was recorded.
+        trigger = taken.triggers.get(outcome.workflow_id, {})
         try:
             payload = event.payload
             mapped = has_mapping(trigger)

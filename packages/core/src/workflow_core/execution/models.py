@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
+from workflow_core.execution.checkpoints import Resumption
 from workflow_core.language.plan import Plan
+
+RunStatus = Literal["RUNNING", "WAITING", "SUCCEEDED", "FAILED", "CANCELED"]
 
 
 @attrs.frozen(kw_only=True)
@@ -16,6 +19,7 @@ class RunInput:
     Attributes:
         plan: None: the run loads plan and payload itself, so that they do not lie in its parent's history.
         scopes_wanted: Whether the caller reads the final scopes.
+        resumption: Of an execution after one that failed.
         dry_run: Whether it only tells what it would do: what reads is done, and nothing else.
     """
 
@@ -27,6 +31,7 @@ class RunInput:
     plan: Plan | None
     payload: Any
     scopes_wanted: bool = False
+    resumption: Resumption | None = None
     dry_run: bool = False
 
 
@@ -130,6 +135,7 @@ class ChildRun:
         workflow_version: As the step names it.
         actor: In whose name the parent acts.
         trace: Steps of the parent that ended since the last write, and the call itself.
+        resumed: The call had failed in an earlier execution of the parent: so may have the run.
     """
 
     tenant: str
@@ -140,6 +146,7 @@ class ChildRun:
     payload: Any
     actor: str | None
     trace: list[StepTrace]
+    resumed: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -152,7 +159,12 @@ class RunRef:
 
 @attrs.frozen(kw_only=True)
 class RunEnd:
-    """How a run ended: its status, the error object of the contract, and the last control steps."""
+    """How a run ended: its status, the error object of the contract, and the last control steps.
+
+    Attributes:
+        failed_step: Path and iteration of the step that ended it.
+        checkpoint: See :func:`workflow_core.execution.checkpoints.checkpoint_json`.
+    """
 
     tenant: str
     run_id: str
@@ -160,3 +172,5 @@ class RunEnd:
     error: dict[str, Any] | None
     completed_at: str
     trace: list[StepTrace]
+    failed_step: list[str] | None = None
+    checkpoint: dict[str, Any] | None = None

@@ -59,7 +59,6 @@ async def tell_started(
         "replay": f"Started as a replay of run {replay_of}.",
         "child": "Started by another run.",
         "simulation": "Started to see what the definition would do.",
-        "test": "Started to test one action.",
     }.get(cause, f"Started ({cause}).")
     context = {
         "cause": cause,
@@ -87,7 +86,8 @@ async def tell_failed_steps(conn: Connection, tenant: UUID, run_id: UUID, steps:
     lines = [
         (
             tenant,
-            uuid5(step.row_id, f"RETRYING:{step.attempt}" if step.retrying else "FAILED"),
+            # A step that is resumed may fail again.
+            uuid5(step.row_id, f"RETRYING:{step.attempt}" if step.retrying else f"FAILED:{step.error.get('at')}"),
             run_id,
             step.row_id,
             step.step_path,
@@ -117,6 +117,16 @@ async def tell_cancel_requested(
     message = _short(f"A user asked for the run to be canceled{f': {reason}' if reason else '.'}")
     context = {"userId": str(user)}
     line = (uuid5(run_id, "cancel requested"), run_id, None, None, "INFO", message, context, None, None, "api")
+    await conn.execute(_LINE, tenant, *line)
+
+
+async def tell_resumed(
+    conn: Connection, tenant: UUID, run_id: UUID, *, execution: int, user: UUID | None, reason: str | None
+) -> None:
+    """That a failed run goes on."""
+    message = _short(f"Resumed (execution {execution}){f': {reason}' if reason else '.'}")
+    context = {"execution": execution, **({} if user is None else {"userId": str(user)})}
+    line = (uuid5(run_id, f"resumed:{execution}"), run_id, None, None, "INFO", message, context, None, None, "api")
     await conn.execute(_LINE, tenant, *line)
 
 

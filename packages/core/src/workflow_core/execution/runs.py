@@ -8,23 +8,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
+import asyncpg
 import attrs
-from asyncpg import Record
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from workflow_core.discovery import Registry
 from workflow_core.errors import ConflictError, NotFoundError, RunNotStartedError, ValidationError
-from workflow_core.execution.models import RunInput
+from workflow_core.execution.database_errors import DATABASE_AWAY
+from workflow_core.execution.models import RunInput, RunStatus
 from workflow_core.execution.run_log import tell_started
 from workflow_core.language.plan import Plan, compile_plan
 from workflow_core.manifest import canonical_json
-from workflow_core.storage.database import Connection, Database
+from workflow_core.storage.database import Connection, Database, Record
 from workflow_core.temporal import RUN_TASK_QUEUE, RUN_WORKFLOW, run_workflow_id
 
 if TYPE_CHECKING:
@@ -49,15 +50,13 @@ class StartedRun:
 
     Attributes:
         created: Whether this call made it; otherwise it had been started before.
-        payload: What it was started with.
     """
 
     run_id: UUID
     workflow_id: UUID
     workflow_version: int
-    status: str
+    status: RunStatus
     created: bool
-    payload: Any
 
 
 @attrs.frozen(kw_only=True)
@@ -153,7 +152,7 @@ async def start_run(
         RunNotStartedError: The run is recorded; calling again with the same ``run_id`` starts it.
     """
     async with database.tenant(tenant) as conn:
-        started = await record_run(
+        recorded = await record_run(
             conn,
             registry,
             tenant=tenant,
@@ -165,15 +164,8 @@ async def start_run(
             run_id=run_id,
             origin=origin,
         )
-    if started.input is not None:
-        await _start(client, started.input)
-        async with database.tenant(tenant) as conn:
-            await conn.execute(
-                "UPDATE workflow_runs SET started_at = COALESCE(started_at, now()) WHERE tenant = $1 AND run_id = $2",
-                tenant,
-                run_id,
-            )
-    return started.run
+    await start_recorded(database, client, tenant, recorded)
+    return recorded.run
 
 
 @attrs.frozen
@@ -182,10 +174,48 @@ class RecordedRun:
 
     Attributes:
         input: What its execution is started with; None: the engine has it already.
+        execution: Which one that is.
     """
 
     run: StartedRun
     input: RunInput | None
+    execution: int
+
+
+async def start_recorded(database: Database, client: Client, tenant: UUID, recorded: RecordedRun) -> None:
+    """Starts a run on Temporal that :func:`record_run` recorded, if it has not got it: the second half of a start.
+
+    Raises:
+        RunNotStartedError: Calling again is safe.
+    """
+    if recorded.input is None:
+        return
+    started_at = datetime.now(UTC)  # a short run has ended before the row can say that it was started
+    await _start(client, recorded.input, recorded.execution)
+    try:
+        async with database.tenant(tenant) as conn:
+            await conn.execute(_STARTED, tenant, recorded.run.run_id, started_at, recorded.execution)
+    except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
+        # The run is under way: whoever asked for it must not be told to ask again.
+        _log.warning("run %s has started, but its row does not say so: %s", recorded.run.run_id, type(error).__name__)
+
+
+async def start_waiting(database: Database, client: Client, *, tenant: UUID, run_id: UUID) -> bool:
+    """Starts the execution that a recorded run waits for, if it does.
+
+    Returns:
+        Whether it was started here.
+
+    Raises:
+        RunNotStartedError: Calling again is safe.
+    """
+    async with database.tenant(tenant, readonly=True) as conn:
+        row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
+    if row is None:
+        return False
+    recorded = _recorded(tenant, run_id, row, created=False)
+    await start_recorded(database, client, tenant, recorded)
+    return recorded.input is not None
 
 
 @attrs.frozen
@@ -263,17 +293,23 @@ async def record_run(
             )
         row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
         assert row is not None  # noqa: S101 - written in this transaction, or by the one that the insert waited for
+    return _recorded(tenant, run_id, row, created=created)
+
+
+def _recorded(tenant: UUID, run_id: UUID, row: Record, *, created: bool) -> RecordedRun:
     run = StartedRun(
         run_id=run_id,
         workflow_id=row["workflow_id"],
         workflow_version=row["workflow_version"],
         status=row["status"],
         created=created,
-        payload=row["payload"],
     )
+    execution = row["execution"]
     if row["started_at"] is not None or row["status"] not in ("RUNNING", "WAITING"):
-        return RecordedRun(run, None)
-    return RecordedRun(run, run_input(tenant, run_id, row))
+        return RecordedRun(run, None, execution)
+    start = run_input(tenant, run_id, row)
+    # A first execution is given all that it needs; a further one loads it, with what came of those before.
+    return RecordedRun(run, start if execution == 1 else attrs.evolve(start, plan=None, payload=None), execution)
 
 
 def run_input(tenant: UUID, run_id: UUID, row: Record) -> RunInput:
@@ -302,8 +338,11 @@ def _check_size(plan: Plan, payload: Any) -> None:
 
 
 _FIND_RUN = """
-SELECT workflow_id, workflow_version, status, actor_id, plan, payload, started_at, dry_run
+SELECT workflow_id, workflow_version, status, actor_id, plan, payload, started_at, execution, dry_run
 FROM workflow_runs WHERE tenant = $1 AND run_id = $2
+"""
+_STARTED = """
+UPDATE workflow_runs SET started_at = COALESCE(started_at, $3) WHERE tenant = $1 AND run_id = $2 AND execution = $4
 """
 _INSERT_RUN = """
 INSERT INTO workflow_runs (
@@ -340,13 +379,13 @@ async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version:
     return row
 
 
-async def _start(client: Client, run: RunInput) -> None:
+async def _start(client: Client, run: RunInput, execution: int) -> None:
     try:
         async with asyncio.timeout(_START_TIMEOUT.total_seconds()):
             await client.start_workflow(
                 RUN_WORKFLOW,
                 run,
-                id=run_workflow_id(run.run_id, 1),
+                id=run_workflow_id(run.run_id, execution),
                 task_queue=RUN_TASK_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 task_timeout=TASK_TIMEOUT,

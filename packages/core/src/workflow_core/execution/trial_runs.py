@@ -11,7 +11,7 @@ from uuid import UUID
 
 from workflow_core.discovery import Registry
 from workflow_core.errors import ConflictError
-from workflow_core.execution.runs import StartedRun, Trial, record_run, start_run
+from workflow_core.execution.runs import StartedRun, Trial, record_run, start_recorded
 from workflow_core.storage.database import Database
 
 if TYPE_CHECKING:
@@ -61,17 +61,20 @@ async def start_trial(
         ConflictError: ``IDEMPOTENCY_KEY_REUSED``: the id is that of another trial.
         RunNotStartedError: It is recorded; calling again starts it.
     """
-    about: dict[str, Any] = {
-        "tenant": tenant,
-        "workflow_id": workflow_id,
-        "version": trial.version,
-        "payload": payload,
-        "actor": actor,
-        "cause": cause,
-        "run_id": run_id,
-    }
     async with database.tenant(tenant) as conn:
-        recorded = await record_run(conn, registry, **about, trial=trial, dry_run=dry_run)
+        recorded = await record_run(
+            conn,
+            registry,
+            tenant=tenant,
+            workflow_id=workflow_id,
+            version=None,
+            payload=payload,
+            actor=actor,
+            cause=cause,
+            run_id=run_id,
+            trial=trial,
+            dry_run=dry_run,
+        )
         if not recorded.run.created:
             digest = trial.plan(registry).sha256
             if not await conn.fetchval(_IS_SAME, tenant, run_id, payload, dry_run, digest):
@@ -79,7 +82,8 @@ async def start_trial(
                     "This Idempotency-Key has started a run of something else; use a new key.",
                     code="IDEMPOTENCY_KEY_REUSED",
                 )
-    return await start_run(database, client, registry, **about)
+    await start_recorded(database, client, tenant, recorded)
+    return recorded.run
 
 
 def action_test(action_id: str, version: int, mapping: Mapping[str, Any]) -> dict[str, Any]:

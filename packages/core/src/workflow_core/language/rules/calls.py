@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from workflow_core.language.calls import CalledWorkflows, Version, called_version, is_inside
 from workflow_core.language.findings import Finding
 from workflow_core.language.rules.context import Context, StepView
+from workflow_core.language.rules.expressions import is_expression
 from workflow_core.schema import required_fields
 
 
@@ -17,8 +18,8 @@ def called_workflow_exists(view: StepView, context: Context) -> Iterator[Finding
     if target is None or context.called is None or target == (context.workflow_id, context.workflow_version):
         return
     workflow_id, version = target
-    published = context.called.published.get(workflow_id, ())
-    if version in published:
+    published = context.called.published.get(workflow_id)
+    if published is None or version in published:
         return
     if not published and workflow_id != context.workflow_id:
         message = "The tenant has no published workflow with this id: the call fails until there is one."
@@ -41,6 +42,8 @@ def called_workflow_gets_its_payload(view: StepView, context: Context) -> Iterat
     if payload is None or called is None:
         return
     mapping = view.step.get("inputMapping")
+    if is_expression(mapping):
+        return
     for name in required_fields(payload):
         if not isinstance(mapping, Mapping):
             at = "inputMapping"

@@ -1,0 +1,118 @@
+"""Where a run stood between two of its steps, as plain JSON: what a further execution of it begins with."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import attrs
+import cattrs
+import orjson
+
+#: Bytes that plan and checkpoint may have together as JSON: an execution begins with both, in one payload.
+MAX_CHECKPOINT: Final = 1536 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class SavedVisit:
+    """One execution of a step that holds a frame; the step itself stands in the plan, at its path."""
+
+    path: str
+    iteration: str
+    sequence: int
+    started: str
+
+
+@attrs.frozen(kw_only=True)
+class SavedBlock:
+    """A block of steps, and the index of its next one."""
+
+    path: str
+    iteration: str
+    index: int
+    kind: Literal["block"] = "block"
+
+
+@attrs.frozen(kw_only=True)
+class SavedLoop:
+    """A loop with an item under way. For the fields see ``workflow_worker.frames.Loop``."""
+
+    visit: SavedVisit
+    items: list[Any]
+    item_var: str
+    goes_on: bool
+    outer_local: dict[str, Any]
+    outer_variable: list[Any]
+    index: int
+    failed: list[dict[str, Any]]
+    failures: int
+    unrecorded: int
+    kind: Literal["loop"] = "loop"
+
+
+@attrs.frozen(kw_only=True)
+class SavedTry:
+    """A ``control.tryCatch`` in one of its blocks. For the fields see ``workflow_worker.frames.TryCatch``."""
+
+    visit: SavedVisit
+    capture: str | None
+    outer_error: Any
+    caught: dict[str, Any] | None
+    kind: Literal["try"] = "try"
+
+
+SavedFrame = SavedBlock | SavedLoop | SavedTry
+
+
+@attrs.frozen(kw_only=True)
+class Checkpoint:
+    """A run before one of its steps.
+
+    Attributes:
+        roots: The values of ``payload, vars, local, meta, error, system``.
+        frames: From the definition's own steps to the block whose next step is the one.
+        sequence: Steps that began before.
+    """
+
+    roots: dict[str, Any]
+    frames: list[SavedFrame]
+    sequence: int
+
+
+_converter = cattrs.Converter()
+
+
+def checkpoint_json(checkpoint: Checkpoint, *, room: int) -> dict[str, Any] | None:
+    """A checkpoint as plain JSON; None when it has more bytes than there is room."""
+    plain: dict[str, Any] = _converter.unstructure(checkpoint)
+    try:
+        return plain if len(orjson.dumps(plain)) <= room else None
+    except TypeError:  # what JSON cannot carry can be no checkpoint
+        return None
+
+
+def read_checkpoint(value: dict[str, Any]) -> Checkpoint:
+    """The checkpoint that :func:`checkpoint_json` gave."""
+    return _converter.structure(value, Checkpoint)
+
+
+@attrs.frozen(kw_only=True)
+class Resumption:
+    """How an execution goes on after one that failed.
+
+    Attributes:
+        checkpoint: Where it begins; None: at the run's beginning, where the ledger gives what has been done.
+        step_path: Of the step that had failed.
+        iteration: Of that step.
+        attempts: What that step has used so far.
+        correction: Mappings that take the place of fields of that step's input.
+    """
+
+    checkpoint: dict[str, Any] | None
+    step_path: str | None
+    iteration: str | None
+    attempts: int = 0
+    correction: dict[str, Any] | None = None
+
+    def is_of(self, step_path: str, iteration: str) -> bool:
+        """Whether this step is the one that had failed."""
+        return (self.step_path, self.iteration) == (step_path, iteration)

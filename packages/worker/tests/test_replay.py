@@ -1,5 +1,7 @@
 """Runs that are under way must survive an upgrade: recorded histories replay without a difference.
 
+``uncertain`` is of a worker that could not wait for a person, and cannot be recorded any more.
+
 Record anew, after a change that is meant to break compatibility, with
 ``RECORD_HISTORIES=1 ./dev test packages/worker/tests/test_replay.py``; only one of them with ``-k 'record and loops'``.
 """
@@ -15,6 +17,7 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from workflow_core.actions import Happened, Unknown
 from workflow_core.errors import ActionError, Refused, TransientError
 from workflow_core.execution.child_runs import child_run_id
 from workflow_core.language.definition import iter_steps
@@ -104,7 +107,6 @@ SCENARIOS = {
     "every-step": (EVERY_STEP, []),
     "retried": (EVERY_STEP, [None, None, TransientError("reset")]),
     "failed-local": ([call("write", "probe.write")], [ActionError("No.", code="NO")]),
-    "uncertain": ([call("once", "probe.once")], [TransientError("reset")]),
     "unknown-step": ([{"id": "wait", "type": "event.wait", "config": {}}], []),
     "loops": (LOOPS, [None, NO]),
     "caught": (CAUGHT, [NO, NO, None, ActionError("Full.", code="FULL")]),
@@ -114,9 +116,15 @@ SCENARIOS = {
 }
 #: Recorded beside a scenario: the run that it called.
 CHILDREN = {"child": "called", "failed-child": "call-retried"}
+#: Recorded with a person who settles what nobody can know.
+SETTLED = [
+    call("once", "probe.once"),
+    call("seen", "probe.once_seen", retry={"maxAttempts": 2, "backoffMs": 10}),
+    call("end", "probe.read", {"text": {"$expr": "once.text"}}),
+]
 #: Recorded while it waits for its next attempt.
 CANCELED = [loop("loop", [1, 2], "n", [call("send", "probe.fetch", retry={"maxAttempts": 2, "backoffMs": 600_000})])]
-NAMES = [*SCENARIOS, *CHILDREN, "canceled", "dry"]
+NAMES = [*SCENARIOS, *CHILDREN, "uncertain", "settled", "canceled", "dry"]
 
 
 if "RECORD_HISTORIES" in os.environ:
@@ -138,6 +146,16 @@ if "RECORD_HISTORIES" in os.environ:
         await write(runner, name, run["run_id"])
         for child in (child for child, parent in CHILDREN.items() if parent == name):
             await write(runner, child, child_run_id(str(run["run_id"]), "call", "", 1))
+
+    async def test_record_settled(runner, probe):
+        """Writes the history of a run that waits, twice, and looks for an effect until it shows."""
+        probe.failures = [TransientError("reset"), TransientError("reset"), TransientError("reset")]
+        probe.verdicts = [Unknown("not seen yet"), Happened({"text": "seen", "calls": 0})]
+        run_id = await runner.start(await runner.publish(SETTLED))
+        for decision, output in (("send_again", None), ("happened", {"text": "x", "calls": 1})):
+            await runner.settle(await runner.until_waiting(run_id), decision, output)
+        assert (await runner.finished(run_id))["status"] == "SUCCEEDED"
+        await write(runner, "settled", run_id)
 
     async def test_record_canceled(runner, probe):
         """Writes the history of a run that was canceled."""

@@ -23,7 +23,6 @@ from workflow_catalog_server.bodies import MAX_BODY
 from workflow_catalog_server.catalog_routes import catalog_routes
 from workflow_catalog_server.openapi import PATH as OPENAPI_PATH
 from workflow_catalog_server.openapi import openapi_document, openapi_handler
-from workflow_catalog_server.problems import problem_middleware
 from workflow_catalog_server.registry_routes import registry_routes
 from workflow_catalog_server.routing import PublicRoute, Route, add_routes
 from workflow_catalog_server.services import SERVICES, Services
@@ -35,7 +34,7 @@ def create_app(services: Services) -> web.Application:
 
     It starts and stops what listens and waits in the services; the database and the Temporal client stay their owner's.
     """
-    app = web.Application(middlewares=[problem_middleware], client_max_size=MAX_BODY)
+    app = web.Application(client_max_size=MAX_BODY)
     app[SERVICES] = services
     api_keys = ApiKeyAuthenticator(services.database)
     add_routes(app, all_routes(services.registry), services.authenticator, api_keys)

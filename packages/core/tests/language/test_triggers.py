@@ -69,6 +69,11 @@ TRIGGERS = {
         {},
         ["UNKNOWN_TRIGGER_EVENT", "PAYLOAD_SCHEMA_REF_MISSING"],
     ),
+    "an event that nobody can post": (
+        {"type": "event", "eventName": "X" * 256},
+        REF,
+        ["UNKNOWN_TRIGGER_EVENT"],
+    ),
     "an event of another schema": (
         {"type": "event", "eventName": "CLOSED", "sourcePayloadSchemaRef": "payload.Closed.v1"},
         {"payloadSchemaRef": "payload.Opened.v1"},
@@ -112,6 +117,7 @@ def test_trigger(trigger, fields, codes):
     findings = validate(trigger, **fields)
     assert [finding.code for finding in findings] == codes
     assert {finding.step_path for finding in findings} <= {"root"}
+    assert {finding.severity for finding in findings} <= {"error"}
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
 from workflow_core.errors import ChildWorkflowError, ErrorCategory, WorkflowError
 from workflow_core.execution.child_runs import child_run_id
-from workflow_core.execution.executor import to_the_end
 from workflow_core.execution.models import ChildRun, RunEnd, RunInput
 from workflow_core.execution.runs import TASK_TIMEOUT
+from workflow_core.execution.writing import to_the_end
 from workflow_core.temporal import FINISH_RUN, RECORD_CHILD, RUN_WORKFLOW, run_workflow_id
 from workflow_worker.failures import StepFailedError, child_end, is_cancellation, raise_if_canceled, recorded_error
 from workflow_worker.frames import Visit

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from workflow_core.errors import ConfigurationError
-from workflow_core.execution.executor import FAULT_POINTS, FaultPoint
+from workflow_core.execution.fault_points import FAULT_POINTS, FaultPoint
 from workflow_core.execution.models import ActionCall
 
 VARIABLE: Final = "WORKFLOW_FAULT_POINT"

@@ -24,12 +24,12 @@ with workflow.unsafe.imports_passed_through():
 
     from workflow_core.errors import ErrorCategory, InterpreterError, WorkflowError
     from workflow_core.execution.checkpoints import MAX_CHECKPOINT, Checkpoint, checkpoint_json
-    from workflow_core.execution.executor import to_the_end
     from workflow_core.execution.models import RunEnd, RunInput, RunRef
     from workflow_core.execution.verdicts import may_be_caught
+    from workflow_core.execution.writing import to_the_end
     from workflow_core.language.mapping import parse_assign_path
     from workflow_core.manifest import canonical_json
-    from workflow_core.temporal import FINISH_RUN, LOAD_RUN, RUN_WORKFLOW
+    from workflow_core.temporal import FINISH_RUN, LOAD_RUN, RUN_WORKFLOW, WAKE
     from workflow_worker.action_steps import call_action
     from workflow_worker.checkpointing import restore, take_checkpoint
     from workflow_worker.child_steps import MAX_SCOPES, call_workflow
@@ -40,6 +40,7 @@ with workflow.unsafe.imports_passed_through():
     from workflow_worker.scopes import Scopes
     from workflow_worker.state import RunState, error_object, now
     from workflow_worker.trace import Trace
+    from workflow_worker.waiting import Wakes
 
 #: Bytes of what one control step shows.
 _MAX_SHOWN: Final = 4096
@@ -74,6 +75,7 @@ class RunWorkflow:
     def __init__(self, run: RunInput) -> None:
         self._run = run
         self._trace = Trace(run.tenant, run.run_id)
+        self._wakes = Wakes()
         self._frames: list[Frame] = []
         self._sequence = 0
         self._failed_at: _FailedAt | None = None
@@ -109,10 +111,15 @@ class RunWorkflow:
             raise ApplicationError(error["message"], error, type=error["code"], non_retryable=True)
         return {"status": status, **self._result()}
 
+    @workflow.signal(name=WAKE)
+    def wake(self, wait_id: str) -> None:
+        """A wait of this run is over."""
+        self._wakes.wake(wait_id)
+
     def _begin(self, run: RunInput) -> None:
         assert run.plan is not None  # noqa: S101 - for the type: `_load` gives it
         scopes = Scopes(run, workflow.info().start_time.isoformat())
-        self._state = RunState(run, run.plan, scopes, Evaluator(scopes), self._trace)
+        self._state = RunState(run, run.plan, scopes, Evaluator(scopes), self._trace, self._wakes)
         if run.resumption is not None and run.resumption.checkpoint is not None:
             self._frames, self._sequence = restore(run.resumption.checkpoint, run.plan.definition, scopes)
         else:

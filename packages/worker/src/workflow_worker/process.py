@@ -21,7 +21,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from workflow_core.discovery import Discovery, discover, require
 from workflow_core.errors import ConfigurationError, MigrationError
-from workflow_core.execution.executor import Executor, FaultPoint
+from workflow_core.execution.executor import Executor
+from workflow_core.execution.fault_points import FaultPoint
 from workflow_core.execution.inbox import Inbox
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
@@ -63,6 +64,7 @@ PASSED_THROUGH: Final = (
             "scopes",
             "state",
             "trace",
+            "waiting",
         )
     ),
 )
@@ -96,6 +98,7 @@ def build_workers(
             activities.record_steps,
             activities.record_child_run,
             activities.load_run,
+            activities.open_settlement,
             activities.pause,
             activities.finish_run,
         ],
@@ -186,6 +189,7 @@ async def run_worker(
             registry=discovery.registry,
             secrets=TenantSecrets(settings.secrets_key),
             http=http,
+            look_for=settings.reconcile_seconds,
             at=at or fault_point(os.environ),
         )
         distributions = list(discovery.registry.distributions)

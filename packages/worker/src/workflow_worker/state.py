@@ -15,6 +15,7 @@ from workflow_worker.evaluation import Evaluator
 from workflow_worker.frames import Visit
 from workflow_worker.scopes import Scopes
 from workflow_worker.trace import Trace
+from workflow_worker.waiting import Wakes
 
 
 @attrs.frozen
@@ -26,6 +27,7 @@ class RunState:
     scopes: Scopes
     evaluator: Evaluator
     trace: Trace
+    wakes: Wakes
 
     def resumption_of(self, visit: Visit) -> Resumption | None:
         """What the step that had failed in an earlier execution goes on with; None for every other step."""

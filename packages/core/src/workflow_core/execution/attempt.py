@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 _STRICTNESS: Final = (Effect.READ, Effect.LOCAL, Effect.REPEATABLE, Effect.ONCE)
 #: Bytes of an output as JSON that may travel through a workflow's history.
 MAX_OUTPUT: Final = 1024 * 1024
+#: Bytes of what ``prepare`` gives, as JSON.
+MAX_PREPARED: Final = 64 * 1024
 
 
 class Progress(Enum):
@@ -139,6 +141,33 @@ class Attempt:
             )
         self.notes.append("would do; the output is the action's example")
         return self.action.examples[0].output
+
+    @property
+    def held(self) -> ledger.Hold:
+        """The right to act, once the key is reserved."""
+        assert self.hold is not None  # noqa: S101 - for the type: nothing asks for it before
+        return self.hold
+
+    def read_prepared(self, result: Any) -> Any:
+        """What ``prepare`` gave, as JSON.
+
+        Raises:
+            ActionError: It cannot be kept; nothing was sent.
+        """
+        try:
+            plain = to_json(result)
+            size = len(canonical_json(plain))
+        except Exception as error:  # noqa: BLE001 - guards against whatever an integration gives
+            kind = type(error).__name__
+            raise ActionError(
+                f"What {self.call.action_id} prepared is not JSON ({kind}).", code="INTERNAL_ERROR"
+            ) from None
+        if size > MAX_PREPARED:
+            raise ActionError(
+                f"What {self.call.action_id} prepared has {size} bytes; {MAX_PREPARED} can be kept.",
+                code="INTERNAL_ERROR",
+            )
+        return plain
 
     def read_output(self, result: Any) -> Any:
         """A handler's result as redacted JSON; never fails, since what it tells of has happened.

@@ -5,7 +5,8 @@ Every call ends in a row of the run's history, and every effect in a row of the 
 * ``READ`` has no ledger row: it may simply be done again.
 * ``LOCAL`` runs in one transaction with its ledger row and its history: exactly once.
 * ``REPEATABLE`` and ``ONCE`` are reserved, prepared, marked *sent* in a transaction of its own, and then handled;
-  after that, only :class:`~workflow_core.errors.Refused` proves that nothing was done.
+  after that, only :class:`~workflow_core.errors.Refused` proves that nothing was done. When the answer is lost, the
+  action's ``reconcile`` looks whether the effect has happened: at once, and before anything is sent again.
 
 In a dry run only what reads is done, in read-only transactions; of the rest everything is checked that comes before.
 """
@@ -14,38 +15,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
 import asyncpg
+import attrs
 
-from workflow_core.actions import ActionContext, Effect
+from workflow_core.actions import ActionContext, Effect, SentEffect
 from workflow_core.discovery import Registry
 from workflow_core.errors import (
     ActionError,
     ActionNotOnWorkersError,
     ActionTimeoutError,
     EffectUncertainError,
+    EffectUnknownError,
     EngineUnavailableError,
     KeyBusyError,
     OutputTooLargeError,
     Refused,
-    TransientError,
     WorkflowError,
 )
 from workflow_core.execution import history, ledger
 from workflow_core.execution.admission import Admission
 from workflow_core.execution.attempt import Attempt, Progress
 from workflow_core.execution.database_errors import CONNECTION_GONE, DATABASE_AWAY, explain
+from workflow_core.execution.failed_attempts import ExecutionFailedError, error_object, worker_lost
+from workflow_core.execution.fault_points import FaultPoint, no_fault
 from workflow_core.execution.handler_tools import ConnectionSecrets, RedactingLog
 from workflow_core.execution.models import ActionCall, ActionResult
+from workflow_core.execution.reconciling import Reconciler
 from workflow_core.execution.verdicts import may_be_retried
-from workflow_core.manifest import canonical_json
+from workflow_core.execution.writing import to_the_end, until_written
 from workflow_core.redaction import Redactor
-from workflow_core.schema import clean_json, to_json
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Connection, Database
 
@@ -56,92 +60,8 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds for which what is known is written again and again while the database is away.
-_KEEP_TRYING: Final = 30.0
 #: Seconds between the lease and the handler beyond which the handler might outlive its lease, and is not called.
 _LATEST_START: Final = ledger.LEASE_GRACE / 2
-#: Characters of an error's message, and bytes of its details as JSON.
-_LONGEST_MESSAGE: Final = 4000
-_LARGEST_DETAILS: Final = 64 * 1024
-
-#: Named moments of an execution, in their order; a fault test ends the process at one of them.
-FAULT_POINTS: Final = (
-    "before-reserve",
-    "after-reserve",
-    "after-prepare",
-    "after-sent",
-    "after-answer",
-    "before-commit",
-    "after-commit",
-)
-FaultPoint = Callable[[str, ActionCall], Awaitable[None]]
-
-
-async def _no_fault(_point: str, _call: ActionCall) -> None:
-    return None
-
-
-class ExecutionFailedError(Exception):
-    """An attempt failed; the interpreter decides what follows.
-
-    Attributes:
-        error: The error object of the contract, redacted.
-        retryable: Whether another attempt may end otherwise.
-        counts: Whether this used up an attempt (waiting for a key or for our own database does not).
-        retry_after: Seconds after which trying again makes sense at the latest, if somebody said so.
-    """
-
-    def __init__(self, error: dict[str, Any], *, retryable: bool, counts: bool, retry_after: float | None) -> None:
-        super().__init__(error["message"])
-        self.error = error
-        self.retryable = retryable
-        self.counts = counts
-        self.retry_after = retry_after
-
-    @classmethod
-    def of(cls, error: WorkflowError, shown: dict[str, Any]) -> ExecutionFailedError:
-        """The failure that one of our errors means, with its error object."""
-        return cls(
-            shown,
-            retryable=error.retryable,
-            counts=_counts(error),
-            retry_after=error.retry_after if isinstance(error, TransientError) else None,
-        )
-
-
-def error_object(error: WorkflowError, call: ActionCall, redactor: Redactor) -> dict[str, Any]:
-    """The error object of the contract: ``category, code, message, details, nodePath, at``; redacted.
-
-    It can always be stored, and travel: an engine that refused it would take the attempt for one that was lost.
-    """
-    try:
-        details = _small(redactor.redact(to_json(error.details)))
-    except Exception:  # noqa: BLE001 - guards against whatever an integration put into its details
-        details = {}
-    message = redactor.redact_text(clean_json(str(error.message)))
-    return {
-        "category": error.category.value,
-        "code": error.code,
-        "message": message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…",
-        "details": details,
-        "nodePath": call.step_path,
-        "at": datetime.now(UTC).isoformat(),
-    }
-
-
-def _small(details: dict[str, Any]) -> dict[str, Any]:
-    """The members that fit, in their order."""
-    left, small = _LARGEST_DETAILS, {}
-    for name, value in details.items():
-        size = len(canonical_json({name: value}))
-        if size <= left:
-            small[name] = value
-            left -= size
-    return small
-
-
-def _counts(error: WorkflowError) -> bool:
-    return not isinstance(error, KeyBusyError | ActionNotOnWorkersError | EngineUnavailableError)
 
 
 class Executor:
@@ -152,7 +72,9 @@ class Executor:
         registry: What this process discovered.
         secrets: Opens the tenants' secrets; without it an action that needs one fails.
         http: The process's HTTP session for external actions.
-        at: Called at each of :data:`FAULT_POINTS`.
+        look_for: Seconds after the sending for which an effect is looked for that must not be sent twice and whose
+            answer was lost, before it is uncertain.
+        at: Called at each of :data:`~workflow_core.execution.fault_points.FAULT_POINTS`.
     """
 
     def __init__(
@@ -162,7 +84,8 @@ class Executor:
         registry: Registry,
         secrets: TenantSecrets | None,
         http: aiohttp.ClientSession,
-        at: FaultPoint = _no_fault,
+        look_for: float = 900.0,
+        at: FaultPoint = no_fault,
     ) -> None:
         self._database = database
         self._registry = registry
@@ -170,6 +93,7 @@ class Executor:
         self._http = http
         self._at = at
         self._admission = Admission(database, registry, secrets)
+        self._reconciler = Reconciler(database, self._limited, self._admission.pass_gate, at, look_for)
 
     async def execute(self, call: ActionCall) -> ActionResult:
         """Executes one attempt.
@@ -285,6 +209,7 @@ class Executor:
     async def _act(self, attempt: Attempt) -> ActionResult:
         """An external effect: reserve, prepare, mark sent, handle, keep the answer."""
         call = attempt.call
+        value, problem = None, None
         async with self._database.tenant(attempt.tenant) as conn:
             if not await ledger.try_lock(conn, attempt.key):
                 raise _busy(call)
@@ -292,7 +217,13 @@ class Executor:
             if entry is not None and entry.state is ledger.State.SUCCEEDED:
                 return await self._reuse(conn, attempt, entry)
             ledger.refuse_if_held(entry, call)
-            value = await self._admission.input(conn, attempt)
+            unknown = entry if entry is not None and entry.state is ledger.State.SENT else None
+            try:
+                value = await self._admission.input(conn, attempt)
+            except WorkflowError as error:
+                if unknown is None or attempt.effect is not Effect.ONCE:
+                    raise
+                problem = error  # whether it has happened is another question than whether it may be done now
             hold = await ledger.reserve(
                 conn,
                 call,
@@ -300,52 +231,65 @@ class Executor:
                 effect=attempt.effect,
                 input_sha256=attempt.input_sha256,
                 lease=attempt.time_limit,
-                after_unknown=entry is not None and entry.state is ledger.State.SENT,
+                after_unknown=unknown is not None,
+                lost=error_object(worker_lost(), call, attempt.redactor),
             )
             await history.write_action_step(
                 conn, call, status="STARTED", shown_input=attempt.shown_input, notes=attempt.notes
             )
         attempt.hold, attempt.progress = hold, Progress.RESERVED
-        if hold.after_unknown and attempt.effect is Effect.ONCE:
-            # Its worker was lost after `sent`: whether it acted, nobody can know.
-            raise await self._unknown(attempt, hold, ActionError("The worker was lost.", code="WORKER_LOST"))
         await self._at("after-reserve", call)
-        await self._admission.pass_gate(attempt)
         ctx = self._context(attempt)
-        if attempt.action.prepare is not None:
-            await self._limited(attempt, attempt.action.prepare(value, ctx))
+        if unknown is None:
+            await self._admission.pass_gate(attempt)
+        else:
+            found = await self._reconciler.before_sending(attempt, unknown, value, ctx, problem)
+            if found is not None:
+                return await self._keep(attempt, hold, found.output)
+        prepared = await self._prepare(attempt, value, ctx)
+        ctx = attrs.evolve(ctx, prepared=prepared)
         await self._at("after-prepare", call)
-        await self._mark_sent(attempt, hold)
+        sent = await self._mark_sent(attempt, prepared)
         await self._at("after-sent", call)
-        result = await self._handle_sent(attempt, hold, value, ctx)
+        result = await self._handle_sent(attempt, value, ctx, sent)
         await self._at("after-answer", call)
-        return await self._keep(attempt, hold, result)
+        return await self._keep(attempt, attempt.held, result)
 
-    async def _mark_sent(self, attempt: Attempt, hold: ledger.Hold) -> None:
+    async def _prepare(self, attempt: Attempt, value: Any, ctx: ActionContext) -> Any:
+        if attempt.action.prepare is None:
+            return None
+        return attempt.read_prepared(await self._limited(attempt, attempt.action.prepare(value, ctx)))
+
+    async def _mark_sent(self, attempt: Attempt, prepared: Any) -> SentEffect:
         """Commits *sent*. Whatever happens here, nothing has been sent: the progress stays ``RESERVED`` until it is."""
         clock = asyncio.get_running_loop().time
         began = clock()
         async with self._database.tenant(attempt.tenant) as conn:
-            await ledger.mark_sent(conn, attempt.tenant, hold, lease=attempt.time_limit)
+            sent = await ledger.mark_sent(
+                conn, attempt.tenant, attempt.held, lease=attempt.time_limit, prepared=attempt.redactor.redact(prepared)
+            )
         if clock() - began > _LATEST_START:
             raise KeyBusyError("This worker was held up, and lets another attempt act.", retry_after=1.0)
         attempt.progress = Progress.SENT
+        return sent
 
-    async def _handle_sent(self, attempt: Attempt, hold: ledger.Hold, value: Any, ctx: ActionContext) -> Any:
+    async def _handle_sent(self, attempt: Attempt, value: Any, ctx: ActionContext, sent: SentEffect) -> Any:
+        """Calls the handler; when its answer is lost, looks whether the effect has happened all the same."""
         try:
-            return await self._limited(attempt, attempt.action.handler(value, ctx))
-        except Refused:
-            attempt.progress = Progress.RESERVED
-            raise
-        except WorkflowError as error:
-            raise await self._unknown(attempt, hold, error) from None
+            try:
+                return await self._limited(attempt, attempt.action.handler(value, ctx))
+            except Refused:
+                attempt.progress = Progress.RESERVED
+                raise
+            except WorkflowError as error:
+                return (await self._reconciler.answer_lost(attempt, value, ctx, sent, error)).output
         except asyncio.CancelledError:
-            lost = ActionError("The worker stopped while the action was under way.", code="WORKER_LOST")
-            await to_the_end(self._unknown(attempt, hold, lost))
+            await self._reconciler.stopped(attempt)
             raise
 
     async def _keep(self, attempt: Attempt, hold: ledger.Hold, result: Any) -> ActionResult:
         """Writes what is known to have happened; neither a cancellation nor a database that is away prevents it."""
+        attempt.progress = Progress.SENT
         output = attempt.read_output(result)
 
         async def write() -> Any:
@@ -361,28 +305,18 @@ class Executor:
                 await self._at("before-commit", attempt.call)
             return kept
 
-        kept = await to_the_end(_until_written(write))
+        kept = await to_the_end(until_written(write))
         await self._at("after-commit", attempt.call)
         attempt.check_size(kept)
         return ActionResult(output=kept)
-
-    async def _unknown(self, attempt: Attempt, hold: ledger.Hold, error: WorkflowError) -> WorkflowError:
-        """Records that the answer was lost; answers the error that the step shows."""
-        attempt.progress = Progress.SENT
-        shown = error_object(error, attempt.call, attempt.redactor)
-
-        async def write() -> None:
-            async with self._database.tenant(attempt.tenant) as conn:
-                await ledger.mark_unknown(conn, attempt.tenant, hold, shown, effect=attempt.effect)
-
-        await _until_written(write)
-        return ledger.uncertain_error(attempt.call, error.code) if attempt.effect is Effect.ONCE else error
 
     async def _reuse(self, conn: Connection, attempt: Attempt, entry: ledger.Entry) -> ActionResult:
         """The effect has happened: its stored output, even while the connection is inactive."""
         source = None if entry.belongs_to(attempt.call) else str(entry.run_id)
         if source is not None:
             attempt.notes.append(f"reused from run {source}")
+        if entry.settled_as is not None:
+            attempt.notes.append("settled by a person: it happened")
         if entry.input_sha256 != attempt.input_sha256:
             attempt.notes.append("the input differs from the one that the effect was done with")
         attempt.progress = Progress.SENT
@@ -470,7 +404,7 @@ class Executor:
                 await ledger.mark_failed(conn, attempt.tenant, hold, shown)
 
         try:
-            await _until_written(write)
+            await until_written(write)
         except (*DATABASE_AWAY, asyncpg.PostgresError) as problem:
             # The row stays as it is: what was only reserved is overtaken, what says `sent` has to be believed.
             _log.warning("could not release the key of %s: %s", attempt.call.step_path, type(problem).__name__)
@@ -481,14 +415,18 @@ class Executor:
         if isinstance(error, KeyBusyError | EngineUnavailableError):
             return  # the step's row belongs to the attempt that is under way, or cannot be written
         call = attempt.call
-        goes_on = call.attempt < call.max_attempts and may_be_retried(
-            shown, retryable=error.retryable, retry_on=call.retry_on
+        goes_on = isinstance(error, EffectUnknownError) or (
+            call.attempt < call.max_attempts
+            and may_be_retried(shown, retryable=error.retryable, retry_on=call.retry_on)
         )
         try:
             async with self._database.tenant(attempt.tenant) as conn:
                 if attempt.effect is Effect.LOCAL and not call.dry_run and not isinstance(error, EffectUncertainError):
                     await ledger.record_local(conn, call, attempt.key, input_sha256=attempt.input_sha256, error=shown)
-                await self._write_failure(conn, attempt, shown, status="RETRYING" if goes_on else "FAILED")
+                status = "RETRYING" if goes_on else "FAILED"
+                if isinstance(error, EffectUncertainError):
+                    status = "WAITING"
+                await self._write_failure(conn, attempt, shown, status=status)
         except (*DATABASE_AWAY, asyncpg.PostgresError) as problem:
             _log.warning("could not record the failure of %s: %s", call.step_path, type(problem).__name__)
 
@@ -506,30 +444,3 @@ def _explain(attempt: Attempt, error: Exception) -> WorkflowError:
 
 def _busy(call: ActionCall) -> KeyBusyError:
     return KeyBusyError(f"{call.action_id} is under way under the same key.", retry_after=0.5)
-
-
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Awaits something that must be finished: a cancellation meanwhile is put aside, and the result counts."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise
-    return task.result()
-
-
-async def _until_written(write: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Repeats a write while the database is away: what it tells is known, and would be lost."""
-    clock = asyncio.get_running_loop().time
-    deadline = clock() + _KEEP_TRYING
-    delay = 0.1
-    while True:
-        try:
-            return await write()
-        except DATABASE_AWAY:
-            if clock() + delay > deadline:
-                raise
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 2.0)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+from workflow_core.execution import ledger, waits
 from workflow_core.execution.models import ActionCall, RunEnd, StepTrace
 from workflow_core.execution.run_log import FailedStep, tell_ended, tell_failed_steps
 from workflow_core.storage.database import Connection
@@ -24,7 +25,7 @@ ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
     duration_ms = EXCLUDED.duration_ms, output_json = COALESCE(EXCLUDED.output_json, step.output_json),
     attempt = GREATEST(EXCLUDED.attempt, step.attempt)
 -- What an activity wrote itself says more; only a row that it left open is closed here.
-WHERE step.status IN ('STARTED', 'RETRYING')
+WHERE step.status IN ('STARTED', 'RETRYING', 'WAITING')
 """
 
 _ACTION = """
@@ -34,8 +35,8 @@ INSERT INTO workflow_run_steps AS step (
     duration_ms
 ) VALUES (
     $1, $2, $3, $4, $5, $6, 'action.call', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-    CASE WHEN $8 = 'STARTED' THEN NULL ELSE clock_timestamp() END,
-    CASE WHEN $8 = 'STARTED' THEN NULL
+    CASE WHEN $8 IN ('STARTED', 'WAITING') THEN NULL ELSE clock_timestamp() END,
+    CASE WHEN $8 IN ('STARTED', 'WAITING') THEN NULL
          ELSE LEAST(2147483647, GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - $16) * 1000))::int END
 )
 ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
@@ -136,7 +137,7 @@ async def write_action_step(
         datetime.fromisoformat(call.dispatched_at),
         would_do,
     )
-    if error is not None and written != "INSERT 0 0":
+    if error is not None and written != "INSERT 0 0" and status != "WAITING":
         failed = FailedStep(
             row_id=row_id,
             step_path=call.step_path,
@@ -151,6 +152,8 @@ async def write_action_step(
 async def write_end(conn: Connection, end: RunEnd) -> None:
     """Writes a run's end; a run that has ended already keeps its first end."""
     tenant, run_id = UUID(end.tenant), UUID(end.run_id)
+    if end.status != "SUCCEEDED":
+        await ledger.give_up_run(conn, tenant, run_id)
     await write_trace(conn, tenant, run_id, end.trace)
     ended = await conn.execute(
         "UPDATE workflow_runs SET status = $3, error_json = $4, completed_at = $5, updated_at = now(), "
@@ -164,5 +167,7 @@ async def write_end(conn: Connection, end: RunEnd) -> None:
         *(end.failed_step or (None, None)),
         end.checkpoint,
     )
+    if end.status != "SUCCEEDED":
+        await waits.close(conn, tenant, run_id)
     if ended != "UPDATE 0":
         await tell_ended(conn, tenant, run_id, status=end.status, error=end.error, completed_at=end.completed_at)

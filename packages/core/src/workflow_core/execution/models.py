@@ -150,6 +150,26 @@ class ChildRun:
 
 
 @attrs.frozen(kw_only=True)
+class SettlementWait:
+    """A step that waits until it is known what became of its effect.
+
+    Attributes:
+        wait_id: Made by the run; its signal carries it.
+        key: The ledger's key of the effect.
+        give_up: Whether an effect of which nobody has heard any more is uncertain from here.
+    """
+
+    tenant: str
+    run_id: str
+    step_path: str
+    iteration: str
+    step_id: str
+    wait_id: str
+    key: str
+    give_up: bool
+
+
+@attrs.frozen(kw_only=True)
 class RunRef:
     """Names a run."""
 

@@ -27,6 +27,7 @@ from workflow_core.errors import (
 from workflow_core.execution.checkpoints import Checkpoint, Resumption, SavedBlock, read_checkpoint
 from workflow_core.execution.run_log import tell_resumed
 from workflow_core.execution.runs import start_waiting
+from workflow_core.execution.settlement import ask_again
 from workflow_core.language.expressions import compile_expression
 from workflow_core.language.mapping import iter_expressions, iter_secrets
 from workflow_core.language.plan import Plan
@@ -188,6 +189,7 @@ async def resume_run(
 
 async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID | None, reason: str | None) -> int:
     """Makes an ended run one that waits for a further execution; answers which one that is."""
+    await ask_again(conn, tenant, run_id)
     run = await conn.fetchrow(_REOPEN, tenant, run_id)
     assert run is not None  # noqa: S101 - whoever calls has read it in this transaction
     if run["checkpoint"] is None:

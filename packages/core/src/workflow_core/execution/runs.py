@@ -355,8 +355,10 @@ ON CONFLICT (tenant, run_id) DO NOTHING
 
 
 async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version: int | None) -> Any:
+    # The lock keeps the workflow from being deleted as one without runs while this one is not committed.
     workflow = await conn.fetchrow(
-        "SELECT is_paused, published_version FROM workflow_definitions WHERE tenant = $1 AND workflow_id = $2",
+        "SELECT is_paused, published_version FROM workflow_definitions "
+        "WHERE tenant = $1 AND workflow_id = $2 FOR KEY SHARE",
         tenant,
         workflow_id,
     )

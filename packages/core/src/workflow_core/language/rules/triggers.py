@@ -19,6 +19,8 @@ from workflow_core.language.rules.variables import missing_field
 from workflow_core.language.scopes import Gap
 from workflow_core.schema import required_fields
 
+#: Of an event's name; none that is longer can be posted, or starts anything.
+_MAX_NAME: Final = 255
 _TYPES: Final = ("event", "schedule", "recurring")
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -52,8 +54,9 @@ def event_is_known(definition: Mapping[str, Any], context: Context) -> Iterator[
     if trigger is None:
         return
     name = trigger.get("eventName")
-    if not _text(name):
-        yield _error("UNKNOWN_TRIGGER_EVENT", "Name the event that starts the workflow.", at="eventName")
+    if not _text(name) or len(str(name)) > _MAX_NAME:
+        message = f"Name the event that starts the workflow, in at most {_MAX_NAME} characters."
+        yield _error("UNKNOWN_TRIGGER_EVENT", message, at="eventName")
     elif context.event(name) is None:
         yield _warning(
             "UNKNOWN_TRIGGER_EVENT",

@@ -95,6 +95,14 @@ CAUGHT = [
     call("write", "probe.write", onError={"policy": "continue"}),
     call("end", "probe.read", {"text": {"$expr": "vars.error.code"}}),
 ]
+#: Run dry.
+DRY = [
+    call("fetch", "probe.fetch", {"text": {"$expr": "payload.name"}}, retry={"maxAttempts": 9, "backoffMs": 600_000}),
+    call("read", "probe.read", {"text": {"$expr": "fetch.text"}}),
+    call("write", "probe.write"),
+    call("once", "probe.once", {"text": {"$expr": "write.text"}}),
+    CALL,
+]
 NO = Refused(ActionError("No.", code="NO"))
 SCENARIOS = {
     "every-step": (EVERY_STEP, []),
@@ -117,7 +125,7 @@ SETTLED = [
 ]
 #: Recorded while it waits for its next attempt.
 CANCELED = [loop("loop", [1, 2], "n", [call("send", "probe.fetch", retry={"maxAttempts": 2, "backoffMs": 600_000})])]
-NAMES = [*SCENARIOS, *CHILDREN, "uncertain", "settled", "canceled"]
+NAMES = [*SCENARIOS, *CHILDREN, "uncertain", "settled", "canceled", "dry"]
 
 
 if "RECORD_HISTORIES" in os.environ:
@@ -158,6 +166,13 @@ if "RECORD_HISTORIES" in os.environ:
         await runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).cancel()
         await runner.finished(run_id)
         await write(runner, "canceled", run_id)
+
+    async def test_record_dry(runner, probe):
+        """Writes the history of a dry run."""
+        probe.failures = [TransientError("reset")]
+        await runner.publish(CHILD_STEPS, workflow_id=CHILD)
+        run = await runner.rehearse(DRY, {"name": "Ada"})
+        await write(runner, "dry", run["run_id"])
 
 
 @pytest.mark.parametrize("name", NAMES)

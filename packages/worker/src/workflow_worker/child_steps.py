@@ -19,7 +19,7 @@ from workflow_core.temporal import FINISH_RUN, RECORD_CHILD, RUN_WORKFLOW, run_w
 from workflow_worker.failures import StepFailedError, child_end, is_cancellation, raise_if_canceled, recorded_error
 from workflow_worker.frames import Visit
 from workflow_worker.local import execute_local
-from workflow_worker.retries import Retry
+from workflow_worker.retries import Retry, pause
 from workflow_worker.state import RunState, error_object, now
 from workflow_worker.trace import step_trace
 
@@ -52,7 +52,8 @@ async def call_workflow(state: RunState, visit: Visit) -> EndedChild:
     if mapped.secrets:
         message = "A secret cannot be given to a workflow: let the called workflow use it in an action's input."
         raise WorkflowError(message, code="INVALID_CONFIG")
-    retry = Retry.of(visit.fields)
+    dry_run = state.run.dry_run
+    retry = Retry.of(visit.fields, dry_run=dry_run)
     # The run that had failed goes on; only when it fails again is there another one.
     resumption = state.resumption_of(visit)
     first = attempt = 1 if resumption is None else max(1, resumption.attempts)
@@ -70,7 +71,7 @@ async def call_workflow(state: RunState, visit: Visit) -> EndedChild:
         state.trace.record(visit, "RETRYING", error=error, attempt=attempt)
         await state.trace.write()
         raise_if_canceled()
-        await workflow.sleep(retry.delay(attempt - first + 1, workflow.random()))
+        await pause(retry.delay(attempt - first + 1, workflow.random()), dry_run=dry_run)
         state.evaluator.new_activation()
         attempt += 1
 
@@ -157,6 +158,7 @@ class _Call:
             plan=None,
             payload=None,
             scopes_wanted=scopes_wanted,
+            dry_run=run.dry_run,
         )
         try:
             ended: dict[str, Any] = await workflow.execute_child_workflow(

@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 _FIND: Final = """
 SELECT run_id, workflow_id, status, execution, plan, checkpoint, failed_step_path, failed_iteration, parent_run_id,
-       root_run_id
+       root_run_id, dry_run
 FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 """
 _STEP: Final = """
@@ -93,11 +93,13 @@ async def find_failed(conn: Connection, tenant: UUID, run_id: UUID, *, lock: boo
 
     Raises:
         NotFoundError: The tenant has no such run.
-        ConflictError: ``RESUME_CALLER``: another run called it; ``RUN_NOT_FAILED``.
+        ConflictError: ``RESUME_CALLER``: another run called it; ``RUN_NOT_FAILED``; ``DRY_RUN``.
     """
     row = await conn.fetchrow(f"{_FIND} FOR UPDATE" if lock else _FIND, tenant, run_id)
     if row is None:
         raise NotFoundError("There is no such run.")
+    if row["dry_run"]:
+        raise ConflictError("Nothing was done in a dry run that it could go on from: make another one.", code="DRY_RUN")
     if row["parent_run_id"] is not None:
         raise ConflictError(
             f"Another run called this one: resume the run {row['root_run_id']}, and this one goes on inside of it.",
@@ -159,7 +161,7 @@ async def resume_run(
 
     Raises:
         NotFoundError: The tenant has no such run.
-        ConflictError: ``RUN_NOT_FAILED``, ``RESUME_CALLER``, ``WORKFLOW_PAUSED``.
+        ConflictError: ``RUN_NOT_FAILED``, ``RESUME_CALLER``, ``DRY_RUN``, ``WORKFLOW_PAUSED``.
         ValidationError: The correction fits no action, or not the one that failed.
     """
     async with database.tenant(tenant) as conn:

@@ -82,7 +82,7 @@ class Account:
                 )
         return client_id
 
-    def context(self, prepared=None) -> ActionContext:
+    def context(self, prepared=None, *, dry_run: bool = False) -> ActionContext:
         return ActionContext(
             tenant=self.tenant,
             run_id=None,
@@ -95,14 +95,20 @@ class Account:
             log=logging.LoggerAdapter(logging.getLogger("test")),
             secrets=self.secrets,
             prepared=prepared,
+            dry_run=dry_run,
             http=self.simulator.session,
-            transaction=lambda: self.db.tenant(self.tenant),
+            transaction=lambda: self.db.tenant(self.tenant, readonly=dry_run),
         )
 
     async def handle(self, action_id: str, prepared=None, **given):
         """One call of a handler."""
         action = self.actions[action_id]
         return await action.handler(convert(action.input, given), self.context(prepared))
+
+    async def rehearse(self, action_id: str, **given):
+        """One call of a handler that reads, in a dry run."""
+        action = self.actions[action_id]
+        return await action.handler(convert(action.input, given), self.context(dry_run=True))
 
     async def prepare(self, action_id: str, **given):
         """The look-ups before the effect."""

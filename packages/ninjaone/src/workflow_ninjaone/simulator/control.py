@@ -83,7 +83,7 @@ async def set_timing(request: web.Request) -> web.Response:
     for name, value in body.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _bad_request(f"{name} must be a number")
-        if abs(value) > _LONGEST or (value < 0 and name != "clock_offset"):
+        if not abs(value) <= _LONGEST or (value < 0 and name != "clock_offset"):
             raise _bad_request(f"{name} must be a number of seconds")
     current.settle()
     current.timing = attrs.evolve(current.timing, **body)

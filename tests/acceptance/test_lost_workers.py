@@ -104,6 +104,34 @@ async def test_once_what_was_not_sent_is_sent(stack):
     assert [(row["status"], row["sends"]) for row in await ledger_of(stack, run_id)] == [("succeeded", 1)]
 
 
+async def test_once_what_has_happened_is_found(stack):
+    """Killed between the answer and its commit: the next worker finds the reboot in NinjaOne, and sends none."""
+    before = len(await stack.journal("reboot"))
+    run_id = await run_with_a_dying_worker(stack, "ninjaone.devices.reboot", {"device_id": DEVICE}, "after-answer")
+    assert (await stack.ended(run_id))["status"] == "SUCCEEDED"
+    assert len(await stack.journal("reboot")) - before == 1
+    assert [(row["status"], row["sends"]) for row in await ledger_of(stack, run_id)] == [("succeeded", 1)]
+    _, steps = await stack.call("GET", f"/api/workflow-runs/{run_id}/steps")
+    assert steps["steps"][0]["notes"] == ["found done by looking"]
+
+
+@pytest.mark.parametrize(
+    ("when", "sends"),
+    [("before", 2), ("after", 1)],
+)
+async def test_repeatable_is_looked_for_before_it_is_sent_again(stack, when, sends):
+    """The connection is cut before or after the reset was done: it is done once, and a new alert would stay."""
+    alert = await stack.simulated("POST", "alerts", {"deviceId": DEVICE})
+    await stack.simulated("POST", "faults", {"method": "POST", "path": "/reset", "effect": {"cut": when}})
+    await stack.start_worker()
+    workflow_id, _ = await stack.publish(one_step("ninjaone.alerts.reset", {"external_alert_id": alert["uid"]}))
+    run_id = await stack.start_run(workflow_id)
+    assert (await stack.ended(run_id))["status"] == "SUCCEEDED"
+    assert [(row["status"], row["sends"]) for row in await ledger_of(stack, run_id)] == [("succeeded", sends)]
+    done = [e for e in await stack.journal("alert_reset") if e["uid"] == alert["uid"] and e["outcome"] == "done"]
+    assert len(done) == 1
+
+
 @pytest.mark.parametrize(
     ("decision", "output", "reboots", "ended", "ledger"),
     [

@@ -16,11 +16,12 @@ import pytest_asyncio
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError
 
-from workflow_core.actions import Action, ActionContext, Effect, SentEffect, Unknown, Verdict
+from workflow_core.actions import Action, ActionContext, Effect, Example, SentEffect, Unknown, Verdict
 from workflow_core.discovery import Registry, registry_of
 from workflow_core.execution.executor import Executor
-from workflow_core.execution.runs import start_run
+from workflow_core.execution.runs import Trial, start_run
 from workflow_core.execution.settlement import Decision, Settled, settle
+from workflow_core.execution.trial_runs import TrialCause, start_trial
 from workflow_core.execution.writing import to_the_end
 from workflow_core.modules import Module
 from workflow_core.storage.database import Database
@@ -78,6 +79,7 @@ class Probe:
                 io=io,
                 handler=self.handle,
                 time_limit=timedelta(seconds=5),
+                examples=(Example("An example", {}, {"text": "example", "calls": 0}),),
             )
 
         actions = [
@@ -146,6 +148,39 @@ class Runner:
             run_id=run_id,
         )
         return run_id
+
+    async def start_trial(
+        self,
+        steps: list[dict[str, Any]],
+        payload: Any = None,
+        *,
+        samples: dict[str, Any] | None = None,
+        run_id: UUID | None = None,
+        actor: UUID | None = None,
+        cause: TrialCause = "simulation",
+        dry_run: bool = True,
+    ) -> UUID:
+        """Starts a run of steps that nobody has stored."""
+        run_id = run_id or uuid4()
+        definition = {"id": str(run_id), "version": 1, "name": "t", "payloadSchemaRef": "x", "steps": steps}
+        await start_trial(
+            self.db,
+            self.client,
+            self.registry,
+            tenant=self.tenant,
+            workflow_id=run_id,
+            trial=Trial(definition=definition, version=1, samples=samples or {}),
+            payload=payload,
+            actor=actor or uuid4(),
+            cause=cause,
+            run_id=run_id,
+            dry_run=dry_run,
+        )
+        return run_id
+
+    async def rehearse(self, steps: list[dict[str, Any]], payload: Any = None, **options: Any) -> dict[str, Any]:
+        """A dry run of steps to its end."""
+        return await self.finished(await self.start_trial(steps, payload, **options))
 
     async def run(
         self, steps: list[dict[str, Any]], payload: Any = None, *, run_id: UUID | None = None

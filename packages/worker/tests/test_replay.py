@@ -24,6 +24,7 @@ from workflow_core.language.definition import iter_steps
 from workflow_core.temporal import data_converter, run_workflow_id
 from workflow_worker.interpreter import RunWorkflow
 from workflow_worker.process import workflow_runner
+from workflow_worker.strand import Strand
 
 HISTORIES = Path(__file__).with_name("histories")
 
@@ -94,6 +95,14 @@ CAUGHT = [
     call("write", "probe.write", onError={"policy": "continue"}),
     call("end", "probe.read", {"text": {"$expr": "vars.error.code"}}),
 ]
+#: Run dry.
+DRY = [
+    call("fetch", "probe.fetch", {"text": {"$expr": "payload.name"}}, retry={"maxAttempts": 9, "backoffMs": 600_000}),
+    call("read", "probe.read", {"text": {"$expr": "fetch.text"}}),
+    call("write", "probe.write"),
+    call("once", "probe.once", {"text": {"$expr": "write.text"}}),
+    CALL,
+]
 NO = Refused(ActionError("No.", code="NO"))
 SCENARIOS = {
     "every-step": (EVERY_STEP, []),
@@ -116,7 +125,7 @@ SETTLED = [
 ]
 #: Recorded while it waits for its next attempt.
 CANCELED = [loop("loop", [1, 2], "n", [call("send", "probe.fetch", retry={"maxAttempts": 2, "backoffMs": 600_000})])]
-NAMES = [*SCENARIOS, *CHILDREN, "uncertain", "settled", "canceled"]
+NAMES = [*SCENARIOS, *CHILDREN, "uncertain", "settled", "canceled", "dry"]
 
 
 if "RECORD_HISTORIES" in os.environ:
@@ -158,6 +167,13 @@ if "RECORD_HISTORIES" in os.environ:
         await runner.finished(run_id)
         await write(runner, "canceled", run_id)
 
+    async def test_record_dry(runner, probe):
+        """Writes the history of a dry run."""
+        probe.failures = [TransientError("reset")]
+        await runner.publish(CHILD_STEPS, workflow_id=CHILD)
+        run = await runner.rehearse(DRY, {"name": "Ada"})
+        await write(runner, "dry", run["run_id"])
+
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_replay(name):
@@ -171,7 +187,7 @@ def test_every_step_type_is_recorded():
     """Whatever the interpreter can execute has a history that is replayed."""
     recorded = [steps for steps, _ in SCENARIOS.values()]
     types = {step["type"] for steps in recorded for _, step in iter_steps({"steps": steps})}
-    assert types >= set(RunWorkflow._STEPS)
+    assert types >= set(Strand._STEPS)
 
 
 async def test_a_changed_history_is_noticed():

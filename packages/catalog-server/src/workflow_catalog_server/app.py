@@ -16,6 +16,8 @@ from workflow_catalog_server import (
     resume_routes,
     run_routes,
     secret_routes,
+    simulation_routes,
+    trial_routes,
 )
 from workflow_catalog_server.api_key_auth import ApiKeyAuthenticator
 from workflow_catalog_server.bodies import MAX_BODY
@@ -55,6 +57,8 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *run_routes.ROUTES,
         *resume_routes.ROUTES,
         *secret_routes.ROUTES,
+        *trial_routes.ROUTES,
+        *simulation_routes.ROUTES,
     )
     return (*routes, PublicRoute("GET", OPENAPI_PATH, openapi_handler(openapi_document(routes))))
 

@@ -26,7 +26,7 @@ from workflow_worker.failures import (
     raise_if_canceled,
 )
 from workflow_worker.frames import Visit
-from workflow_worker.retries import Attempts, Retry
+from workflow_worker.retries import Attempts, Retry, pause
 from workflow_worker.state import RunState, now
 from workflow_worker.waiting import until_settled
 
@@ -62,11 +62,12 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
         raise WorkflowError(message, code="INPUT_TOO_LARGE")
     explicit = config.get("idempotencyKey")
     explicit_key = None if explicit is None else await _explicit_key(state, explicit)
-    retry = Retry.of(visit.fields, planned)
+    dry_run = state.run.dry_run
+    retry = Retry.of(visit.fields, planned, dry_run=dry_run)
     used = 0 if resumption is None else resumption.attempts
     attempts = Attempts(retry)
     while True:
-        trace = state.trace.pending
+        trace = state.trace.take()
         call = ActionCall(
             tenant=state.run.tenant,
             run_id=state.run.run_id,
@@ -88,16 +89,16 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             actor=state.run.actor,
             dispatched_at=now(),
             trace=trace,
+            dry_run=dry_run,
+            sample=state.plan.samples.get(visit.step_id),
         )
         try:
-            result = await _dispatch(call, planned)
+            return await _dispatch(call, planned)
         except FailureError as error:  # a local activity's own failure comes without an ActivityError around it
+            state.trace.put_back(trace)
             if is_cancellation(error):
                 raise asyncio.CancelledError from error
             failure = from_activity_error(error, action_id=action_id, step_path=visit.path, at=now())
-        else:
-            state.trace.written(trace)
-            return result
         finally:
             state.evaluator.new_activation()
         if failure.is_uncertain:
@@ -111,7 +112,7 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
                 continue
             raise StepFailedError(failure.error)
         raise_if_canceled()
-        await workflow.sleep(delay)
+        await pause(delay, dry_run=dry_run)
 
 
 async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
@@ -163,7 +164,7 @@ async def _may_have_happened(state: RunState, call: ActionCall, planned: Planned
 
     That is so when nobody came back who could tell what became of it; somebody has told by now.
     """
-    if planned.effect is not Effect.ONCE or not workflow.patched("settle-lost-effects"):
+    if call.dry_run or planned.effect is not Effect.ONCE or not workflow.patched("settle-lost-effects"):
         return False
     return await _until_settled(state, call, give_up=True)
 

@@ -22,6 +22,8 @@ _LONGEST_WAIT: Final = 30.0
 #: How long the other side may ask us to wait; it may ask again.
 _LONGEST_ASKED: Final = 24 * 3600.0
 
+_DRY_ATTEMPTS: Final = 3
+
 
 @attrs.frozen
 class Retry:
@@ -40,8 +42,18 @@ class Retry:
     retry_on: list[str] | None = None
 
     @classmethod
-    def of(cls, step: Mapping[str, Any], planned: PlannedAction | None = None) -> Retry:
-        """What a step says; without a word of its own, what its action says; else: once."""
+    def of(cls, step: Mapping[str, Any], planned: PlannedAction | None = None, *, dry_run: bool = False) -> Retry:
+        """What a step says; without a word of its own, what its action says; else: once.
+
+        A dry run does not pause, and therefore asks what it reads a few times at most.
+        """
+        retry = cls._said(step, planned)
+        if not dry_run:
+            return retry
+        return attrs.evolve(retry, max_attempts=min(retry.max_attempts, _DRY_ATTEMPTS), backoff=0.0)
+
+    @classmethod
+    def _said(cls, step: Mapping[str, Any], planned: PlannedAction | None) -> Retry:
         own = step.get("retry")
         if isinstance(own, Mapping):
             retry_on = own.get("retryOn")
@@ -114,3 +126,9 @@ def _wait(waits: int, failure: StepFailure) -> float:
         return after
     wait = min(_FIRST_WAIT * 2.0 ** min(waits, 20), _LONGEST_WAIT)
     return wait if after is None else min(wait, after + 0.2)
+
+
+async def pause(seconds: float, *, dry_run: bool) -> None:
+    """Waits for another attempt; a dry run without a timer, for which the engine takes its time."""
+    if seconds or not dry_run:
+        await workflow.sleep(seconds)

@@ -31,9 +31,10 @@ WHERE step.status IN ('STARTED', 'RETRYING', 'WAITING')
 _ACTION = """
 INSERT INTO workflow_run_steps AS step (
     tenant, step_id, run_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt,
-    action_id, action_version, input_json, output_json, error_json, notes, started_at, completed_at, duration_ms
+    action_id, action_version, input_json, output_json, error_json, notes, started_at, would_do, completed_at,
+    duration_ms
 ) VALUES (
-    $1, $2, $3, $4, $5, $6, 'action.call', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+    $1, $2, $3, $4, $5, $6, 'action.call', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
     CASE WHEN $8 IN ('STARTED', 'WAITING') THEN NULL ELSE clock_timestamp() END,
     CASE WHEN $8 IN ('STARTED', 'WAITING') THEN NULL
          ELSE LEAST(2147483647, GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - $16) * 1000))::int END
@@ -41,7 +42,7 @@ INSERT INTO workflow_run_steps AS step (
 ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
     status = EXCLUDED.status, attempt = EXCLUDED.attempt, input_json = EXCLUDED.input_json,
     output_json = EXCLUDED.output_json, error_json = EXCLUDED.error_json, notes = EXCLUDED.notes,
-    completed_at = EXCLUDED.completed_at,
+    would_do = EXCLUDED.would_do, completed_at = EXCLUDED.completed_at,
     duration_ms = CASE WHEN EXCLUDED.completed_at IS NULL THEN NULL
                        ELSE LEAST(2147483647, GREATEST(
                            0, EXTRACT(EPOCH FROM EXCLUDED.completed_at - step.started_at) * 1000
@@ -110,6 +111,7 @@ async def write_action_step(
     output: Any = None,
     error: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    would_do: bool = False,
 ) -> None:
     """Writes an action's own row, and the control steps before it. Input, output and error are redacted already."""
     tenant, run_id = UUID(call.tenant), UUID(call.run_id)
@@ -133,6 +135,7 @@ async def write_action_step(
         error,
         list(notes),
         datetime.fromisoformat(call.dispatched_at),
+        would_do,
     )
     if error is not None and written != "INSERT 0 0" and status != "WAITING":
         failed = FailedStep(

@@ -58,6 +58,7 @@ async def tell_started(
         "event": f"Started by the event {event_name}.",
         "replay": f"Started as a replay of run {replay_of}.",
         "child": "Started by another run.",
+        "simulation": "Started to see what the definition would do.",
     }.get(cause, f"Started ({cause}).")
     context = {
         "cause": cause,

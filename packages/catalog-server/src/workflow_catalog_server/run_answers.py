@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from workflow_core.execution.models import RunStatus
 from workflow_core.storage.database import Record
 
-StepStatus = Literal["STARTED", "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "RETRYING"]
+StepStatus = Literal["STARTED", "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "RETRYING", "WAITING"]
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +94,14 @@ class StartedRunAnswer:
 @attrs.frozen(kw_only=True)
 class CanceledRunAnswer:
     """Answer of ``POST /api/workflow-runs/{id}/cancel``: the status as it is while the run comes to its end."""
+
+    runId: UUID
+    status: RunStatus
+
+
+@attrs.frozen(kw_only=True)
+class TerminatedRunAnswer:
+    """Answer of ``POST /api/workflow-runs/{id}/terminate``: how the run has ended."""
 
     runId: UUID
     status: RunStatus

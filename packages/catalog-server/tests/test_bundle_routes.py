@@ -81,6 +81,29 @@ async def test_gates_of_publishing_stand(server, definition, connect_acme, regis
     assert await codes() == set()
 
 
+async def test_importer_publishes(server, definition, worker, connect_acme):
+    """Published versions act in the importer's name: what they may not do is told, and what they call is looked up."""
+    await connect_acme(server.tenants.a)
+    child = (await load(server.a, bundle(entry("child", definition, 1))))["createdWorkflows"][0]["workflowId"]
+    steps = [
+        {
+            "id": "start",
+            "type": "action.call",
+            "config": {"actionId": "acme.backups.start", "version": 1, "inputMapping": {"name": "nightly"}},
+        },
+        *(
+            {"id": f"c{version}", "type": "control.callWorkflow", "workflowId": child, "workflowVersion": version}
+            for version in (1, 2)
+        ),
+    ]
+    (row,) = (await load(server.a, bundle(entry("parent", {**definition, "steps": steps}, 1))))["report"]
+    assert row["published"] == [1]
+    assert [(finding["code"], finding["path"]) for finding in row["findings"]] == [
+        ("PERMISSION_DENIED", "root.steps[0].config.actionId"),
+        ("CALLED_WORKFLOW_NOT_FOUND", "root.steps[2].workflowVersion"),
+    ]
+
+
 async def test_key_is_taken(server, definition, assert_problem):
     """Nothing is written; forced, the old one is replaced; a dry run only says so."""
     first = await load(server.a, bundle(entry("a", definition)))

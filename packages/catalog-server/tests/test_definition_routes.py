@@ -192,6 +192,34 @@ async def test_calls_are_looked_up(server, definition, worker, assert_problem):
     assert checked["errors"] == document["errors"]
 
 
+async def test_version_that_calls_itself(server, definition, worker, assert_problem):
+    """What counts is the number that it gets: an imported draft has another until then, and so has an old version."""
+
+    def calling(version):
+        step = {"id": "c", "type": "control.callWorkflow", "workflowId": "self", "workflowVersion": version}
+        return {**definition, "id": "self", "steps": [step]}
+
+    entry = {
+        "key": "self",
+        "metadata": {"name": definition["name"]},
+        "dependencies": {"actions": [], "nodeTypes": [], "schemaRefs": []},
+        "draft": {"draftVersion": 1, "definition": calling(1)},
+        "publishedVersions": [
+            {"version": 1, "definition": definition},
+            {"version": 2, "definition": calling(4)},
+            {"version": 3, "definition": calling(1)},
+        ],
+    }
+    bundle = {"format": "alga-psa.workflow-bundle", "formatVersion": 1, "exportedAt": "", "workflows": [entry]}
+    imported = await (await server.a("POST", f"{DEFINITIONS}/import", json=bundle)).json()
+    path = f"{DEFINITIONS}/{imported['createdWorkflows'][0]['workflowId']}"
+    document = await assert_problem(await server.a("POST", f"{path}/2/rollback", json={}), 422, "PUBLISH_REFUSED")
+    assert [error["code"] for error in document["errors"]] == ["CALL_CYCLE"]
+    published = await (await server.a("POST", f"{path}/1/publish", json={})).json()
+    assert published["publishedVersion"] == 4
+    assert [warning["code"] for warning in published["warnings"]] == ["CALL_CYCLE"]
+
+
 @pytest.mark.parametrize(
     ("workers", "words"),
     [

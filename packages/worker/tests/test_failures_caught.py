@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from workflow_core.errors import ActionError, Refused, TransientError, ValidationError
@@ -142,23 +144,6 @@ async def test_on_error_continue_of_an_assignment_assigns_nothing(runner, probe)
     assert (run["status"], probe.inputs[0].text) == ("SUCCEEDED", "falseEXPRESSION_FAILED")
 
 
-async def test_an_uncertain_effect_is_never_hidden(runner, probe):
-    """No retry, no ``onError``, no ``catch`` and no loop goes on after a ONCE effect whose answer was lost."""
-    probe.failures = [TransientError("connection reset")]
-    step = call(
-        "once",
-        "probe.once",
-        retry={"maxAttempts": 3, "backoffMs": 1, "retryOn": ["EFFECT_UNCERTAIN"]},
-        onError=CONTINUE,
-    )
-    loop = {"id": "loop", "type": "control.forEach", "items": [1, 2], "itemVar": "n", "body": [step]}
-    run = await runner.run(
-        [attempt([{**loop, "onItemError": "continue"}], [call("never", "probe.read")]), call("never", "probe.read")]
-    )
-    assert (run["status"], run["error_json"]["code"], len(probe.calls)) == ("FAILED", "EFFECT_UNCERTAIN", 1)
-    assert rows(run) == [("try", "", "FAILED"), ("loop", "", "FAILED"), ("once", "0", "FAILED")]
-
-
 @pytest.mark.parametrize("kind", ["event.wait", "time.wait", "human.task", "no.such"])
 async def test_a_step_that_cannot_be_run_is_never_hidden(runner, probe, kind):
     """A run must not go on as if it had waited."""
@@ -233,3 +218,31 @@ async def test_validation_errors_can_be_caught(runner, probe):
     probe.failures = [ValidationError("Unknown board.", code="VALIDATION_ERROR")]
     run = await runner.run([attempt([call("a", "probe.write")], [call("b", "probe.read", "error.category")])])
     assert (run["status"], probe.inputs[-1].text) == ("SUCCEEDED", "ValidationError")
+
+
+@pytest.mark.parametrize("action", ["probe.fetch", "probe.send"])
+async def test_an_error_with_a_large_answer_in_it_is_one_attempt(runner, probe, action):
+    """Its effect is not done again because Temporal would not take the error."""
+    probe.failures = [ActionError("No.", code="NO", details={"body": "x" * 3_000_000})]
+    run = await runner.run([attempt([call("a", action)], [call("b", "probe.read", "error.code")])])
+    assert (run["status"], len(probe.calls), probe.inputs[-1].text) == ("SUCCEEDED", 2, "NO")
+
+
+async def test_nobody_makes_a_run_wait_for_ever(runner, probe):
+    """A ``Retry-After`` counts for a day at most."""
+    probe.failures = [TransientError("busy", retry_after=1e12)]
+    run_id = await runner.start(await runner.publish([call("a", "probe.write", retry={"maxAttempts": 2})]))
+    handle = runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1))
+
+    async def timers():
+        history = await handle.fetch_history()
+        started = [
+            e.timer_started_event_attributes for e in history.events if e.HasField("timer_started_event_attributes")
+        ]
+        return [timer.start_to_fire_timeout.ToSeconds() for timer in started]
+
+    async with asyncio.timeout(30):
+        while not (seconds := await timers()):
+            await asyncio.sleep(0.02)
+    await handle.cancel()
+    assert (seconds, (await runner.finished(run_id))["status"]) == ([24 * 3600], "CANCELED")

@@ -282,3 +282,18 @@ async def test_another_tenants_run_is_not_terminated(runner, probe, tenants):
     with pytest.raises(NotFoundError):
         await terminate(runner, run_id, tenant=tenants.b)
     assert await terminate(runner, run_id) == "FAILED"
+
+
+async def test_a_run_that_was_deleted_comes_to_its_end(runner, probe):
+    """What can be written nowhere keeps no execution alive."""
+    probe.hold = asyncio.Event()
+    body = [{"id": "s", "type": "transform.assign", "config": {"assign": {"x": {"$expr": "$pad('', 1000, 'x')"}}}}]
+    loop = {"id": "loop", "type": "control.forEach", "items": {"$expr": "[1..300]"}, "itemVar": "n", "body": body}
+    first = {**call("a", "probe.read"), "onError": {"policy": "continue"}}
+    run_id = await runner.start(await runner.publish([first, loop]))
+    await runner.until(lambda: bool(probe.calls))
+    async with runner.db.tenant(runner.tenant) as conn:
+        await conn.execute("DELETE FROM workflow_runs WHERE run_id = $1", run_id)
+    probe.hold.set()
+    async with asyncio.timeout(30):
+        await runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).result()

@@ -21,9 +21,11 @@ from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.services import SERVICES, Services
 from workflow_core.bundles.envelope import MAX_BUNDLE_DEPTH, MAX_BYTES, BundledWorkflow, BundleShape, read_bundle
 from workflow_core.bundles.exporting import export_workflow, make_bundle
-from workflow_core.bundles.importing import PreparedWorkflow, prepare_import, write_import
+from workflow_core.bundles.importing import PreparedWorkflow, calling_definitions, prepare_import, write_import
+from workflow_core.definitions.calls import called_by
 from workflow_core.definitions.surroundings import Surroundings
 from workflow_core.manifest import canonical_json
+from workflow_core.records.permissions import permissions_of
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +110,18 @@ async def _prepare(
     surroundings = await Surroundings.of_tenant(
         services.database, services.registry, principal.tenant, availability=available.answers
     )
-    return await asyncio.to_thread(prepare_import, workflows, surroundings, allow_unavailable=allow_unavailable)
+    calling = await asyncio.to_thread(calling_definitions, workflows)
+    async with services.database.tenant(principal.tenant, readonly=True) as conn:
+        called = await called_by(conn, principal.tenant, *calling)
+        permissions = await permissions_of(conn, principal.tenant, principal.user)
+    return await asyncio.to_thread(
+        prepare_import,
+        workflows,
+        surroundings,
+        allow_unavailable=allow_unavailable,
+        called=called,
+        permissions=permissions,
+    )
 
 
 async def export(request: web.Request, principal: Principal) -> web.StreamResponse:

@@ -85,6 +85,8 @@ class ActionContext:
         prepared: What ``prepare`` gave in this attempt.
         log: Carries run and step; never log a secret, and never an upstream body.
         secrets: The connection's secrets.
+        dry_run: Whether the run only tells what it would do. Only what reads is called then, and may not even write
+            what it keeps for later: transactions are read-only.
     """
 
     tenant: UUID
@@ -98,6 +100,7 @@ class ActionContext:
     log: logging.LoggerAdapter[logging.Logger]
     secrets: SecretReader
     prepared: Any = None
+    dry_run: bool = False
     _tx: Connection | None = None
     _http: aiohttp.ClientSession | None = None
     _transaction: Callable[[], AbstractAsyncContextManager[Connection]] | None = None

@@ -104,11 +104,14 @@ def bundle_fixture() -> Any:
 def load(db, tenants, surroundings) -> Any:
     """Imports a bundle for tenant A, in a transaction of its own; gives the report."""
     from workflow_core.bundles.envelope import read_bundle
-    from workflow_core.bundles.importing import prepare_import, write_import
+    from workflow_core.bundles.importing import calling_definitions, prepare_import, write_import
+    from workflow_core.definitions.calls import called_by
 
     async def imported(value: Any, *, tenant: Any = tenants.a, actor: Any = None, **options: Any) -> dict[str, Any]:
-        prepared = prepare_import(read_bundle(value), surroundings)
+        workflows = read_bundle(value)
         async with db.tenant(tenant) as conn:
+            called = await called_by(conn, tenant, *calling_definitions(workflows))
+            prepared = prepare_import(workflows, surroundings, called=called)
             return (await write_import(conn, tenant, prepared, actor=actor, **options)).as_json()
 
     return imported

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import sys
 from uuid import UUID
 
 import asyncpg
@@ -94,14 +96,24 @@ async def test_check(write, bundle, entry, plain, definition, capsys):
 
 
 async def test_check_assumes_what_a_tenant_can_have(write, bundle, entry, definition, capsys):
-    """Modules that have to be connected and secrets are no reason to refuse a file."""
+    """Modules that have to be connected, secrets, and workflows that are in another file."""
     call = {
         "id": "x",
         "type": "action.call",
         "config": {"actionId": "ninjaone.devices.find", "version": 1, "inputMapping": {"query": {"$secret": "WORD"}}},
     }
-    file = write("x.json", bundle(entry("x", definition=definition(steps=[call]))))
-    assert await run("check", file) == 0
+    stranger = "99999999-9999-4999-8999-999999999999"
+    calls = [
+        {"id": name, "type": "control.callWorkflow", "workflowId": name, "workflowVersion": 1}
+        for name in (stranger, "other")
+    ]
+    other = entry("other", definition=definition(id="other", steps=[]))
+    file = write("x.json", bundle(entry("x", definition=definition(steps=[call, *calls])), other))
+    assert await run("check", file, "--json") == 0
+    findings = [found for row in json.loads(capsys.readouterr().out)["files"][0]["report"] for found in row["findings"]]
+    assert [(found["code"], found["path"]) for found in findings] == [
+        ("CALLED_WORKFLOW_NOT_FOUND", "root.steps[2].workflowId")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +165,15 @@ async def test_import_and_export(migrated, write, bundle, entry, plain, capsys, 
     assert await conn.fetchval("SELECT count(*) FROM audit_logs WHERE user_id = $1", UUID(USER)) == 3
     await conn.close()
     assert await run("import", str(target), "--tenant", str(TENANTS.b)) == 0
+
+
+async def test_export_is_utf8(migrated, write, bundle, entry, plain, monkeypatch):
+    """Whatever the terminal can show."""
+    assert await run("import", write("1", bundle(entry("one", definition=plain(name="Grüße")))), "--tenant", A) == 0
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert await run("export", "--tenant", A) == 0
+    assert "Grüße".encode() in terminal.buffer.getvalue()
 
 
 async def test_import_again(migrated, write, bundle, entry, plain, definition, capsys):

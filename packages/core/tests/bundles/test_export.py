@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -115,6 +116,19 @@ async def test_made_here(db, tenants, load, definition):
     assert report["createdPublishedVersions"][0]["versions"] == [1]
 
 
+async def test_schemas_that_are_none(db, tenants, load, bundle, entry, definition, dump):
+    """What stands in the place of a schema's name, in a trigger or a published version, is no dependency."""
+    trigger = {"type": "event", "sourcePayloadSchemaRef": ["payload.A.v1"]}
+    published = [{"version": 1, "definition": definition(payloadSchemaRef={"a": 1})}]
+    report = await load(bundle(entry(published=published)))
+    workflow_id = UUID(report["createdWorkflows"][0]["workflowId"])
+    async with db.tenant(tenants.a) as conn:
+        await save_draft(conn, tenants.a, workflow_id, definition(trigger=trigger), actor=None)
+    (exported,) = await dump("hello")
+    assert exported["dependencies"]["schemaRefs"] == []
+    assert exported["metadata"]["trigger"] == trigger
+
+
 async def test_unknown_key(db, tenants, load, bundle, entry):
     """The keys that are missing are named; other tenants' are missing too."""
     await load(bundle(entry("there")), tenant=tenants.b)
@@ -142,10 +156,17 @@ STEPS = st.lists(
     | st.builds(lambda body: {"id": "loop", "type": "control.forEach", "body": body}, st.lists(VALUES, max_size=2)),
     max_size=4,
 )
+LISTED = {
+    "description": st.none() | TEXT,
+    "payloadSchemaRef": st.none() | TEXT,
+    "trigger": st.none()
+    | st.dictionaries(TEXT | st.sampled_from(["type", "eventName", "sourcePayloadSchemaRef"]), VALUES, max_size=4),
+}
 #: As the edge gives them: read from JSON, without NUL.
 DEFINITIONS = st.builds(
-    lambda extra, name, steps: parse_json(canonical_json({**extra, "name": name, "steps": steps})),
-    st.dictionaries(TEXT.filter(lambda name: name not in {"description", "payloadSchemaRef", "trigger"}), VALUES),
+    lambda extra, listed, name, steps: parse_json(canonical_json({**extra, **listed, "name": name, "steps": steps})),
+    st.dictionaries(TEXT.filter(lambda name: name not in LISTED), VALUES),
+    st.fixed_dictionaries({}, optional=LISTED),
     TEXT.filter(lambda name: name.replace("\0", "")),
     STEPS,
 )

@@ -127,6 +127,69 @@ async def test_calls_within_a_bundle(load, bundle, entry, definition, dump):
         }
 
 
+async def test_calls_are_validated(db, tenants, load, bundle, entry, definition):
+    """What is called is looked for in the bundle, of which not all is published, and among the tenant's workflows."""
+    (there,) = (await load(bundle(entry("there", published=[{"version": 3, "definition": definition()}]))))[
+        "createdWorkflows"
+    ]
+
+    def calling(*targets):
+        step = {"type": "control.callWorkflow"}
+        return [
+            {"id": f"c{number}", "workflowId": workflow_id, "workflowVersion": version, **step}
+            for number, (workflow_id, version) in enumerate(targets)
+        ]
+
+    child_id = "c1111111-1111-4111-8111-111111111111"
+    targets = [(child_id.upper(), 1), (child_id, 2), (there["workflowId"], 3), (there["workflowId"], 1), ("gone", 1)]
+    parent = definition(id="parent", steps=calling(*targets))
+    child = definition(id=child_id)
+    held = definition(id=child_id, steps=[UNKNOWN])
+    report = await load(
+        bundle(
+            entry("parent", definition=parent, published=[{"version": 1, "definition": parent}]),
+            entry(
+                "child",
+                definition=child,
+                published=[{"version": 1, "definition": held}, {"version": 2, "definition": child}],
+            ),
+        )
+    )
+    of_parent, of_child = (workflow["findings"] for workflow in report["report"])
+    assert [(each["code"], each["path"], each["versions"]) for each in of_parent] == [
+        ("CALLED_WORKFLOW_NOT_FOUND", "root.steps[0].workflowVersion", ["draft", 1]),
+        ("CALLED_WORKFLOW_NOT_FOUND", "root.steps[3].workflowVersion", ["draft", 1]),
+        ("CALLED_WORKFLOW_NOT_FOUND", "root.steps[4].workflowId", ["draft", 1]),
+    ]
+    assert [of_parent[0]["suggestion"], of_parent[1]["suggestion"]] == [
+        "did you mean version 2?",
+        "did you mean version 3?",
+    ]
+    assert [each["code"] for each in of_child] == ["UNKNOWN_NODE_TYPE"]
+
+
+async def test_cycles_in_a_bundle(load, bundle, entry, definition):
+    """A version that calls itself by another one does so for ever; its draft, under the next number, perhaps."""
+
+    def calling(workflow_id, own_id):
+        step = {"id": "c", "type": "control.callWorkflow", "workflowId": workflow_id, "workflowVersion": 1}
+        return definition(id=own_id, version=7, steps=[step])
+
+    ping, pong = calling("pong", "ping"), calling("ping", "pong")
+    report = await load(
+        bundle(
+            entry("ping", definition=ping, published=[{"version": 1, "definition": ping}]),
+            entry("pong", definition=pong, published=[{"version": 1, "definition": pong}]),
+        )
+    )
+    for workflow in report["report"]:
+        assert [(each["severity"], each["code"], each["versions"]) for each in workflow["findings"]] == [
+            ("warning", "CALL_CYCLE", ["draft"]),
+            ("error", "CALL_CYCLE", [1]),
+        ]
+        assert workflow["published"] == [1]
+
+
 async def test_ambiguous_ids_are_left(load, bundle, entry, definition, dump):
     """Of two workflows with one id nobody can know which is called."""
     step = {"id": "call", "type": "control.callWorkflow", "workflowId": "twin", "workflowVersion": 1}

@@ -42,7 +42,9 @@ async def test_calls_are_followed(db, tenants):
     )
     async with db.tenant(tenants.a) as conn:
         called = await called_by(conn, tenants.a, call(middle, 1))
+        both = await called_by(conn, tenants.a, {"steps": []}, call(last), call(middle, 1))
     assert list(called.versions) == [(str(middle), 1), (str(last), 1)]
+    assert both == CalledWorkflows({str(last): (1,), str(middle): (1, 2)}, called.versions)
     assert called.versions[(str(last), 1)] == CalledVersion("Last", None, ())
 
 
@@ -51,8 +53,10 @@ async def test_another_tenants_workflows_do_not_exist(db, tenants):
     async with db.tenant(tenants.a) as conn:
         workflow_id = await publish(conn, tenants.a, {"name": "Mine", "steps": []})
     async with db.tenant(tenants.b) as conn:
-        for definition in (call(workflow_id), call(uuid4()), call("elsewhere"), call(workflow_id, 2**40), None, {}):
-            assert await called_by(conn, tenants.b, definition) == CalledWorkflows({}, {})
+        for target in (workflow_id, uuid4(), "elsewhere"):
+            assert await called_by(conn, tenants.b, call(target)) == CalledWorkflows({str(target): ()}, {})
+        assert await called_by(conn, tenants.b, call(workflow_id, 2**40)) == CalledWorkflows({str(workflow_id): ()}, {})
+        assert await called_by(conn, tenants.b, None, {}) == CalledWorkflows({}, {})
 
 
 async def test_long_chains_end_somewhere(db, tenants):

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from workflow_core.actions import Action, ActionContext, Effect, SentEffect, Unknown
+from workflow_core.actions import Action, ActionContext, Effect, Example, SentEffect, Unknown
 from workflow_core.availability import AVAILABLE, Availability, AvailabilityResolver
 from workflow_core.connections import Connection, ConnectionField
 from workflow_core.discovery import Registry, registry_of
@@ -105,10 +105,12 @@ class Probe:
                 handler=self.handle,
                 prepare=self.look_up if io == "external" else None,
                 time_limit=timedelta(seconds=0.5),
+                examples=(Example("An example", {}, {"text": "example", "calls": 0}),),
             )
             for name, (effect, io) in kinds.items()
         ]
         actions.append(attrs.evolve(actions[0], id="probe.free", input=Free))
+        actions.append(attrs.evolve(actions[1], id="probe.bare", examples=()))
         actions += [
             attrs.evolve(action, id=f"{action.id}_seen", reconcile=self.reconcile)
             for action in actions

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError
 from workflow_core.execution.failed_attempts import ExecutionFailedError
+from workflow_core.execution.models import StepTrace
 
 TOKEN = {"text": {"$secret": "TOKEN"}}
 DEAD = "fence = gen_random_uuid()"
@@ -539,6 +541,51 @@ async def test_details_that_are_no_json_are_left_out(bench, probe, action):
     probe.behave = behave
     failed = await failing(bench, bench.call(await bench.new_run(), action))
     assert (failed.error["code"], failed.error["details"]) == ("NO", {})
+
+
+@pytest.mark.parametrize("action", ["read", "write", "fetch", "send"])
+async def test_an_error_can_always_be_stored(bench, probe, action):
+    """Whatever an integration says in it: it is cut to what can travel, and shown in the step."""
+
+    async def behave(given, ctx):
+        details = {"status": 502, "body": "x" * 3_000_000, "host": "a\0b"}
+        raise ActionError("m\0\ud800" + "m" * 3_000_000, code="NO", details=details)
+
+    probe.behave = behave
+    run_id = await bench.new_run()
+    failed = await failing(bench, bench.call(run_id, action))
+    assert (failed.error["code"], failed.error["details"]) == ("NO", {"status": 502, "host": "ab"})
+    assert len(failed.error["message"]) < 5000
+    (step,) = await bench.steps(run_id)
+    assert (step["status"], step["error_json"]) == ("FAILED", failed.error)
+
+
+@pytest.mark.parametrize("action", ["write", "send"])
+async def test_a_step_may_take_longer_than_its_duration_can_say(bench, probe, action):
+    """Its effect is kept, as is the loop around it: neither is lost to a number that is too large for its column."""
+    began = (datetime.now(UTC) - timedelta(days=60)).isoformat()
+    loop = StepTrace(
+        step_path="root.steps[0]",
+        iteration="",
+        step_id="loop",
+        step_type="control.forEach",
+        sequence=1,
+        status="SUCCEEDED",
+        started_at=began,
+        completed_at=datetime.now(UTC).isoformat(),
+        attempt=1,
+        output=None,
+        error=None,
+        action_id=None,
+        action_version=None,
+    )
+    run_id = await bench.new_run()
+    call = bench.call(run_id, action, step_path="root.steps[1]", sequence=2, dispatched_at=began, trace=[loop])
+    await bench.executor.execute(call)
+    assert [(step["status"], step["duration_ms"]) for step in await bench.steps(run_id)] == [
+        ("SUCCEEDED", 2**31 - 1),
+        ("SUCCEEDED", 2**31 - 1),
+    ]
 
 
 @pytest.mark.parametrize("action", ["read", "fetch", "write"])

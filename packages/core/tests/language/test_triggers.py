@@ -69,6 +69,11 @@ TRIGGERS = {
         {},
         ["UNKNOWN_TRIGGER_EVENT", "PAYLOAD_SCHEMA_REF_MISSING"],
     ),
+    "an event that nobody can post": (
+        {"type": "event", "eventName": "X" * 256},
+        REF,
+        ["UNKNOWN_TRIGGER_EVENT"],
+    ),
     "an event of another schema": (
         {"type": "event", "eventName": "CLOSED", "sourcePayloadSchemaRef": "payload.Closed.v1"},
         {"payloadSchemaRef": "payload.Opened.v1"},
@@ -85,6 +90,14 @@ TRIGGERS = {
         {},
         ["TIME_TRIGGER_RUN_AT_REQUIRED"],
     ),
+    "a moment beyond the last year": (
+        {"type": "schedule", "runAt": "9999-12-31T23:59:59-23:59"},
+        {},
+        ["TIME_TRIGGER_RUN_AT_REQUIRED"],
+    ),
+    "a mapping that makes a list": ({**CLOSED, "payloadMapping": [1]}, REF, ["INVALID_CONFIG"]),
+    "a mapping that makes a text": ({**OPENED, "payloadMapping": "event.payload"}, REF, ["INVALID_CONFIG"]),
+    "a mapping that is one expression": ({**CLOSED, "payloadMapping": {"$expr": "event.payload"}}, REF, []),
     "neither cron nor zone": (
         {"type": "recurring", "cron": "daily", "timezone": "Mars/Olympus"},
         {},
@@ -104,6 +117,7 @@ def test_trigger(trigger, fields, codes):
     findings = validate(trigger, **fields)
     assert [finding.code for finding in findings] == codes
     assert {finding.step_path for finding in findings} <= {"root"}
+    assert {finding.severity for finding in findings} <= {"error"}
 
 
 @pytest.mark.parametrize(

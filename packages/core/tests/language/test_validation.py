@@ -171,6 +171,10 @@ FINE = {
         tags=["a", {"$expr": "payload.tag"}], assignee={"type": "user", "id": {"$expr": "payload.user"}}
     ),
     "a secret": mapping(title={"$secret": "API_KEY"}),
+    "an input from one expression": call(inputMapping={"$expr": "payload.ticket"}),
+    "one of two fields from one expression": call(
+        actionId="acme.alerts.get", inputMapping={"$expr": "{'alert_uid': payload.alert}"}
+    ),
     "one of two fields": alert(alert_uid={"$expr": "payload.alert"}),
     "an assignment": {"id": "a", "type": "transform.assign", "config": {"assign": {"vars.x": {"$expr": "1"}, "y": 2}}},
     "a state": {"id": "s", "type": "state.set", "config": {"state": "OPEN"}},
@@ -211,6 +215,13 @@ def test_fine(step):
 
 CALL = "root.steps[0]"
 WRONG = {
+    "an input that lacks a field": (
+        call(inputMapping={"$expr": "{'title': 'x'}"}),
+        [("error", "MAPPING_TYPE_INCOMPATIBLE", f"{CALL}.config.inputMapping")],
+    ),
+    "an input that is a text": (
+        call(inputMapping={"$expr": "'x'"}), [("error", "MAPPING_TYPE_INCOMPATIBLE", f"{CALL}.config.inputMapping")],
+    ),
     # shape
     "no object": (3, [("error", "INVALID_WORKFLOW_DEFINITION", CALL)]),
     "no id and type": (

@@ -48,6 +48,17 @@ async def test_readonly(db: Database, tenants: Tenants) -> None:
             await conn.execute("INSERT INTO clients (tenant, client_name) VALUES ($1, 'Acme')", tenants.a)
 
 
+async def test_readonly_reads_one_moment(db: Database, tenants: Tenants) -> None:
+    """What others commit between two reads of a read-only block is in neither: an export is never half old."""
+    async with db.tenant(tenants.a, readonly=True) as conn:
+        assert await conn.fetchval("SELECT count(*) FROM clients") == 0
+        async with db.tenant(tenants.a) as other:
+            await other.execute("INSERT INTO clients (tenant, client_name) VALUES ($1, 'Acme')", tenants.a)
+        assert await conn.fetchval("SELECT count(*) FROM clients") == 0
+    async with db.tenant(tenants.a, readonly=True) as conn:
+        assert await conn.fetchval("SELECT count(*) FROM clients") == 1
+
+
 async def test_statement_timeout(db: Database, tenants: Tenants) -> None:
     """The server cancels a statement that takes too long, and the limit ends with the block."""
     with pytest.raises(asyncpg.QueryCanceledError):

@@ -16,18 +16,7 @@ from workflow_core.testing.postgres import LOGIN_ROLE, DatabaseFactory, Postgres
 DISPATCHED = {
     "rmm_integrations": {"tenant", "integration_id", "provider", "is_active"},
     "tenants": {"tenant"},
-    "workflow_action_invocations": {"tenant", "invocation_id", "status"},
-    "workflow_run_waits": {
-        "tenant",
-        "wait_id",
-        "run_id",
-        "wait_type",
-        "key",
-        "status",
-        "created_at",
-        "resolved_at",
-        "signaled_at",
-    },
+    "workflow_run_waits": {"tenant", "wait_id", "run_id", "status", "resolved_at", "signaled_at"},
     "workflow_runtime_events": {"tenant", "event_id", "due_at", "processed_at", "created_at"},
     "workflow_runs": {
         "tenant",

@@ -82,7 +82,7 @@ class Account:
                 )
         return client_id
 
-    def context(self) -> ActionContext:
+    def context(self, *, dry_run: bool = False) -> ActionContext:
         return ActionContext(
             tenant=self.tenant,
             run_id=None,
@@ -94,14 +94,20 @@ class Account:
             now=datetime.now(UTC),
             log=logging.LoggerAdapter(logging.getLogger("test")),
             secrets=self.secrets,
+            dry_run=dry_run,
             http=self.simulator.session,
-            transaction=lambda: self.db.tenant(self.tenant),
+            transaction=lambda: self.db.tenant(self.tenant, readonly=dry_run),
         )
 
     async def handle(self, action_id: str, **given):
         """One call of a handler."""
         action = self.actions[action_id]
         return await action.handler(convert(action.input, given), self.context())
+
+    async def rehearse(self, action_id: str, **given):
+        """One call of a handler that reads, in a dry run."""
+        action = self.actions[action_id]
+        return await action.handler(convert(action.input, given), self.context(dry_run=True))
 
     async def prepare(self, action_id: str, **given):
         """The look-ups before the effect."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -19,12 +20,33 @@ from workflow_core.execution.database_errors import DATABASE_AWAY, explain
 from workflow_core.execution.executor import Executor
 from workflow_core.execution.failed_attempts import ExecutionFailedError
 from workflow_core.execution.history import write_end, write_trace
-from workflow_core.execution.models import ActionCall, ActionResult, ChildRun, RunEnd, RunInput, RunRef, TraceBatch
+from workflow_core.execution.models import (
+    ActionCall,
+    ActionResult,
+    ChildRun,
+    RunEnd,
+    RunInput,
+    RunRef,
+    SettlementWait,
+    TraceBatch,
+)
+from workflow_core.execution.settlement import open_settlement
 from workflow_core.storage.database import Database
-from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, LOAD_RUN, PAUSE, RECORD_CHILD, RECORD_STEPS
+from workflow_core.temporal import (
+    EXECUTE_ACTION,
+    FINISH_RUN,
+    LOAD_RUN,
+    OPEN_SETTLEMENT,
+    PAUSE,
+    RECORD_CHILD,
+    RECORD_STEPS,
+)
 from workflow_worker.failures import own_failure, to_application_error
 
 _log = logging.getLogger(__name__)
+
+#: What no further try mends: a value that a column does not take, a run that is not there any more.
+_UNWRITABLE: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError)
 
 
 class Activities:
@@ -53,9 +75,12 @@ class Activities:
 
     @activity.defn(name=RECORD_STEPS)
     async def record_steps(self, batch: TraceBatch) -> None:
-        """Writes steps that ended."""
-        async with self._database.tenant(UUID(batch.tenant)) as conn:
-            await write_trace(conn, UUID(batch.tenant), UUID(batch.run_id), batch.trace)
+        """Writes steps that ended; those that cannot be written are left out, since a run must not hang on them."""
+        try:
+            async with self._database.tenant(UUID(batch.tenant)) as conn:
+                await write_trace(conn, UUID(batch.tenant), UUID(batch.run_id), batch.trace)
+        except _UNWRITABLE as error:
+            _log.error("steps of run %s cannot be written: %s", batch.run_id, type(error).__name__)
 
     @activity.defn(name=RECORD_CHILD)
     async def record_child_run(self, child: ChildRun) -> int:
@@ -93,6 +118,12 @@ class Activities:
             missing = error
         raise own_failure(missing)
 
+    @activity.defn(name=OPEN_SETTLEMENT)
+    async def open_settlement(self, wait: SettlementWait) -> bool:
+        """Has a step wait until it is known what became of its effect; answers whether that is still to be seen."""
+        async with self._database.tenant(UUID(wait.tenant)) as conn:
+            return await open_settlement(conn, wait)
+
     @activity.defn(name=PAUSE)
     async def pause(self) -> None:
         """Does nothing: a run that computes a lot ends its activation by waiting for this."""
@@ -103,7 +134,7 @@ class Activities:
         try:
             async with self._database.tenant(UUID(end.tenant)) as conn:
                 await write_end(conn, end)
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError) as error:
+        except _UNWRITABLE as error:
             # That the run has ended must not depend on whether its last steps can be told.
             _log.error("the last steps of run %s cannot be written: %s", end.run_id, type(error).__name__)
             async with self._database.tenant(UUID(end.tenant)) as conn:

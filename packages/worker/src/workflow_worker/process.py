@@ -66,6 +66,7 @@ PASSED_THROUGH: Final = (
             "scopes",
             "state",
             "trace",
+            "waiting",
         )
     ),
 )
@@ -99,6 +100,7 @@ def build_workers(
             activities.record_steps,
             activities.record_child_run,
             activities.load_run,
+            activities.open_settlement,
             activities.pause,
             activities.finish_run,
         ],

@@ -16,13 +16,15 @@ import asyncpg
 
 from workflow_core.bundles.envelope import MAX_BUNDLE_DEPTH, MAX_BYTES, BundledWorkflow, read_bundle
 from workflow_core.bundles.exporting import export_by_key, make_bundle
-from workflow_core.bundles.importing import ImportReport, prepare_import, write_import
+from workflow_core.bundles.importing import ImportReport, calling_definitions, prepare_import, write_import
+from workflow_core.definitions.calls import called_by
 from workflow_core.definitions.surroundings import Surroundings
 from workflow_core.discovery import Registry
 from workflow_core.errors import ConfigurationError, NotFoundError, ValidationError, WorkflowError
 from workflow_core.json_text import parse_json
 from workflow_core.manifest import canonical_json
-from workflow_core.storage.database import Database
+from workflow_core.records.permissions import permissions_of
+from workflow_core.storage.database import Connection, Database
 
 #: A subcommand's work: options, what is installed, and the database's address; answers what to exit with.
 Work = Callable[[argparse.Namespace, Registry, str], int]
@@ -119,8 +121,14 @@ def _import(options: argparse.Namespace, registry: Registry, url: str) -> int:
             surroundings = await Surroundings.of_tenant(database, registry, options.tenant)
 
             async def load(workflows: Sequence[BundledWorkflow]) -> ImportReport:
-                prepared = prepare_import(workflows, surroundings, allow_unavailable=options.allow_unavailable)
                 async with database.tenant(options.tenant) as conn:
+                    prepared = prepare_import(
+                        workflows,
+                        surroundings,
+                        allow_unavailable=options.allow_unavailable,
+                        called=await called_by(conn, options.tenant, *calling_definitions(workflows)),
+                        permissions=await _permissions(conn, options.tenant, options.actor),
+                    )
                     return await write_import(
                         conn,
                         options.tenant,
@@ -147,7 +155,7 @@ def _export(options: argparse.Namespace, _registry: Registry, url: str) -> int:
 
     content = asyncio.run(run())
     if options.output is None:
-        sys.stdout.write(content.decode())
+        sys.stdout.buffer.write(content)  # bytes: whatever the terminal's encoding is, the file is UTF-8
         return 0
     try:
         options.output.write_bytes(content)
@@ -169,6 +177,11 @@ async def _require_tenant(database: Database, tenant: UUID, actor: UUID | None) 
         known = "SELECT EXISTS (SELECT FROM users WHERE tenant = $1 AND user_id = $2)"
         if actor is not None and not await conn.fetchval(known, tenant, actor):
             raise NotFoundError(f"The tenant has no user {actor}.")
+
+
+async def _permissions(conn: Connection, tenant: UUID, actor: UUID | None) -> frozenset[str] | None:
+    """What the actor may do; None without one: runs then act in the name of who starts them."""
+    return None if actor is None else await permissions_of(conn, tenant, actor)
 
 
 # ── Files and reports ────────────────────────────────────────────────────────────────────────────────────────────

@@ -141,11 +141,11 @@ def dependencies(definitions: Iterable[Mapping[str, Any]], pinned_schema: str | 
     """What a workflow needs to be there: actions, step types and payload schemas of its draft and versions, sorted."""
     actions: set[tuple[str, int]] = set()
     types: set[str] = set()
-    schemas: set[Any] = {pinned_schema}
+    named: list[Any] = [pinned_schema]
     for definition in definitions:
         trigger = definition.get("trigger")
-        schemas.add(definition.get("payloadSchemaRef"))
-        schemas.add(trigger.get("sourcePayloadSchemaRef") if isinstance(trigger, Mapping) else None)
+        named.append(definition.get("payloadSchemaRef"))
+        named.append(trigger.get("sourcePayloadSchemaRef") if isinstance(trigger, Mapping) else None)
         for _, step in iter_steps(definition):
             step_type, config = step.get("type"), step.get("config")
             if isinstance(step_type, str):
@@ -157,7 +157,7 @@ def dependencies(definitions: Iterable[Mapping[str, Any]], pinned_schema: str | 
     return {
         "actions": [{"actionId": action_id, "version": version} for action_id, version in sorted(actions)],
         "nodeTypes": sorted(types),
-        "schemaRefs": sorted(schema for schema in schemas if isinstance(schema, str)),
+        "schemaRefs": sorted({schema for schema in named if isinstance(schema, str)}),
     }
 
 

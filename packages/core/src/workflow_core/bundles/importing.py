@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -16,8 +17,9 @@ from workflow_core.definitions.models import SETTING_COLUMNS, TABLE, Imported, V
 from workflow_core.definitions.surroundings import Surroundings
 from workflow_core.definitions.writing import lock_keys
 from workflow_core.errors import ConflictError
+from workflow_core.language.calls import CalledVersion, CalledWorkflows, Version, calls_of, workflow_key
 from workflow_core.language.definition import iter_steps
-from workflow_core.language.findings import Finding, errors_of
+from workflow_core.language.findings import Finding
 from workflow_core.manifest import canonical_json, sha256_json
 from workflow_core.schema import field_names
 from workflow_core.storage.database import Connection
@@ -114,8 +116,41 @@ class ImportReport:
 # ── Preparing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@attrs.frozen
+class _Copy:
+    """The definitions of a bundled workflow, under its new id."""
+
+    workflow: BundledWorkflow
+    workflow_id: UUID
+    draft: dict[str, Any]
+    versions: dict[int, dict[str, Any]]
+
+    def number(self, name: VersionName) -> int:
+        """The number of a version; of the draft, the one under which it would be published."""
+        return 1 + max(self.versions, default=0) if name == "draft" else name
+
+    def by_content(self) -> Iterable[tuple[tuple[VersionName, ...], dict[str, Any]]]:
+        """Equal definitions together, with their names. The number that one says it has does not matter."""
+        named: list[tuple[VersionName, dict[str, Any]]] = [("draft", self.draft), *self.versions.items()]
+        groups: dict[bytes, tuple[list[VersionName], dict[str, Any]]] = {}
+        for name, definition in named:
+            content = canonical_json({**definition, "version": None})
+            groups.setdefault(content, ([], definition))[0].append(name)
+        return [(tuple(names), definition) for names, definition in groups.values()]
+
+
+def calling_definitions(workflows: Iterable[BundledWorkflow]) -> list[dict[str, Any]]:
+    """The definitions of a bundle that call workflows."""
+    return [definition for workflow in workflows for definition in _definitions(workflow) if calls_of(definition)]
+
+
 def prepare_import(
-    workflows: Sequence[BundledWorkflow], surroundings: Surroundings, *, allow_unavailable: bool = False
+    workflows: Sequence[BundledWorkflow],
+    surroundings: Surroundings,
+    *,
+    allow_unavailable: bool = False,
+    called: CalledWorkflows | None = None,
+    permissions: Collection[str] | None = None,
 ) -> list[PreparedWorkflow]:
     """Gives bundled workflows their new ids and validates them.
 
@@ -125,12 +160,24 @@ def prepare_import(
         workflows: Of one bundle: what they call of each other is called under its new id.
         surroundings: What they are held against.
         allow_unavailable: Whether a module that the tenant does not have is a warning only.
+        called: What the :func:`calling_definitions` call of the tenant's workflows
+            (:func:`~workflow_core.definitions.calls.called_by`); None leaves them out.
+        permissions: What the importer may do, in whose name the published versions act; None leaves that question out.
     """
     new_ids = [uuid4() for _ in workflows]
     renamed = _renamed(workflows, new_ids)
+    copies = [_copy(workflow, new_id, renamed) for workflow, new_id in zip(workflows, new_ids, strict=True)]
+    validate = partial(surroundings.validate, allow_unavailable=allow_unavailable, permissions=permissions)
+    findings = [
+        [VersionFinding(versions=names, finding=found) for names, each in copy.by_content() for found in validate(each)]
+        for copy in copies
+    ]
+    refused = [_refused(found) for found in findings]
+    # Only now it is known which of the called versions will be published.
+    known = _called(copies, refused, called)
     return [
-        _prepare(workflow, new_id, renamed, surroundings, allow_unavailable=allow_unavailable)
-        for workflow, new_id in zip(workflows, new_ids, strict=True)
+        _prepared(copy, found if not _calls(copy) else _with_calls(copy, partial(validate, called=known)), held)
+        for copy, found, held in zip(copies, findings, refused, strict=True)
     ]
 
 
@@ -140,8 +187,8 @@ def _renamed(workflows: Sequence[BundledWorkflow], new_ids: Sequence[UUID]) -> d
     for workflow, new_id in zip(workflows, new_ids, strict=True):
         for definition in _definitions(workflow):
             old_id = definition.get("id")
-            if isinstance(old_id, str) and old_id != PLACEHOLDER:
-                found.setdefault(old_id, set()).add(str(new_id))
+            if isinstance(old_id, str) and workflow_key(old_id) != PLACEHOLDER:
+                found.setdefault(workflow_key(old_id), set()).add(str(new_id))
     return {old_id: new.pop() for old_id, new in found.items() if len(new) == 1}
 
 
@@ -149,34 +196,64 @@ def _definitions(workflow: BundledWorkflow) -> list[dict[str, Any]]:
     return [workflow.raw["draft"]["definition"], *(entry["definition"] for entry in workflow.raw["publishedVersions"])]
 
 
-def _prepare(
-    workflow: BundledWorkflow,
-    workflow_id: UUID,
-    renamed: Mapping[str, str],
-    surroundings: Surroundings,
-    *,
-    allow_unavailable: bool,
-) -> PreparedWorkflow:
-    entry, raw = workflow.entry, workflow.raw
-    draft = _under_new_ids(raw["draft"]["definition"], workflow_id, renamed)
-    versions: dict[VersionName, dict[str, Any]] = {}
-    members: dict[int, dict[str, Any]] = {}
-    for version, given in zip(entry.publishedVersions, raw["publishedVersions"], strict=True):
-        versions[version.version] = _under_new_ids(given["definition"], workflow_id, renamed)
-        members[version.version] = _others(given, ("version", "definition"))
+def _copy(workflow: BundledWorkflow, workflow_id: UUID, renamed: Mapping[str, str]) -> _Copy:
+    draft, *published = [_under_new_ids(each, workflow_id, renamed) for each in _definitions(workflow)]
+    numbers = [version.version for version in workflow.entry.publishedVersions]
+    return _Copy(workflow, workflow_id, draft, dict(zip(numbers, published, strict=True)))
+
+
+def _refused(findings: Iterable[VersionFinding]) -> set[VersionName]:
+    """The versions that cannot be run here."""
+    return {
+        name
+        for found in findings
+        if found.finding.severity == "error" and found.finding.code in CANNOT_RUN
+        for name in found.versions
+    }
+
+
+def _called(
+    copies: Iterable[_Copy], refused: Iterable[Collection[VersionName]], others: CalledWorkflows | None
+) -> CalledWorkflows:
+    """What there will be to call: the tenant's workflows, and what of the bundle is published."""
+    published: dict[str, tuple[int, ...]] = dict(others.published) if others is not None else {}
+    versions: dict[Version, CalledVersion] = dict(others.versions) if others is not None else {}
+    for copy, held in zip(copies, refused, strict=True):
+        workflow_id = str(copy.workflow_id)
+        there = {number: definition for number, definition in copy.versions.items() if number not in held}
+        published[workflow_id] = tuple(sorted(there))
+        versions |= {(workflow_id, number): CalledVersion.of(definition) for number, definition in there.items()}
+    return CalledWorkflows(published, versions)
+
+
+def _with_calls(copy: _Copy, validate: Callable[[Any], Iterable[Finding]]) -> list[VersionFinding]:
+    """What validation says of a workflow that calls: of each version by its own number, since it may call itself."""
     findings: list[VersionFinding] = []
-    refused: set[VersionName] = set()
-    for names, definition in _by_content({"draft": draft, **versions}):
-        found = surroundings.validate(definition, allow_unavailable=allow_unavailable)
-        findings += [VersionFinding(versions=names, finding=finding) for finding in found]
-        if any(finding.code in CANNOT_RUN for finding in errors_of(found)):
-            refused.update(names)
-    published = {number: (versions[number], members[number]) for number in members if number not in refused}
+    for names, definition in copy.by_content():
+        told: dict[Finding, list[VersionName]] = {}
+        for name in names:
+            for finding in dict.fromkeys(validate({**definition, "version": copy.number(name)})):
+                told.setdefault(finding, []).append(name)
+        findings += [VersionFinding(versions=tuple(told_of), finding=finding) for finding, told_of in told.items()]
+    return findings
+
+
+def _calls(copy: _Copy) -> bool:
+    return any(calls_of(definition) for definition in (copy.draft, *copy.versions.values()))
+
+
+def _prepared(copy: _Copy, findings: Sequence[VersionFinding], refused: Collection[VersionName]) -> PreparedWorkflow:
+    entry, raw = copy.workflow.entry, copy.workflow.raw
+    members = {
+        version.version: _others(given, ("version", "definition"))
+        for version, given in zip(entry.publishedVersions, raw["publishedVersions"], strict=True)
+    }
+    published = {number: (copy.versions[number], members[number]) for number in members if number not in refused}
     return PreparedWorkflow(
         key=entry.key,
-        workflow_id=workflow_id,
+        workflow_id=copy.workflow_id,
         entry=entry,
-        draft=draft,
+        draft=copy.draft,
         published=published,
         imported=Imported(
             metadata=raw["metadata"],
@@ -185,12 +262,12 @@ def _prepare(
             draft=_others(raw["draft"], ("draftVersion", "definition")),
             order=list(members),
             held=[
-                {**members[number], "version": number, "definition": versions[number]}
+                {**members[number], "version": number, "definition": copy.versions[number]}
                 for number in members
                 if number in refused
             ],
             content_sha256=content_digest(
-                draft, {number: sha256_json(definition) for number, (definition, _) in published.items()}
+                copy.draft, {number: sha256_json(definition) for number, (definition, _) in published.items()}
             ),
         ),
         findings=findings,
@@ -203,21 +280,10 @@ def _under_new_ids(definition: dict[str, Any], workflow_id: UUID, renamed: Mappi
     copy["id"] = str(workflow_id)
     for _, step in iter_steps(copy):
         called = step.get("workflowId")
-        if step.get("type") == "control.callWorkflow" and isinstance(called, str) and called in renamed:
+        if step.get("type") == "control.callWorkflow" and isinstance(called, str):
             assert isinstance(step, dict)  # noqa: S101 - it was read from JSON
-            step["workflowId"] = renamed[called]
+            step["workflowId"] = renamed.get(workflow_key(called), called)
     return copy
-
-
-def _by_content(
-    definitions: Mapping[VersionName, dict[str, Any]],
-) -> Iterable[tuple[tuple[VersionName, ...], dict[str, Any]]]:
-    """Equal definitions together, with their names. The number that a definition says it has does not matter."""
-    groups: dict[bytes, tuple[list[VersionName], dict[str, Any]]] = {}
-    for name, definition in definitions.items():
-        content = canonical_json({**definition, "version": None})
-        groups.setdefault(content, ([], definition))[0].append(name)
-    return [(tuple(names), definition) for names, definition in groups.values()]
 
 
 def _others(value: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""Looks up the workflows that a definition calls, and those that they call in turn, for its validation."""
+"""Looks up the workflows that definitions call, and those that they call in turn, for their validation."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from workflow_core.language.calls import CalledVersion, CalledWorkflows, Version, calls_of
+from workflow_core.language.calls import Call, CalledVersion, CalledWorkflows, Version, calls_of
 from workflow_core.storage.database import Connection
 
 #: How far calls are followed, and how many versions are read: runs call no deeper either.
@@ -25,33 +25,34 @@ WHERE v.tenant = $1
 """
 
 
-async def called_by(conn: Connection, tenant: UUID, definition: Any) -> CalledWorkflows:
-    """What a definition calls, and what that calls, as far as it is published.
+async def called_by(conn: Connection, tenant: UUID, *definitions: Any) -> CalledWorkflows:
+    """What definitions call, and what that calls, as far as it is published.
 
     Args:
         conn: Bound to the tenant.
         tenant: The tenant.
-        definition: Any JSON value.
+        definitions: Any JSON values.
     """
-    wanted = _targets([definition]) if isinstance(definition, Mapping) else {}
+    calls = [call for definition in definitions if isinstance(definition, Mapping) for call in calls_of(definition)]
+    published: dict[str, tuple[int, ...]] = {call.target[0]: () for call in calls}
+    wanted = _possible(calls)
     ids = list({UUID(workflow_id) for workflow_id, _ in wanted})
     rows = await conn.fetch(_PUBLISHED, tenant, ids) if ids else []
-    published = {str(row["workflow_id"]): tuple(row["versions"]) for row in rows}
+    published |= {str(row["workflow_id"]): tuple(row["versions"]) for row in rows}
     versions: dict[Version, CalledVersion] = {}
     for _ in range(_MAX_DEPTH):
         wanted = {target: None for target in list(wanted)[: _MAX_VERSIONS - len(versions)] if target not in versions}
         if not wanted:
             break
-        definitions = await _read(conn, tenant, wanted)
-        versions |= {version: CalledVersion.of(found) for version, found in definitions.items()}
-        wanted = _targets(definitions.values())
+        found = {version: CalledVersion.of(each) for version, each in (await _read(conn, tenant, wanted)).items()}
+        versions |= found
+        wanted = _possible(call for version in found.values() for call in version.calls)
     return CalledWorkflows(published, versions)
 
 
-def _targets(definitions: Collection[Mapping[str, Any]]) -> dict[Version, None]:
+def _possible(calls: Iterable[Call]) -> dict[Version, None]:
     """What is called, as far as it can name a workflow at all."""
-    targets = (call.target for definition in definitions for call in calls_of(definition))
-    return {target: None for target in targets if _can_exist(target)}
+    return {call.target: None for call in calls if _can_exist(call.target)}
 
 
 def _can_exist(target: Version) -> bool:

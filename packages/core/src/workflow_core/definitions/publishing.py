@@ -37,7 +37,7 @@ async def old_version(conn: Connection, tenant: UUID, workflow_id: UUID, version
         NotFoundError: The tenant has no such workflow, or it no such version.
     """
     row = await conn.fetchrow(
-        "SELECT imported FROM workflow_definitions WHERE tenant = $1 AND workflow_id = $2 FOR UPDATE",
+        "SELECT imported FROM workflow_definitions WHERE tenant = $1 AND workflow_id = $2 FOR NO KEY UPDATE",
         tenant,
         workflow_id,
     )
@@ -82,7 +82,7 @@ async def _publish(
     draft: Mapping[str, Any],
     actor: UUID | None,
 ) -> StoredDefinition:
-    version = await _next_version(conn, tenant, workflow_id)
+    version = await next_version(conn, tenant, workflow_id)
     stored = rewritten(definition, workflow_id, version)
     digest = sha256_json(stored)
     published_at = await conn.fetchval(
@@ -122,8 +122,14 @@ async def _publish(
     )
 
 
-async def _next_version(conn: Connection, tenant: UUID, workflow_id: UUID) -> int:
-    """One more than the highest; the number of a version that was held back is not given to another one."""
+async def next_version(conn: Connection, tenant: UUID, workflow_id: UUID) -> int:
+    """The number of what is published next, one more than the highest.
+
+    The number of a version that was held back is not given to another one.
+
+    Raises:
+        NotFoundError: The tenant has no such workflow.
+    """
     row = await conn.fetchrow(
         """
         SELECT imported, (

@@ -120,6 +120,29 @@ class Attempt:
             self.redactor.add(str(item))
 
     @property
+    def is_done(self) -> bool:
+        """Whether the handler is called at all: a dry run only tells of what acts, and of what it has a sample for."""
+        return not self.call.dry_run or (self.effect is Effect.READ and self.call.sample is None)
+
+    def sample_output(self) -> Any:
+        """What a step gives that is not done: what was said for it, else the action's first example.
+
+        Raises:
+            ActionError: ``NO_EXAMPLE``.
+        """
+        if self.call.sample is not None:
+            self.notes.append("would do; the output is the sample that was given")
+            return self.call.sample
+        if not self.action.examples:
+            raise ActionError(
+                f"A dry run cannot go on after {self.call.action_id}: its integration gives no example of an output. "
+                "Give a sample for this step.",
+                code="NO_EXAMPLE",
+            )
+        self.notes.append("would do; the output is the action's example")
+        return self.action.examples[0].output
+
+    @property
     def held(self) -> ledger.Hold:
         """The right to act, once the key is reserved."""
         assert self.hold is not None  # noqa: S101 - for the type: nothing asks for it before

@@ -10,6 +10,7 @@ from uuid import UUID
 import attrs
 
 from workflow_core.errors import ErrorCategory
+from workflow_core.execution import ledger
 from workflow_core.execution.history import cancel_rest, write_end
 from workflow_core.execution.models import RunEnd, RunStatus
 from workflow_core.storage.database import Connection
@@ -60,8 +61,11 @@ TERMINATED: Final = Ending(
 
 async def close_run(conn: Connection, tenant: UUID, run_id: UUID, execution: int, ending: Ending) -> bool:
     """Ends the row of a run whose execution has ended; answers False when it had ended, or has gone on since."""
+    await ledger.lock_run(conn, tenant, run_id)
     run = await conn.fetchrow(
-        "SELECT status, execution FROM workflow_runs WHERE tenant = $1 AND run_id = $2 FOR UPDATE", tenant, run_id
+        "SELECT status, execution FROM workflow_runs WHERE tenant = $1 AND run_id = $2 FOR NO KEY UPDATE",
+        tenant,
+        run_id,
     )
     if run is None or run["status"] not in OPEN or run["execution"] != execution:
         return False
@@ -76,5 +80,6 @@ async def close_run(conn: Connection, tenant: UUID, run_id: UUID, execution: int
         trace=[],
     )
     await write_end(conn, end)
-    await cancel_rest(conn, tenant, run_id, now)
+    if ending.status == "SUCCEEDED":  # as far as Temporal knows; what the database knows of its steps is older
+        await cancel_rest(conn, tenant, run_id, now)
     return True

@@ -7,6 +7,8 @@ Every call ends in a row of the run's history, and every effect in a row of the 
 * ``REPEATABLE`` and ``ONCE`` are reserved, prepared, marked *sent* in a transaction of its own, and then handled;
   after that, only :class:`~workflow_core.errors.Refused` proves that nothing was done. When the answer is lost, the
   action's ``reconcile`` looks whether the effect has happened: at once, and before anything is sent again.
+
+In a dry run only what reads is done, in read-only transactions; of the rest everything is checked that comes before.
 """
 
 from __future__ import annotations
@@ -23,38 +25,32 @@ import asyncpg
 import attrs
 
 from workflow_core.actions import ActionContext, Effect, SentEffect
-from workflow_core.availability import resolve_availability
 from workflow_core.discovery import Registry
 from workflow_core.errors import (
     ActionError,
     ActionNotOnWorkersError,
     ActionTimeoutError,
-    ConfigurationError,
     EffectUncertainError,
     EffectUnknownError,
     EngineUnavailableError,
-    IntegrationInactiveError,
     KeyBusyError,
     OutputTooLargeError,
-    PermissionDeniedError,
     Refused,
-    SecretNotFoundError,
-    TransientError,
     WorkflowError,
 )
 from workflow_core.execution import history, ledger
+from workflow_core.execution.admission import Admission
 from workflow_core.execution.attempt import Attempt, Progress
 from workflow_core.execution.database_errors import CONNECTION_GONE, DATABASE_AWAY, explain
-from workflow_core.execution.failed_attempts import ExecutionFailedError, error_object
+from workflow_core.execution.failed_attempts import ExecutionFailedError, error_object, worker_lost
 from workflow_core.execution.fault_points import FaultPoint, no_fault
 from workflow_core.execution.handler_tools import ConnectionSecrets, RedactingLog
 from workflow_core.execution.models import ActionCall, ActionResult
-from workflow_core.execution.reconciling import Reconciler, worker_lost
+from workflow_core.execution.reconciling import Reconciler
 from workflow_core.execution.verdicts import may_be_retried
 from workflow_core.execution.writing import to_the_end, until_written
-from workflow_core.records.permissions import has_permission
 from workflow_core.redaction import Redactor
-from workflow_core.secrets import WORKFLOW_SCOPE, TenantSecrets
+from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Connection, Database
 
 if TYPE_CHECKING:
@@ -96,7 +92,8 @@ class Executor:
         self._secrets = secrets
         self._http = http
         self._at = at
-        self._reconciler = Reconciler(database, self._limited, self._gate, at, look_for)
+        self._admission = Admission(database, registry, secrets)
+        self._reconciler = Reconciler(database, self._limited, self._admission.pass_gate, at, look_for)
 
     async def execute(self, call: ActionCall) -> ActionResult:
         """Executes one attempt.
@@ -133,6 +130,8 @@ class Executor:
 
     async def _execute(self, attempt: Attempt) -> ActionResult:
         await self._at("before-reserve", attempt.call)
+        if attempt.call.dry_run:
+            return await self._rehearse(attempt)
         if attempt.action.io == "database":
             return await self._in_transaction(attempt)
         if attempt.effect is Effect.READ:
@@ -142,14 +141,14 @@ class Executor:
     async def _in_transaction(self, attempt: Attempt) -> ActionResult:
         """A ``database`` action: one transaction for the handler, the ledger and the history."""
         call, key = attempt.call, attempt.key
-        if self._gated(call):
+        if self._admission.has_gate(call):
             # Before the transaction: the resolver needs a connection of its own, and must not wait for ours.
             if attempt.effect is not Effect.READ:
                 async with self._database.tenant(attempt.tenant) as conn:
                     entry = await ledger.lookup(conn, attempt.tenant, key)
                     if entry is not None and entry.state is ledger.State.SUCCEEDED:
                         return await self._reuse(conn, attempt, entry)
-            await self._gate(attempt)
+            await self._admission.pass_gate(attempt)
         # A worker that is frozen or cut off must not hold the key's lock for longer than its handler may take.
         longest = attempt.time_limit + ledger.LEASE_GRACE
         async with self._database.tenant(attempt.tenant, transaction_timeout=longest) as conn:
@@ -160,7 +159,7 @@ class Executor:
                 if entry is not None and entry.state is ledger.State.SUCCEEDED:
                     return await self._reuse(conn, attempt, entry)
                 ledger.refuse_if_held(entry, call)
-            value = await self._input(conn, attempt)
+            value = await self._admission.input(conn, attempt)
             ctx = self._context(attempt, tx=conn)
             output = attempt.read_output(await self._limited(attempt, attempt.action.handler(value, ctx)))
             attempt.check_size(output)
@@ -173,14 +172,39 @@ class Executor:
 
     async def _read_external(self, attempt: Attempt) -> ActionResult:
         async with self._database.tenant(attempt.tenant) as conn:
-            value = await self._input(conn, attempt)
-        await self._gate(attempt)
+            value = await self._admission.input(conn, attempt)
+        await self._admission.pass_gate(attempt)
         ctx = self._context(attempt)
         output = attempt.read_output(await self._limited(attempt, attempt.action.handler(value, ctx)))
         attempt.check_size(output)
         async with self._database.tenant(attempt.tenant) as conn:
             await self._write_success(conn, attempt, output)
         return ActionResult(output=output)
+
+    async def _rehearse(self, attempt: Attempt) -> ActionResult:
+        """A dry run: the step's own row is all that it writes."""
+        if attempt.key.explicit and attempt.effect is not Effect.READ:
+            async with self._database.tenant(attempt.tenant) as conn:
+                entry = await ledger.lookup(conn, attempt.tenant, attempt.key)
+                if entry is not None and entry.state is ledger.State.SUCCEEDED:
+                    return await self._reuse(conn, attempt, entry)
+        await self._admission.pass_gate(attempt)
+        result: Any = None
+        longest = attempt.time_limit + ledger.LEASE_GRACE
+        async with self._database.tenant(attempt.tenant, transaction_timeout=longest, readonly=True) as conn:
+            value = await self._admission.input(conn, attempt)
+            if attempt.is_done and attempt.action.io == "database":
+                ctx = self._context(attempt, tx=conn)
+                result = await self._limited(attempt, attempt.action.handler(value, ctx))
+        if not attempt.is_done:
+            result = attempt.sample_output()
+        elif attempt.action.io == "external":
+            result = await self._limited(attempt, attempt.action.handler(value, self._context(attempt)))
+        output = attempt.read_output(result)
+        attempt.check_size(output)
+        async with self._database.tenant(attempt.tenant) as conn:
+            await self._write_success(conn, attempt, output, would_do=not attempt.is_done)
+        return ActionResult(output=output, would_do=not attempt.is_done)
 
     async def _act(self, attempt: Attempt) -> ActionResult:
         """An external effect: reserve, prepare, mark sent, handle, keep the answer."""
@@ -195,7 +219,7 @@ class Executor:
             ledger.refuse_if_held(entry, call)
             unknown = entry if entry is not None and entry.state is ledger.State.SENT else None
             try:
-                value = await self._input(conn, attempt)
+                value = await self._admission.input(conn, attempt)
             except WorkflowError as error:
                 if unknown is None or attempt.effect is not Effect.ONCE:
                     raise
@@ -217,7 +241,7 @@ class Executor:
         await self._at("after-reserve", call)
         ctx = self._context(attempt)
         if unknown is None:
-            await self._gate(attempt)
+            await self._admission.pass_gate(attempt)
         else:
             found = await self._reconciler.before_sending(attempt, unknown, value, ctx, problem)
             if found is not None:
@@ -291,6 +315,8 @@ class Executor:
         source = None if entry.belongs_to(attempt.call) else str(entry.run_id)
         if source is not None:
             attempt.notes.append(f"reused from run {source}")
+        if entry.settled_as is not None:
+            attempt.notes.append("settled by a person: it happened")
         if entry.input_sha256 != attempt.input_sha256:
             attempt.notes.append("the input differs from the one that the effect was done with")
         attempt.progress = Progress.SENT
@@ -299,54 +325,6 @@ class Executor:
         return ActionResult(output=entry.output, reused_from=source)
 
     # ── Parts ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _input(self, conn: Connection, attempt: Attempt) -> Any:
-        await self._permit(conn, attempt)
-        names = sorted(set(attempt.secret_names.values()))
-        if names and self._secrets is None:
-            raise SecretNotFoundError("This worker has no key for the tenants' secrets: set WORKFLOW_SECRETS_KEY_FILE.")
-        secrets = (
-            await self._secrets.resolve(conn, attempt.tenant, WORKFLOW_SCOPE, names) if names and self._secrets else {}
-        )
-        return attempt.convert_input(dict(secrets))
-
-    async def _permit(self, conn: Connection, attempt: Attempt) -> None:
-        """Whether the user in whose name the run acts may do this: asked anew each time."""
-        permission, actor = attempt.action.permission, attempt.call.actor
-        if permission is None:
-            return
-        if actor is None or not await has_permission(conn, attempt.tenant, UUID(actor), permission):
-            raise PermissionDeniedError(
-                f"{attempt.call.action_id} needs the permission {permission}, which the user who published this "
-                "workflow does not have: give it to one of their roles, or have somebody else publish it.",
-                details={"permission": permission, "actor": actor},
-            )
-
-    def _gated(self, call: ActionCall) -> bool:
-        module = self._registry.module_of(call.action_id)
-        return module is not None and module.availability_key is not None
-
-    async def _gate(self, attempt: Attempt) -> None:
-        """Whether the tenant's connection is active at this moment: asked anew each time."""
-        module = self._registry.module_of(attempt.call.action_id)
-        if module is None or module.availability_key is None:
-            return
-        key = module.availability_key
-        answer = (await resolve_availability(self._database, attempt.tenant, [key], self._registry.resolvers))[key]
-        if answer.failed:
-            await self._ping()
-            raise TransientError(f"{module.label}: {answer.reason}", code="AVAILABILITY_UNKNOWN")
-        if not answer.available:
-            raise IntegrationInactiveError(
-                f"{module.label} integration is not active for this tenant", details={"reason": answer.reason}
-            )
-
-    async def _ping(self) -> None:
-        """Tells our own database's absence from a failing resolver."""
-        try:
-            await self._database.ping()
-        except (ConfigurationError, *DATABASE_AWAY) as error:
-            raise EngineUnavailableError("The database could not be reached; the step goes on when it is.") from error
 
     async def _limited(self, attempt: Attempt, work: Awaitable[T]) -> T:
         """Runs a handler or a look-up under the action's hard limit; foreign exceptions become ours."""
@@ -361,7 +339,7 @@ class Executor:
             raise ActionTimeoutError(f"{attempt.call.action_id} {what}.") from None
         except Exception as error:  # noqa: BLE001 - guards an integration's code
             if attempt.action.io == "database" and isinstance(error, (*CONNECTION_GONE, asyncpg.PostgresError)):
-                raise explain(error) from None
+                raise _explain(attempt, error) from None
             raise self._unexpected(attempt, error) from None
 
     def _unexpected(self, attempt: Attempt, error: Exception) -> ActionError:
@@ -384,23 +362,30 @@ class Executor:
             now=datetime.fromisoformat(call.dispatched_at),
             log=RedactingLog(attempt),
             secrets=ConnectionSecrets(attempt, self._registry, self._secrets, self._database, tx),
+            dry_run=call.dry_run,
             tx=tx,
             http=self._http if external else None,
-            transaction=(lambda: self._short_transaction(attempt.tenant)) if external else None,
+            transaction=(lambda: self._short_transaction(attempt)) if external else None,
             redact=attempt.redactor.redact,
         )
 
     @asynccontextmanager
-    async def _short_transaction(self, tenant: UUID) -> AsyncIterator[Connection]:
+    async def _short_transaction(self, attempt: Attempt) -> AsyncIterator[Connection]:
         try:
-            async with self._database.tenant(tenant) as conn:
+            async with self._database.tenant(attempt.tenant, readonly=attempt.call.dry_run) as conn:
                 yield conn
         except (*CONNECTION_GONE, FileNotFoundError) as error:  # a socket that is not there
-            raise explain(error) from error
+            raise _explain(attempt, error) from error
 
-    async def _write_success(self, conn: Connection, attempt: Attempt, output: Any) -> None:
+    async def _write_success(self, conn: Connection, attempt: Attempt, output: Any, *, would_do: bool = False) -> None:
         await history.write_action_step(
-            conn, attempt.call, status="SUCCEEDED", shown_input=attempt.shown_input, output=output, notes=attempt.notes
+            conn,
+            attempt.call,
+            status="SUCCEEDED",
+            shown_input=attempt.shown_input,
+            output=output,
+            notes=attempt.notes,
+            would_do=would_do,
         )
 
     async def _write_failure(self, conn: Connection, attempt: Attempt, error: dict[str, Any], *, status: str) -> None:
@@ -436,11 +421,25 @@ class Executor:
         )
         try:
             async with self._database.tenant(attempt.tenant) as conn:
-                if attempt.effect is Effect.LOCAL and not isinstance(error, EffectUncertainError):
+                if attempt.effect is Effect.LOCAL and not call.dry_run and not isinstance(error, EffectUncertainError):
                     await ledger.record_local(conn, call, attempt.key, input_sha256=attempt.input_sha256, error=shown)
-                await self._write_failure(conn, attempt, shown, status="RETRYING" if goes_on else "FAILED")
+                status = "RETRYING" if goes_on else "FAILED"
+                if isinstance(error, EffectUncertainError):
+                    status = "WAITING"
+                await self._write_failure(conn, attempt, shown, status=status)
         except (*DATABASE_AWAY, asyncpg.PostgresError) as problem:
             _log.warning("could not record the failure of %s: %s", call.step_path, type(problem).__name__)
+
+
+def _explain(attempt: Attempt, error: Exception) -> WorkflowError:
+    """A database that refuses to write is no primary any more; but a dry run asks it to."""
+    if attempt.call.dry_run and isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return ActionError(
+            f"{attempt.call.action_id} is said only to read, and writes to the database: a dry run does not let it. "
+            "Its integration has to be mended.",
+            code="READ_ACTION_WRITES",
+        )
+    return explain(error)
 
 
 def _busy(call: ActionCall) -> KeyBusyError:

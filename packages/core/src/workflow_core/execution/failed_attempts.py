@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from workflow_core.errors import (
+    ActionError,
     ActionNotOnWorkersError,
     EffectUnknownError,
     EngineUnavailableError,
@@ -14,8 +15,9 @@ from workflow_core.errors import (
     WorkflowError,
 )
 from workflow_core.execution.models import ActionCall
+from workflow_core.manifest import canonical_json
 from workflow_core.redaction import Redactor
-from workflow_core.schema import to_json
+from workflow_core.schema import clean_json, to_json
 
 
 class ExecutionFailedError(Exception):
@@ -47,20 +49,54 @@ class ExecutionFailedError(Exception):
         )
 
 
-_UNCOUNTED = (KeyBusyError, ActionNotOnWorkersError, EngineUnavailableError, EffectUnknownError)
+#: Characters of an error's message, and bytes of its details as JSON.
+_LONGEST_MESSAGE: Final = 4000
+_LARGEST_DETAILS: Final = 64 * 1024
+#: The code of a sent effect of which nothing is known but that its worker has not come back.
+WORKER_LOST: Final = "WORKER_LOST"
+_UNCOUNTED: Final = (KeyBusyError, ActionNotOnWorkersError, EngineUnavailableError, EffectUnknownError)
 
 
 def error_object(error: WorkflowError, call: ActionCall, redactor: Redactor) -> dict[str, Any]:
-    """The error object of the contract: ``category, code, message, details, nodePath, at``; redacted."""
+    """The error object of the contract: ``category, code, message, details, nodePath, at``; redacted.
+
+    It can always be stored, and travel: an engine that refused it would take the attempt for one that was lost.
+    """
     try:
-        details = redactor.redact(to_json(error.details))
+        details = _small(redactor.redact(to_json(error.details)))
     except Exception:  # noqa: BLE001 - guards against whatever an integration put into its details
         details = {}
+    message = redactor.redact_text(clean_json(str(error.message)))
+    return {
+        **own_error_object(error, call.step_path),
+        "message": message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…",
+        "details": details,
+    }
+
+
+def _small(details: dict[str, Any]) -> dict[str, Any]:
+    """The members that fit, in their order."""
+    left, small = _LARGEST_DETAILS, {}
+    for name, value in details.items():
+        size = len(canonical_json({name: value}))
+        if size <= left:
+            small[name] = value
+            left -= size
+    return small
+
+
+def own_error_object(error: WorkflowError, path: str) -> dict[str, Any]:
+    """The same for an error of the engine itself, which tells no secret."""
     return {
         "category": error.category.value,
         "code": error.code,
-        "message": redactor.redact_text(error.message),
-        "details": details,
-        "nodePath": call.step_path,
+        "message": error.message,
+        "details": error.details,
+        "nodePath": path,
         "at": datetime.now(UTC).isoformat(),
     }
+
+
+def worker_lost() -> ActionError:
+    """Why an answer was lost of which nobody else says why."""
+    return ActionError("The worker was lost, or stopped, while the action was under way.", code=WORKER_LOST)

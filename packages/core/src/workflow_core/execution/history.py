@@ -13,12 +13,15 @@ from uuid import UUID, uuid5
 
 import attrs
 
+from workflow_core.execution import ledger, waits
 from workflow_core.execution.models import ActionCall, RunEnd, StepTrace
 from workflow_core.execution.run_log import FailedStep, tell_ended, tell_failed_steps
 from workflow_core.storage.database import Connection
 
 #: The statuses of steps that have not ended.
 UNDER_WAY: Final = ("STARTED", "RETRYING", "WAITING")
+#: What ``duration_ms`` can hold: a step may take longer than its 24 days.
+_LONGEST: Final = 2**31 - 1
 
 _TRACE = """
 INSERT INTO workflow_run_steps AS step (
@@ -36,21 +39,23 @@ WHERE step.status IN ('STARTED', 'RETRYING', 'WAITING')
 _ACTION = """
 INSERT INTO workflow_run_steps AS step (
     tenant, step_id, run_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt,
-    action_id, action_version, input_json, output_json, error_json, notes, started_at, completed_at, duration_ms,
-    updated_at
+    action_id, action_version, input_json, output_json, error_json, notes, started_at, would_do, completed_at,
+    duration_ms, updated_at
 ) VALUES (
-    $1, $2, $3, $4, $5, $6, 'action.call', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-    CASE WHEN $8 = 'STARTED' THEN NULL ELSE clock_timestamp() END,
-    CASE WHEN $8 = 'STARTED' THEN NULL
-         ELSE GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - $16) * 1000)::int END,
+    $1, $2, $3, $4, $5, $6, 'action.call', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+    CASE WHEN $8 IN ('STARTED', 'WAITING') THEN NULL ELSE clock_timestamp() END,
+    CASE WHEN $8 IN ('STARTED', 'WAITING') THEN NULL
+         ELSE LEAST(2147483647, GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - $16) * 1000))::int END,
     clock_timestamp()
 )
 ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
     status = EXCLUDED.status, attempt = EXCLUDED.attempt, input_json = EXCLUDED.input_json,
     output_json = EXCLUDED.output_json, error_json = EXCLUDED.error_json, notes = EXCLUDED.notes,
-    completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at,
+    would_do = EXCLUDED.would_do, completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at,
     duration_ms = CASE WHEN EXCLUDED.completed_at IS NULL THEN NULL
-                       ELSE GREATEST(0, EXTRACT(EPOCH FROM EXCLUDED.completed_at - step.started_at) * 1000)::int END
+                       ELSE LEAST(2147483647, GREATEST(
+                           0, EXTRACT(EPOCH FROM EXCLUDED.completed_at - step.started_at) * 1000
+                       ))::int END
 -- A late writer takes back neither a success nor what a later attempt wrote.
 WHERE step.status <> 'SUCCEEDED' AND (EXCLUDED.status = 'SUCCEEDED' OR EXCLUDED.attempt >= step.attempt)
 """
@@ -63,17 +68,23 @@ def step_row_id(run_id: UUID, step_path: str, iteration: str) -> UUID:
 
 async def write_trace(conn: Connection, tenant: UUID, run_id: UUID, trace: Sequence[StepTrace]) -> None:
     """Writes steps; writing one that ended again changes nothing."""
-    if any(step.status in UNDER_WAY for step in trace) and await _has_ended(conn, tenant, run_id):
-        now = datetime.now(UTC).isoformat()
-        trace = [
-            attrs.evolve(step, status="CANCELED", completed_at=now) if step.status in UNDER_WAY else step
-            for step in trace
-        ]
-    await _write_steps(conn, tenant, run_id, trace)
+    ended = any(step.status in UNDER_WAY for step in trace) and await _has_ended(conn, tenant, run_id)
+    await _write_steps(conn, tenant, run_id, _canceled(trace) if ended else trace)
+
+
+def _canceled(trace: Sequence[StepTrace]) -> Sequence[StepTrace]:
+    """The steps of a run that has ended."""
+    now = datetime.now(UTC).isoformat()
+    return [
+        attrs.evolve(step, status="CANCELED", completed_at=now) if step.status in UNDER_WAY else step for step in trace
+    ]
 
 
 async def _has_ended(conn: Connection, tenant: UUID, run_id: UUID) -> bool:
-    """Whether a run has ended; one that has not does not end before this transaction has."""
+    """Whether a run has ended; one that has not does not end before this transaction has.
+
+    Asked before any step is written: rows are locked in one order.
+    """
     ended = await conn.fetchval(
         "SELECT status NOT IN ('RUNNING', 'WAITING') FROM workflow_runs WHERE tenant = $1 AND run_id = $2 FOR SHARE",
         tenant,
@@ -104,7 +115,7 @@ async def _write_steps(conn: Connection, tenant: UUID, run_id: UUID, trace: Sequ
                 step.error,
                 started,
                 completed,
-                max(0, int((completed - started).total_seconds() * 1000)) if completed else None,
+                min(_LONGEST, max(0, int((completed - started).total_seconds() * 1000))) if completed else None,
                 step.action_id,
                 step.action_version,
                 step.attempt,
@@ -135,12 +146,13 @@ async def write_action_step(
     output: Any = None,
     error: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    would_do: bool = False,
 ) -> None:
     """Writes an action's own row, and the control steps before it. Input, output and error are redacted already."""
     tenant, run_id = UUID(call.tenant), UUID(call.run_id)
-    await write_trace(conn, tenant, run_id, call.trace)
     if status in UNDER_WAY and await _has_ended(conn, tenant, run_id):
         status = "CANCELED"
+    await write_trace(conn, tenant, run_id, call.trace)
     row_id = step_row_id(run_id, call.step_path, call.iteration)
     written = await conn.execute(
         _ACTION,
@@ -160,8 +172,9 @@ async def write_action_step(
         error,
         list(notes),
         datetime.fromisoformat(call.dispatched_at),
+        would_do,
     )
-    if error is not None and written != "INSERT 0 0":
+    if error is not None and written != "INSERT 0 0" and status != "WAITING":
         failed = FailedStep(
             row_id=row_id,
             step_path=call.step_path,
@@ -181,12 +194,8 @@ WHERE tenant = $1 AND run_id = $2 AND status IN ('RUNNING', 'WAITING')
 _CANCEL_STEPS: Final = """
 UPDATE workflow_run_steps SET
     status = 'CANCELED', completed_at = $3, updated_at = clock_timestamp(),
-    duration_ms = GREATEST(0, EXTRACT(EPOCH FROM $3 - started_at) * 1000)::int
+    duration_ms = LEAST(2147483647, GREATEST(0, EXTRACT(EPOCH FROM $3 - started_at) * 1000))::int
 WHERE tenant = $1 AND run_id = $2 AND status IN ('STARTED', 'RETRYING', 'WAITING')
-"""
-_CANCEL_WAITS: Final = """
-UPDATE workflow_run_waits SET status = 'CANCELED', resolved_at = $3
-WHERE tenant = $1 AND run_id = $2 AND status = 'WAITING'
 """
 
 
@@ -194,7 +203,8 @@ async def write_end(conn: Connection, end: RunEnd) -> None:
     """Writes a run's end; a run that has ended already keeps its first end."""
     tenant, run_id = UUID(end.tenant), UUID(end.run_id)
     completed_at = datetime.fromisoformat(end.completed_at)
-    # Before the steps: whoever writes one that is under way looks at the run first, too.
+    if end.status != "SUCCEEDED":
+        await ledger.give_up_run(conn, tenant, run_id)
     ended = await conn.execute(
         _END,
         tenant,
@@ -216,4 +226,4 @@ async def write_end(conn: Connection, end: RunEnd) -> None:
 async def cancel_rest(conn: Connection, tenant: UUID, run_id: UUID, at: datetime) -> None:
     """Ends the steps that an ended run left under way, and what it waited for."""
     await conn.execute(_CANCEL_STEPS, tenant, run_id, at)
-    await conn.execute(_CANCEL_WAITS, tenant, run_id, at)
+    await waits.close(conn, tenant, run_id)

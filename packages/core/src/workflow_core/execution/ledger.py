@@ -19,6 +19,8 @@ import attrs
 
 from workflow_core.actions import Effect, SentEffect
 from workflow_core.errors import EffectFailedError, EffectUncertainError, KeyBusyError
+from workflow_core.execution import waits
+from workflow_core.execution.failed_attempts import own_error_object, worker_lost
 from workflow_core.execution.models import ActionCall
 from workflow_core.storage.database import Connection
 
@@ -296,12 +298,23 @@ async def mark_succeeded(conn: Connection, tenant: UUID, hold: Hold, output: Any
     updated = await conn.execute(
         "UPDATE workflow_action_invocations SET status = 'succeeded', output_json = $3, error_json = NULL, "
         "lease_until = NULL, finished_at = clock_timestamp(), updated_at = now() "
-        "WHERE tenant = $1 AND key = $2 AND status <> 'succeeded'",
+        "WHERE tenant = $1 AND key = $2 AND status IN ('reserved', 'sent', 'failed')",
         tenant,
         hold.key.digest,
         output,
     )
     if updated == "UPDATE 1":
+        return output
+    late = await conn.fetchval(
+        "UPDATE workflow_action_invocations SET status = 'succeeded', output_json = $3, error_json = NULL, "
+        "finished_at = clock_timestamp(), updated_at = now() "
+        "WHERE tenant = $1 AND key = $2 AND status = 'uncertain' RETURNING invocation_id",
+        tenant,
+        hold.key.digest,
+        output,
+    )
+    if late is not None:
+        await waits.resolve_settlements(conn, tenant, late)
         return output
     entry = await lookup(conn, tenant, hold.key)
     return entry.output if entry is not None else output
@@ -314,14 +327,18 @@ async def mark_failed(conn: Connection, tenant: UUID, hold: Hold, error: Mapping
         change = "status = 'sent', error_json = COALESCE(error_json, $4)"
     else:
         change = "status = 'failed', error_json = $4, finished_at = clock_timestamp()"
-    await conn.execute(
+    # One that was given up meanwhile, and that nobody has settled, is not uncertain any more.
+    states = "'reserved', 'sent'" if hold.after_unknown else "'reserved', 'sent', 'uncertain'"
+    invocation_id = await conn.fetchval(
         f"UPDATE workflow_action_invocations SET {change}, lease_until = NULL, updated_at = now() "  # noqa: S608 - constants
-        f"WHERE {_OWN} AND status IN ('reserved', 'sent')",
+        f"WHERE {_OWN} AND status IN ({states}) AND settled_as IS NULL RETURNING invocation_id",
         tenant,
         hold.key.digest,
         hold.fence,
         error,
     )
+    if invocation_id is not None and not hold.after_unknown:
+        await waits.resolve_settlements(conn, tenant, invocation_id)
 
 
 async def mark_unknown(
@@ -412,6 +429,28 @@ async def mark_looked(conn: Connection, tenant: UUID, hold: Hold, *, look: str |
 
 def _overtaken(retry_after: float) -> KeyBusyError:
     return KeyBusyError("Another attempt at this step has taken over.", retry_after=retry_after)
+
+
+async def lock_run(conn: Connection, tenant: UUID, run_id: UUID) -> None:
+    """Locks what :func:`give_up_run` changes, for whoever has to lock the run's own row before that."""
+    await conn.execute(
+        "SELECT FROM workflow_action_invocations "
+        "WHERE tenant = $1 AND run_id = $2 AND status = 'sent' AND effect = 'ONCE' FOR UPDATE",
+        tenant,
+        run_id,
+    )
+
+
+async def give_up_run(conn: Connection, tenant: UUID, run_id: UUID) -> None:
+    """A run ends before it is known what became of its effects: those that must not be sent twice are uncertain."""
+    await conn.execute(
+        "UPDATE workflow_action_invocations SET status = 'uncertain', error_json = COALESCE(error_json, $3), "
+        "lease_until = NULL, updated_at = now() "
+        "WHERE tenant = $1 AND run_id = $2 AND status = 'sent' AND effect = 'ONCE'",
+        tenant,
+        run_id,
+        own_error_object(worker_lost(), ""),
+    )
 
 
 _RECORD_LOCAL = """

@@ -21,13 +21,11 @@ from workflow_core.errors import (
 )
 from workflow_core.execution import ledger
 from workflow_core.execution.attempt import Attempt, Progress
-from workflow_core.execution.failed_attempts import error_object
+from workflow_core.execution.failed_attempts import WORKER_LOST, error_object, worker_lost
 from workflow_core.execution.fault_points import FaultPoint
 from workflow_core.execution.writing import to_the_end, until_written
 from workflow_core.storage.database import Database
 
-#: The code of a sent effect of which nothing is known but that its worker has not come back.
-_WORKER_LOST: Final = "WORKER_LOST"
 #: Characters of what a look says.
 _LONGEST_WORDS: Final = 500
 
@@ -197,13 +195,8 @@ class Reconciler:
         )
 
 
-def worker_lost() -> ActionError:
-    """Why an answer was lost of which nobody else says why."""
-    return ActionError("The worker was lost, or stopped, while the action was under way.", code=_WORKER_LOST)
-
-
 def _is_lost_worker(error: Mapping[str, Any] | None) -> bool:
-    return error is None or error["code"] == _WORKER_LOST
+    return error is None or error["code"] == WORKER_LOST
 
 
 def _as_error(shown: Mapping[str, Any] | None) -> WorkflowError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import attrs
 
@@ -58,6 +58,7 @@ async def tell_started(
         "event": f"Started by the event {event_name}.",
         "replay": f"Started as a replay of run {replay_of}.",
         "child": "Started by another run.",
+        "simulation": "Started to see what the definition would do.",
     }.get(cause, f"Started ({cause}).")
     context = {
         "cause": cause,
@@ -107,6 +108,33 @@ async def tell_failed_steps(conn: Connection, tenant: UUID, run_id: UUID, steps:
     ]
     if lines:
         await conn.executemany(_LINE, lines)
+
+
+async def tell_waiting(conn: Connection, tenant: UUID, wait_id: UUID, step: FailedStep, *, run_id: UUID) -> None:
+    """That a step waits until somebody says what became of its effect."""
+    message = _short(f"{step.step_id} waits until somebody settles it: {_words(step.error)}")
+    context = {"stepId": step.step_id, "code": step.error.get("code"), "waitId": str(wait_id)}
+    line = (uuid5(wait_id, "waiting"), run_id, step.row_id, step.step_path, "WARN", message, context, None, None)
+    await conn.execute(_LINE, tenant, *line, "engine")
+
+
+async def tell_settled(
+    conn: Connection,
+    tenant: UUID,
+    run_id: UUID,
+    *,
+    row_id: UUID,
+    step_path: str,
+    user: UUID,
+    decision: str,
+    reason: str,
+) -> None:
+    """What somebody said of an effect, and why; said once, since only one decision counts."""
+    words = {"happened": "it happened", "send_again": "send it again", "fail": "let the step fail"}[decision]
+    message = _short(f"A user settled what nobody could know: {words}. {reason}")
+    context = {"decision": decision, "userId": str(user)}
+    line = (uuid4(), run_id, row_id, step_path, "INFO", message, context, None, None, "api")
+    await conn.execute(_LINE, tenant, *line)
 
 
 async def tell_cancel_requested(

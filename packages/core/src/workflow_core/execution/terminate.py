@@ -18,7 +18,7 @@ from workflow_core.execution.engine import TIMEOUT, ask
 from workflow_core.execution.models import RunStatus
 from workflow_core.execution.run_log import tell_termination_requested
 from workflow_core.execution.runs import start_waiting
-from workflow_core.storage.database import Connection, Database
+from workflow_core.storage.database import Database
 from workflow_core.temporal import run_workflow_id
 
 if TYPE_CHECKING:
@@ -62,12 +62,19 @@ async def terminate_run(
         for called, execution in more.items():
             await _terminate(client, called, execution, why)
         stopped |= more
-    async with database.tenant(tenant) as conn:
-        await _close(conn, tenant, stopped, user=user, reason=reason)
+    for called, execution in stopped.items():
+        async with database.tenant(tenant) as conn:
+            if await close_run(conn, tenant, called, execution, TERMINATED):
+                details = {"reason": reason}
+                change = Change(
+                    operation="terminate", table_name="workflow_runs", record_id=str(called), details=details
+                )
+                await record(conn, tenant, user, [change])
+    async with database.tenant(tenant, readonly=True) as conn:
         status: RunStatus = await conn.fetchval(
             "SELECT status FROM workflow_runs WHERE tenant = $1 AND run_id = $2", tenant, run_id
         )
-        return status
+    return status
 
 
 async def _terminate(client: Client, run_id: UUID, execution: int, reason: str) -> None:
@@ -81,14 +88,3 @@ async def _open_calls(database: Database, tenant: UUID, run_id: UUID, stopped: d
     async with database.tenant(tenant, readonly=True) as conn:
         rows = await conn.fetch(_CALLED, tenant, run_id)
     return {row["run_id"]: row["execution"] for row in rows if stopped.get(row["run_id"]) != row["execution"]}
-
-
-async def _close(conn: Connection, tenant: UUID, stopped: dict[UUID, int], *, user: UUID, reason: str | None) -> None:
-    closed = [
-        called for called, execution in stopped.items() if await close_run(conn, tenant, called, execution, TERMINATED)
-    ]
-    changes = [
-        Change(operation="terminate", table_name="workflow_runs", record_id=str(called), details={"reason": reason})
-        for called in closed
-    ]
-    await record(conn, tenant, user, changes)

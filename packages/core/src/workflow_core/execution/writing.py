@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from workflow_core.execution.database_errors import DATABASE_AWAY
+from workflow_core.execution.database_errors import DATABASE_AWAY, FOR_THE_MOMENT
 
 T = TypeVar("T")
 
@@ -27,14 +27,14 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def until_written(write: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Repeats a write while the database is away: what it tells is known, and would be lost."""
+    """Repeats a write while the database is away, or busy: what it tells is known, and would be lost."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + _KEEP_TRYING
     delay = 0.1
     while True:
         try:
             return await write()
-        except DATABASE_AWAY:
+        except (*DATABASE_AWAY, *FOR_THE_MOMENT):
             if clock() + delay > deadline:
                 raise
             await asyncio.sleep(delay)

@@ -47,7 +47,8 @@ class CalledWorkflows:
     """What a definition calls, and what that calls.
 
     Attributes:
-        published: The published versions of every workflow that it calls itself; none of one that does not exist.
+        published: The published versions of every workflow that it calls itself; none of one that does not exist. What
+            is not in here was not looked for.
         versions: What is known of the called ones; of a long chain of calls only the beginning.
     """
 

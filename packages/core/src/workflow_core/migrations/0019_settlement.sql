@@ -7,8 +7,6 @@ ALTER TABLE workflow_action_invocations
         CHECK (settled_as IN ('happened', 'send_again', 'fail'));
 CREATE INDEX workflow_action_invocations_uncertain
     ON workflow_action_invocations (tenant, sent_at DESC, invocation_id) WHERE status = 'uncertain';
--- Whoever wakes runs has to see that what they wait for is known.
-SELECT workflow_allow_dispatch('workflow_action_invocations', 'tenant', 'invocation_id', 'status');
 
 ALTER TABLE workflow_run_steps DROP CONSTRAINT workflow_run_steps_status_check;
 ALTER TABLE workflow_run_steps ADD CONSTRAINT workflow_run_steps_status_check
@@ -32,10 +30,9 @@ CREATE TABLE workflow_run_waits (
 );
 CREATE INDEX workflow_run_waits_by_run ON workflow_run_waits (tenant, run_id);
 CREATE INDEX workflow_run_waits_open ON workflow_run_waits (tenant, wait_type, key) WHERE status = 'WAITING';
-CREATE INDEX workflow_run_waits_unsignaled ON workflow_run_waits (created_at)
-    WHERE signaled_at IS NULL AND status <> 'CANCELED';
+CREATE INDEX workflow_run_waits_unsignaled ON workflow_run_waits (resolved_at)
+    WHERE status = 'RESOLVED' AND signaled_at IS NULL;
 SELECT workflow_protect('workflow_run_waits');
 SELECT workflow_allow_dispatch(
-    'workflow_run_waits', 'tenant', 'wait_id', 'run_id', 'wait_type', 'key', 'status', 'created_at', 'resolved_at',
-    'signaled_at'
+    'workflow_run_waits', 'tenant', 'wait_id', 'run_id', 'status', 'resolved_at', 'signaled_at'
 );

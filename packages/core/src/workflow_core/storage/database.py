@@ -12,7 +12,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -230,12 +230,13 @@ class Database:
             statement_timeout: Seconds after which the server itself cancels a statement.
             transaction_timeout: Seconds after which the server itself ends the transaction, and the connection: also
                 when this process is frozen or cut off.
-            readonly: Whether the server refuses to write.
+            readonly: Whether the server refuses to write; all that is read is then of one moment.
 
         Raises:
             UnknownTenantError: A row was written for a tenant that does not exist.
         """
-        async with self._pool.acquire() as conn, conn.transaction(readonly=readonly):
+        isolation: Literal["repeatable_read"] | None = "repeatable_read" if readonly else None
+        async with self._pool.acquire() as conn, conn.transaction(readonly=readonly, isolation=isolation):
             if statement_timeout is None and transaction_timeout is None:
                 await conn.execute(_SET_TENANT, str(tenant))
             else:

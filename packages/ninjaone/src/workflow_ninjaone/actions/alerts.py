@@ -24,6 +24,7 @@ from workflow_ninjaone.actions.shapes import (
     ListActiveAlerts,
     NameAlert,
 )
+from workflow_ninjaone.actions.unwritten import NO_RECORD, unwritten_alerts
 
 
 class AlertActions:
@@ -41,7 +42,8 @@ class AlertActions:
         """
         Lists active alerts, the newest first: those that we know of, or with ``live`` those in NinjaOne.
 
-        A live list that could be read whole also says what is over: our other active records are resolved.
+        A live list that could be read whole also says what is over: our other active records are resolved. A dry run
+        writes nothing of it.
         """
         async with ctx.transaction() as connection:
             integration = await active_integration(connection, ctx.tenant)
@@ -53,7 +55,7 @@ class AlertActions:
                 return _listed(await _shown(connection, ctx.tenant, integration.integration_id, rows))
         client = await self._access.client(ctx, integration)
         found = await _all_active(client, ctx)
-        if not found.left_out:
+        if not found.left_out and not ctx.dry_run:
             # In a transaction of its own: it locks records in an order of its own.
             async with ctx.transaction() as connection:
                 await local.resolve_alerts(
@@ -65,7 +67,7 @@ class AlertActions:
                 )
         newest = sorted(found.alerts, key=_triggered, reverse=True)[: given.limit]
         async with ctx.transaction() as connection:
-            rows = await _remember(connection, ctx.tenant, integration.integration_id, newest)
+            rows = await _remember(connection, ctx, integration.integration_id, newest)
             return _listed(await _shown(connection, ctx.tenant, integration.integration_id, rows))
 
     async def get(self, given: NameAlert, ctx: ActionContext) -> GotAlert:
@@ -86,7 +88,7 @@ class AlertActions:
         if not found:
             raise NotFoundError("There is no such alert: neither here nor among NinjaOne's active ones.")
         async with ctx.transaction() as connection:
-            remembered = await _remember(connection, ctx.tenant, integration.integration_id, found[:1])
+            remembered = await _remember(connection, ctx, integration.integration_id, found[:1])
             return GotAlert(alert=(await _shown(connection, ctx.tenant, integration.integration_id, remembered))[0])
 
     async def reset(self, given: NameAlert, ctx: ActionContext) -> AcknowledgedAlert:
@@ -183,9 +185,12 @@ def _triggered(alert: vendor.Alert) -> tuple[float, str]:
 
 
 async def _remember(
-    connection: Connection, tenant: UUID, integration_id: UUID, alerts: Iterable[vendor.Alert]
+    connection: Connection, ctx: ActionContext, integration_id: UUID, alerts: Iterable[vendor.Alert]
 ) -> list[rmm.Alert]:
-    """Writes what NinjaOne reports; answers our records in the order given."""
+    """Writes what NinjaOne reports, unless the run is dry; answers our records in the order given."""
+    tenant = ctx.tenant
+    if ctx.dry_run:
+        return await unwritten_alerts(connection, tenant, integration_id, alerts, now=ctx.now)
     reported = [reported_alert(alert) for alert in alerts]
     known = await local.known_devices(
         connection, tenant, [alert.external_device_id for alert in reported if alert.external_device_id]
@@ -242,7 +247,7 @@ def _alert(
     row: rmm.Alert, device: local.KnownDevice | None, organization_id: str | None, client_id: UUID | None
 ) -> Alert:
     return Alert(
-        alert_id=str(row.alert_id),
+        alert_id=row.external_alert_id if row.alert_id == NO_RECORD else str(row.alert_id),
         external_alert_id=row.external_alert_id,
         status=row.status,
         severity=row.severity,

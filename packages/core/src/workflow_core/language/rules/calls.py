@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from workflow_core.language.calls import CalledWorkflows, Version, called_version, is_inside
 from workflow_core.language.findings import Finding
 from workflow_core.language.rules.context import Context, StepView
+from workflow_core.language.rules.expressions import is_expression
 from workflow_core.schema import required_fields
+
+#: How many calls are followed in search of a way back, from each call: definitions may have thousands.
+MAX_CALLS: Final = 1000
 
 
 def called_workflow_exists(view: StepView, context: Context) -> Iterator[Finding]:
@@ -17,8 +22,8 @@ def called_workflow_exists(view: StepView, context: Context) -> Iterator[Finding
     if target is None or context.called is None or target == (context.workflow_id, context.workflow_version):
         return
     workflow_id, version = target
-    published = context.called.published.get(workflow_id, ())
-    if version in published:
+    published = context.called.published.get(workflow_id)
+    if published is None or version in published:
         return
     if not published and workflow_id != context.workflow_id:
         message = "The tenant has no published workflow with this id: the call fails until there is one."
@@ -41,6 +46,8 @@ def called_workflow_gets_its_payload(view: StepView, context: Context) -> Iterat
     if payload is None or called is None:
         return
     mapping = view.step.get("inputMapping")
+    if is_expression(mapping):
+        return
     for name in required_fields(payload):
         if not isinstance(mapping, Mapping):
             at = "inputMapping"
@@ -72,7 +79,7 @@ def calls_come_to_an_end(view: StepView, context: Context) -> Iterator[Finding]:
 
 
 def _way_back(start: Version, home: Version, called: CalledWorkflows, *, certain: bool) -> list[Version] | None:
-    """The shortest chain of calls from a version back to this workflow.
+    """The shortest chain of calls from a version back to this workflow, if it is among the first :data:`MAX_CALLS`.
 
     Args:
         start: The version that is called first.
@@ -82,6 +89,7 @@ def _way_back(start: Version, home: Version, called: CalledWorkflows, *, certain
     """
     came_from: dict[Version, Version | None] = {start: None}
     waiting = deque([start])
+    left = MAX_CALLS
     while waiting:
         version = waiting.popleft()
         if version == home or (not certain and version[0] == home[0]):
@@ -90,7 +98,9 @@ def _way_back(start: Version, home: Version, called: CalledWorkflows, *, certain
                 way.append(before)
             return way[::-1]
         known = called.versions.get(version)
-        for call in known.calls if known is not None else ():
+        calls = known.calls[:left] if known is not None else ()
+        left -= len(calls)
+        for call in calls:
             if call.target not in came_from and not (certain and call.is_conditional):
                 came_from[call.target] = version
                 waiting.append(call.target)

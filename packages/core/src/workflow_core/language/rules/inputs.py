@@ -22,6 +22,7 @@ from workflow_core.language.rules.context import (
     input_mapping,
     join,
 )
+from workflow_core.language.rules.expressions import is_expression
 from workflow_core.schema import AtLeastOne, Rule, field_error_for, field_names, required_fields, rules_of, type_of
 
 _BASE: Final = "config.inputMapping"
@@ -35,7 +36,7 @@ _KEY: Final = str | int | float
 def required_fields_are_mapped(view: StepView, context: Context) -> Iterator[Finding]:
     """Every field without a default has a value."""
     action = called_action(view, context)
-    if action is None:
+    if action is None or _is_made_at_once(view):
         return
     mapping = input_mapping(view)
     is_there = isinstance(view.config.get("inputMapping"), Mapping)
@@ -48,7 +49,7 @@ def required_fields_are_mapped(view: StepView, context: Context) -> Iterator[Fin
 def rules_are_kept(view: StepView, context: Context) -> Iterator[Finding]:
     """The rules across fields, as far as they can be held against a mapping; the rest shows at run time."""
     action = called_action(view, context)
-    if action is None:
+    if action is None or _is_made_at_once(view):
         return
     mapping = input_mapping(view)
     for rule in rules_of(action.input):
@@ -107,7 +108,9 @@ def expressions_fit(view: StepView, context: Context) -> Iterator[Finding]:
         base, *place = read.place[1:] if read.place[0] == "config" else ("",)
         if base == "idempotencyKey" and not place:
             target, name = type_of(_KEY), "The idempotency key"
-        elif base == "inputMapping" and place and place[0] in known:
+        elif base == "inputMapping" and not place:
+            target, name = type_of(action.input), "The input"
+        elif base == "inputMapping" and place[0] in known:
             target, name = target_of(type_of(action.input), place), place_text(tuple(place))
         else:
             continue
@@ -138,7 +141,7 @@ def _suggestion(read: Read, problem: Misfit, target: types.Type) -> str | None:
 def mapped_fields_exist(view: StepView, context: Context) -> Iterator[Finding]:
     """A mapped field that the action does not have is passed over at run time."""
     action = called_action(view, context)
-    if action is None:
+    if action is None or _is_made_at_once(view):
         return
     known = field_names(action.input)
     for name in input_mapping(view):
@@ -149,6 +152,11 @@ def mapped_fields_exist(view: StepView, context: Context) -> Iterator[Finding]:
                 at=f"{_BASE}.{name}",
                 suggestion=did_you_mean(name, known),
             )
+
+
+def _is_made_at_once(view: StepView) -> bool:
+    """Whether the whole input is what one expression gives: its fields show at run time."""
+    return is_expression(view.config.get("inputMapping"))
 
 
 def _with_holes(value: Any, path: str, holes: set[str]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,11 +14,13 @@ from workflow_core.language.kinds import TEXT, UNKNOWN, Nowhere, Record, kind_of
 from workflow_core.language.mapping import iter_expressions, iter_secrets
 from workflow_core.language.outline import references_of
 from workflow_core.language.rules.context import MISSPELT, Context, did_you_mean
-from workflow_core.language.rules.expressions import expression_problem
+from workflow_core.language.rules.expressions import expression_problem, is_expression
 from workflow_core.language.rules.variables import missing_field
 from workflow_core.language.scopes import Gap
 from workflow_core.schema import required_fields
 
+#: Of an event's name; none that is longer can be posted, or starts anything.
+_MAX_NAME: Final = 255
 _TYPES: Final = ("event", "schedule", "recurring")
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -52,8 +54,9 @@ def event_is_known(definition: Mapping[str, Any], context: Context) -> Iterator[
     if trigger is None:
         return
     name = trigger.get("eventName")
-    if not _text(name):
-        yield _error("UNKNOWN_TRIGGER_EVENT", "Name the event that starts the workflow.", at="eventName")
+    if not _text(name) or len(str(name)) > _MAX_NAME:
+        message = f"Name the event that starts the workflow, in at most {_MAX_NAME} characters."
+        yield _error("UNKNOWN_TRIGGER_EVENT", message, at="eventName")
     elif context.event(name) is None:
         yield _warning(
             "UNKNOWN_TRIGGER_EVENT",
@@ -122,10 +125,13 @@ def event_payload_is_mapped(definition: Mapping[str, Any], context: Context) -> 
 
 
 def payload_mapping_is_complete(definition: Mapping[str, Any], context: Context) -> Iterator[Finding]:
-    """What the workflow's payload has to have is mapped."""
+    """The mapping makes an object, with what the workflow's payload has to have."""
     mapping = (_trigger(definition, "event") or {}).get("payloadMapping")
     payload = context.payload
-    if payload is None or not isinstance(mapping, Mapping) or not mapping:
+    if mapping and not isinstance(mapping, Mapping):
+        yield _error("INVALID_CONFIG", "A trigger's mapping has to make an object.", at="payloadMapping")
+        return
+    if payload is None or not mapping or is_expression(mapping):
         return
     for name in required_fields(payload):
         if name not in mapping:
@@ -238,8 +244,10 @@ def _is_cron_part(part: str, least: int, most: int, names: tuple[str, ...], offs
 
 def _is_moment(value: Any) -> bool:
     try:
-        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
-    except ValueError:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        # Fails here, and not where it is scheduled, beyond the first and the last year.
+        return moment is not None and moment.tzinfo is not None and moment.astimezone(UTC) is not None
+    except (ValueError, OverflowError):
         return False
 
 

@@ -247,7 +247,7 @@ async def test_preview_names_what_is_reused_and_what_is_sent(runner, probe):
             "type": "control.if",
             "condition": {"$expr": "true"},
             "then": [
-                each("loop", "[1, 2, 3]", [call("before", "probe.read"), call("bad", "probe.once")]),
+                each("loop", "[1, 2, 3]", [call("before", "probe.read"), call("bad", "probe.send")]),
                 {"id": "maybe", "type": "control.if", "condition": True, "then": [call("branch", "probe.read")]},
             ],
             "else": [call("other", "probe.once")],
@@ -259,7 +259,7 @@ async def test_preview_names_what_is_reused_and_what_is_sent(runner, probe):
     assert (seen.from_beginning, seen.items_left, seen.execution) == (False, 2, 1)
     assert [step.step_id for step in seen.reused] == ["before"]
     assert [(step.step_id, step.effect, step.conditional) for step in seen.sent] == [
-        ("bad", "ONCE", False),
+        ("bad", "REPEATABLE", False),
         ("branch", "READ", True),
         ("after", "LOCAL", False),
         ("before", "READ", False),

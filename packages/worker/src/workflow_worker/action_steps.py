@@ -67,7 +67,7 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
     used = 0 if resumption is None else resumption.attempts
     attempts = Attempts(retry)
     while True:
-        trace = state.trace.pending
+        trace = state.trace.take()
         call = ActionCall(
             tenant=state.run.tenant,
             run_id=state.run.run_id,
@@ -93,14 +93,12 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             sample=state.plan.samples.get(visit.step_id),
         )
         try:
-            result = await _dispatch(call, planned)
+            return await _dispatch(call, planned)
         except FailureError as error:  # a local activity's own failure comes without an ActivityError around it
+            state.trace.put_back(trace)
             if is_cancellation(error):
                 raise asyncio.CancelledError from error
             failure = from_activity_error(error, action_id=action_id, step_path=visit.path, at=now())
-        else:
-            state.trace.written(trace)
-            return result
         finally:
             state.evaluator.new_activation()
         if failure.is_uncertain:

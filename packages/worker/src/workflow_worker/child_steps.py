@@ -124,7 +124,7 @@ class _Call:
         workflow_id, version = step.get("workflowId"), step.get("workflowVersion")
         if not isinstance(workflow_id, str) or type(version) is not int:
             raise ChildWorkflowError("The step names no workflow and version to call.", code="WORKFLOW_NOT_FOUND")
-        trace = state.trace.pending
+        trace = state.trace.take()
         under_way = step_trace(self.visit, "STARTED", output={"childRunId": self.run_id}, attempt=self.attempt)
         child = ChildRun(
             tenant=state.run.tenant,
@@ -140,11 +140,11 @@ class _Call:
         try:
             execution: int | None = await execute_local(RECORD_CHILD, child)
         except FailureError as failure:
+            state.trace.put_back(trace)
             refused = recorded_error(failure)
             if refused is None:
                 raise
             raise StepFailedError({**refused, "nodePath": self.visit.path, "at": now()}) from None
-        state.trace.written(trace)
         return execution or 1  # histories from before there were several say nothing
 
     async def _start(self, execution: int, *, scopes_wanted: bool) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from workflow_core.errors import (
     RunNotStartedError,
     ValidationError,
 )
-from workflow_core.execution.checkpoints import Checkpoint, Resumption, SavedBlock, read_checkpoint
+from workflow_core.execution.checkpoints import Checkpoint, Resumption, read_checkpoint
 from workflow_core.execution.run_log import tell_resumed
 from workflow_core.execution.runs import start_waiting
 from workflow_core.execution.settlement import ask_again
@@ -195,10 +195,9 @@ async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID
     if run["checkpoint"] is None:
         await conn.execute(_RESTART_STEPS, tenant, run_id)
     else:
-        checkpoint = read_checkpoint(run["checkpoint"])
         failed = run["failed_step_path"], run["failed_iteration"]
-        visits = [frame.visit for frame in checkpoint.frames if not isinstance(frame, SavedBlock)]
-        held = [failed, *((visit.path, visit.iteration) for visit in visits)]
+        open_steps = read_checkpoint(run["checkpoint"]).open_steps()
+        held = [failed, *((step.visit.path, step.visit.iteration) for step in open_steps)]
         paths, items = zip(*held, strict=True)
         await conn.execute(_REOPEN_STEPS, tenant, run_id, list(paths), list(items), *failed)
     await tell_resumed(conn, tenant, run_id, execution=run["execution"], user=user, reason=reason)

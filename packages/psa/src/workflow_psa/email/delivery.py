@@ -19,7 +19,7 @@ import aiosmtplib
 from aiosmtplib import SMTPException, SMTPResponseException
 
 from workflow_core.errors import ActionError, Refused, TransientError, WorkflowError
-from workflow_core.execution.executor import to_the_end
+from workflow_core.execution.writing import to_the_end
 from workflow_psa.email.settings import SmtpServer
 
 #: Seconds for each answer of the server; with all of them together the action's limit is the last word.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from workflow_core.actions import ActionContext
 from workflow_core.errors import FieldError, Refused, ValidationError, WorkflowError
-from workflow_core.execution.executor import to_the_end
+from workflow_core.execution.writing import to_the_end
 from workflow_core.schema import convert, to_json
 from workflow_core.storage.database import Connection
 from workflow_psa.email import keys

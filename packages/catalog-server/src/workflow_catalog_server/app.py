@@ -17,6 +17,7 @@ from workflow_catalog_server import (
     run_routes,
     secret_routes,
     simulation_routes,
+    task_routes,
     trial_routes,
 )
 from workflow_catalog_server.api_key_auth import ApiKeyAuthenticator
@@ -57,6 +58,7 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *run_routes.ROUTES,
         *resume_routes.ROUTES,
         *secret_routes.ROUTES,
+        *task_routes.ROUTES,
         *trial_routes.ROUTES,
         *simulation_routes.ROUTES,
     )

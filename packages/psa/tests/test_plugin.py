@@ -277,11 +277,21 @@ def test_events(registry):
 
 def test_assets_find_only_reads():
     """
-    ``assets.find`` is a read of our own database.
+    ``assets.find`` is a read of our own database, for those who may see assets.
     """
     action = ACTIONS["assets.find"]
 
     assert (action.version, action.effect, action.io) == (1, Effect.READ, "database")
+    assert action.permission == "asset:read"
+
+
+def test_what_touches_records_needs_a_permission():
+    """
+    Every action but those that keep to their input, tell somebody something, or see to their permission themselves.
+    """
+    free = {action.id for action in ACTIONS.values() if action.permission is None and action.segment != "transform"}
+
+    assert free == {"notifications.send_in_app", "crm.create_activity_note"}
 
 
 @pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS)

@@ -10,6 +10,7 @@ from workflow_core.catalog import catalog_records
 from workflow_core.discovery import discover
 from workflow_core.schema import convert, field_names, to_json
 from workflow_core.storage.migrations import MigrationSource, read_migrations
+from workflow_core.testing.isolation import find_leaks
 from workflow_psa.plugin import PsaPlugin
 
 ACTIONS = {action.id: action for action in PsaPlugin().workflow_actions()}
@@ -332,3 +333,10 @@ def test_migrations_stand_on_core():
 
     assert [migration.number for migration in migrations] == list(range(1, len(migrations) + 1))
     assert all(migration.requires for migration in migrations)
+
+
+async def test_no_tenant_touches_another(migrated_database, tenants):
+    """
+    None of the tables shows, takes or changes another tenant's rows.
+    """
+    assert await find_leaks(migrated_database, tenants) == []

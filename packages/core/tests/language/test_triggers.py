@@ -60,7 +60,7 @@ TRIGGERS = {
         {"payloadSchemaRef": "payload.Opened.v1"},
         [],
     ),
-    "a moment": ({"type": "schedule", "runAt": "2126-08-01T09:00:00Z"}, {}, []),
+    "a moment": ({"type": "schedule", "runAt": "2096-08-01T09:00:00Z"}, {}, []),
     "a moment that has passed": (
         {"type": "schedule", "runAt": "2020-08-01T09:00:00+02:00"},
         {},
@@ -90,7 +90,7 @@ TRIGGERS = {
         ["TIME_TRIGGER_RUN_AT_REQUIRED"],
     ),
     "a moment beyond the last year": (
-        {"type": "schedule", "runAt": "2200-01-01T00:00:00Z"},
+        {"type": "schedule", "runAt": "2100-01-01T00:00:00Z"},
         {},
         ["TIME_TRIGGER_RUN_AT_REQUIRED"],
     ),

@@ -24,8 +24,8 @@ _SECOND: Final = timedelta(seconds=1)
 #: Of a cron expression: the library knows more signs than the five fields have here.
 _LONGEST_CRON: Final = 255
 _CRON: Final = re.compile(r"[0-9A-Z*,/\-]+(?:\s+[0-9A-Z*,/\-]+){4}", re.ASCII)
-#: In which a moment can be: Temporal counts in nanoseconds, and no further than some three centuries.
-LAST_YEAR: Final = 2199
+#: In which a moment can be: Temporal looks no further.
+LAST_YEAR: Final = 2099
 
 #: What was missed while nothing could start it is made up for: every time of the last hour,
 MADE_UP: Final = timedelta(hours=1)
@@ -45,6 +45,23 @@ class Once:
             yield self.at
 
 
+@attrs.frozen(kw_only=True)
+class CronFields:
+    """A cron expression as numbers.
+
+    Attributes:
+        weekdays: Sunday is 0.
+        either_day: Whether it is enough that the day of the month *or* the day of the week fits.
+    """
+
+    minutes: list[int]
+    hours: list[int]
+    days: list[int]
+    months: list[int]
+    weekdays: list[int]
+    either_day: bool
+
+
 @attrs.frozen
 class Recurring:
     """Times that come again.
@@ -61,6 +78,19 @@ class Recurring:
     def zone(self) -> ZoneInfo:
         """In which the cron expression is read."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def fields(self) -> CronFields:
+        """What the expression says."""
+        cron = CronSim(self.cron, datetime(2000, 1, 1))  # noqa: DTZ001 - which zone it is does not matter
+        return CronFields(
+            minutes=sorted(cron.minutes),
+            hours=sorted(cron.hours),
+            days=sorted(cron.days),
+            months=sorted(cron.months),
+            weekdays=sorted({day % 7 for day in cron.weekdays if isinstance(day, int)}),
+            either_day=not cron.day_and,
+        )
 
     def after(self, moment: datetime) -> Iterator[datetime]:
         """The times that lie after a moment, in UTC; they end when none comes within fifty years."""
@@ -99,12 +129,12 @@ def made_up(timing: Timing, *, since: datetime, now: datetime) -> list[datetime]
         since: Times before this are none.
         now: The time.
     """
-    recent = _between(timing, max(since, now - MADE_UP), now)
-    return recent or _between(timing, max(since, now - LAST_MADE_UP), now)[-1:]
+    recent = between(timing, max(since, now - MADE_UP), now)
+    return recent or between(timing, max(since, now - LAST_MADE_UP), now)[-1:]
 
 
-def _between(timing: Timing, start: datetime, end: datetime) -> list[datetime]:
-    """The times from one moment to another."""
+def between(timing: Timing, start: datetime, end: datetime) -> list[datetime]:
+    """The times from one moment to another, both included."""
     return list(takewhile(lambda time: time <= end, timing.after(start - timedelta(microseconds=1))))
 
 

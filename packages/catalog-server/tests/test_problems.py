@@ -12,10 +12,11 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from workflow_catalog_server.app import create_app
 from workflow_catalog_server.problems import problem
-from workflow_catalog_server.request_log import Note, RequestLog
+from workflow_catalog_server.request_log import RequestLog
 from workflow_core.locales import NO_TRANSLATIONS
 from workflow_core.secrets import KeyEncryptionKey, TenantSecrets
 
@@ -172,6 +173,12 @@ async def test_wrong_method_says_which_are_right(server, assert_problem):
     assert set(response.headers["Allow"].split(",")) == {"GET", "HEAD", "POST"}
 
 
+@pytest.mark.parametrize(("method", "path"), [("OPTIONS", "/nowhere"), ("POST", "/a%0Ab"), ("GET", "//"), ("GET", "/")])
+async def test_what_no_route_takes(server, assert_problem, method, path):
+    """Any method, with any characters in the address, with or without a token."""
+    await assert_problem(await server.client.request(method, URL(path, encoded=True)), 404, "NOT_FOUND")
+
+
 async def test_another_tenants_ids_are_unknown(server, assert_problem, definition, db, worker):
     """B cannot tell A's records from none, and cannot change them."""
     created = await (await server.a("POST", DEFINITIONS, json={"definition": definition})).json()
@@ -317,8 +324,21 @@ async def test_log_survives_its_reader():
         raise BrokenPipeError
 
     log = RequestLog(closed)
-    log.note(Note(0.0, "GET", None, 200, 0.1, "-"))
+    for _ in range(150):
+        log.note("GET", "/", 200, 0.1, "-")
     log.flush()
+
+
+async def test_lines_are_not_kept_for_long():
+    """The hundredth has all of them written."""
+    written = []
+    log = RequestLog(written.append)
+    for _ in range(150):
+        log.note("GET", "/", 200, 0.1234, "-")
+    (first,) = written
+    assert first.count("\n") == 100
+    log.flush()
+    assert written[1].count(" INFO request: GET / 200 123.4 ms tenant=-\n") == 50
 
 
 async def test_problem_keeps_its_headers():

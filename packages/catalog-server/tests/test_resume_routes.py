@@ -48,8 +48,11 @@ async def failed(server, definition, worker, db, tenants):
         trace=[trace],
         failed_step=["root.steps[0]", ""],
         checkpoint={
-            "roots": {"payload": {"title": "x"}},
-            "frames": [{"kind": "block", "path": "root.steps", "iteration": "", "index": 0}],
+            "strand": {
+                "frames": [{"kind": "block", "path": "root.steps", "iteration": "", "index": 0}],
+                "difference": {"payload": {"value": {"title": "x"}}},
+                "writes": {},
+            },
             "sequence": 0,
         },
     )

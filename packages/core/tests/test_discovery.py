@@ -418,6 +418,16 @@ def test_first_of_two_versions_on_the_path(fake_distribution: FakeDistributions)
         ),
         (
             "module('app:acme', 'acme.greet')",
+            "action('acme.greet', reconcile=lambda given, ctx, sent: None, effect=Effect.ONCE, io='external')",
+            "action acme.greet@1: reconcile must be an async function",
+        ),
+        (
+            "module('app:acme', 'acme.greet')",
+            "action('acme.greet', reconcile=handle)",
+            "action acme.greet@1: a READ effect leaves nothing to reconcile",
+        ),
+        (
+            "module('app:acme', 'acme.greet')",
             "action('acme.greet', effect=Effect.LOCAL, io='external')",
             "action acme.greet@1: a LOCAL effect needs io='database'",
         ),

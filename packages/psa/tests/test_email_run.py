@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 
 from workflow_core.discovery import discover
-from workflow_core.execution.executor import ExecutionFailedError, Executor
+from workflow_core.execution.executor import Executor
+from workflow_core.execution.failed_attempts import ExecutionFailedError
 from workflow_core.execution.models import ActionCall
 from workflow_core.secrets import KeyEncryptionKey, TenantSecrets, integration_scope
 

@@ -16,10 +16,13 @@ import pytest_asyncio
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError
 
-from workflow_core.actions import Action, ActionContext, Effect
+from workflow_core.actions import Action, ActionContext, Effect, Example, SentEffect, Unknown, Verdict
 from workflow_core.discovery import Registry, registry_of
-from workflow_core.execution.executor import Executor, to_the_end
-from workflow_core.execution.runs import start_run
+from workflow_core.execution.executor import Executor
+from workflow_core.execution.runs import Trial, start_run
+from workflow_core.execution.settlement import Decision, Settled, settle
+from workflow_core.execution.trial_runs import TrialCause, start_trial
+from workflow_core.execution.writing import to_the_end
 from workflow_core.modules import Module
 from workflow_core.storage.database import Database
 from workflow_core.temporal import run_workflow_id
@@ -48,6 +51,11 @@ class Probe:
     failures: list[Exception | None] = attrs.Factory(list)
     #: An effect that is under way ends, whoever cancels it, when this is set.
     hold: asyncio.Event | None = None
+    #: What looking for an effect says, one after the other; then that it cannot tell.
+    verdicts: list[Verdict] = attrs.Factory(list)
+
+    async def look(self, given: Given, ctx: ActionContext, sent: SentEffect) -> Verdict:
+        return self.verdicts.pop(0) if self.verdicts else Unknown("not seen yet")
 
     async def handle(self, given: Given, ctx: ActionContext) -> Gave:
         self.calls.append(ctx)
@@ -71,6 +79,7 @@ class Probe:
                 io=io,
                 handler=self.handle,
                 time_limit=timedelta(seconds=5),
+                examples=(Example("An example", {}, {"text": "example", "calls": 0}),),
             )
 
         actions = [
@@ -80,6 +89,7 @@ class Probe:
             action("send", Effect.REPEATABLE, "external"),
             action("once", Effect.ONCE, "external"),
         ]
+        actions.append(attrs.evolve(actions[-1], id="probe.once_seen", reconcile=self.look))
         module = Module(
             group_key="app:probe",
             label="Probe",
@@ -139,6 +149,39 @@ class Runner:
         )
         return run_id
 
+    async def start_trial(
+        self,
+        steps: list[dict[str, Any]],
+        payload: Any = None,
+        *,
+        samples: dict[str, Any] | None = None,
+        run_id: UUID | None = None,
+        actor: UUID | None = None,
+        cause: TrialCause = "simulation",
+        dry_run: bool = True,
+    ) -> UUID:
+        """Starts a run of steps that nobody has stored."""
+        run_id = run_id or uuid4()
+        definition = {"id": str(run_id), "version": 1, "name": "t", "payloadSchemaRef": "x", "steps": steps}
+        await start_trial(
+            self.db,
+            self.client,
+            self.registry,
+            tenant=self.tenant,
+            workflow_id=run_id,
+            trial=Trial(definition=definition, version=1, samples=samples or {}),
+            payload=payload,
+            actor=actor or uuid4(),
+            cause=cause,
+            run_id=run_id,
+            dry_run=dry_run,
+        )
+        return run_id
+
+    async def rehearse(self, steps: list[dict[str, Any]], payload: Any = None, **options: Any) -> dict[str, Any]:
+        """A dry run of steps to its end."""
+        return await self.finished(await self.start_trial(steps, payload, **options))
+
     async def run(
         self, steps: list[dict[str, Any]], payload: Any = None, *, run_id: UUID | None = None
     ) -> dict[str, Any]:
@@ -161,6 +204,34 @@ class Runner:
                 if found == status:
                     return
                 await asyncio.sleep(0.02)
+
+    async def until_waiting(self, run_id: UUID) -> UUID:
+        """Waits until a run waits for a settlement; gives the effect."""
+        async with asyncio.timeout(30):
+            while True:
+                async with self.db.tenant(self.tenant) as conn:
+                    found = await conn.fetchval(
+                        "SELECT key FROM workflow_run_waits JOIN workflow_runs run USING (tenant, run_id) "
+                        "WHERE run_id = $1 AND run.status = 'WAITING' AND workflow_run_waits.status = 'WAITING'",
+                        run_id,
+                    )
+                if found is not None:
+                    return UUID(found)
+                await asyncio.sleep(0.02)
+
+    async def settle(self, invocation_id: UUID, decision: str, output: Any = None, **other: Any) -> Settled:
+        """Decides what became of an effect."""
+        given = {"tenant": self.tenant, "client": self.client, "user": uuid4(), "reason": "Looked.", **other}
+        client = given.pop("client")
+        return await settle(
+            self.db,
+            client,
+            self.registry,
+            invocation_id=invocation_id,
+            decision=Decision(decision),
+            output=output,
+            **given,
+        )
 
     async def until_cancel_requested(self, run_id: UUID) -> None:
         handle = self.client.get_workflow_handle(run_workflow_id(str(run_id), 1))

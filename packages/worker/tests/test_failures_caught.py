@@ -144,23 +144,6 @@ async def test_on_error_continue_of_an_assignment_assigns_nothing(runner, probe)
     assert (run["status"], probe.inputs[0].text) == ("SUCCEEDED", "falseEXPRESSION_FAILED")
 
 
-async def test_an_uncertain_effect_is_never_hidden(runner, probe):
-    """No retry, no ``onError``, no ``catch`` and no loop goes on after a ONCE effect whose answer was lost."""
-    probe.failures = [TransientError("connection reset")]
-    step = call(
-        "once",
-        "probe.once",
-        retry={"maxAttempts": 3, "backoffMs": 1, "retryOn": ["EFFECT_UNCERTAIN"]},
-        onError=CONTINUE,
-    )
-    loop = {"id": "loop", "type": "control.forEach", "items": [1, 2], "itemVar": "n", "body": [step]}
-    run = await runner.run(
-        [attempt([{**loop, "onItemError": "continue"}], [call("never", "probe.read")]), call("never", "probe.read")]
-    )
-    assert (run["status"], run["error_json"]["code"], len(probe.calls)) == ("FAILED", "EFFECT_UNCERTAIN", 1)
-    assert rows(run) == [("try", "", "FAILED"), ("loop", "", "FAILED"), ("once", "0", "FAILED")]
-
-
 @pytest.mark.parametrize("kind", ["event.wait", "time.wait", "human.task", "no.such"])
 async def test_a_step_that_cannot_be_run_is_never_hidden(runner, probe, kind):
     """A run must not go on as if it had waited."""

@@ -78,23 +78,6 @@ async def test_transient_failures_are_retried_by_the_hint(runner, probe):
     assert [(row["status"], row["sends"]) for row in run["ledger"]] == [("succeeded", 3)]
 
 
-async def test_unknown_once_is_uncertain_and_never_sent_again(runner, probe):
-    """A ONCE effect whose answer was lost stays uncertain, and the run says so."""
-    probe.failures = [TransientError("connection reset")]
-    run = await runner.run([{**call("a", "probe.once"), "retry": {"maxAttempts": 5, "backoffMs": 10}}])
-    assert run["status"] == "FAILED", (
-        run["ended"],
-        run["started_at"],
-        run["completed_at"],
-        run["updated_at"],
-        run["steps"],
-    )
-    assert run["error_json"]["code"] == "EFFECT_UNCERTAIN"
-    assert len(probe.calls) == 1
-    assert [(row["status"], row["sends"]) for row in run["ledger"]] == [("uncertain", 1)]
-    assert [s["status"] for s in run["steps"]] == ["FAILED"]
-
-
 async def test_final_failure_names_step_and_code(runner, probe):
     """An ActionError ends the run at once, with the error object of the contract."""
     probe.failures = [ActionError("The board is full.", code="BOARD_FULL")]

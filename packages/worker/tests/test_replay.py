@@ -1,5 +1,7 @@
 """Runs that are under way must survive an upgrade: recorded histories replay without a difference.
 
+``uncertain`` is of a worker that could not wait for a person, and cannot be recorded any more.
+
 Record anew, after a change that is meant to break compatibility, with
 ``RECORD_HISTORIES=1 ./dev test packages/worker/tests/test_replay.py``; only one of them with ``-k 'record and loops'``.
 """
@@ -15,12 +17,14 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
+from workflow_core.actions import Happened, Unknown
 from workflow_core.errors import ActionError, Refused, TransientError
 from workflow_core.execution.child_runs import child_run_id
 from workflow_core.language.definition import iter_steps
 from workflow_core.temporal import data_converter, run_workflow_id
 from workflow_worker.interpreter import RunWorkflow
 from workflow_worker.process import workflow_runner
+from workflow_worker.strand import Strand
 
 HISTORIES = Path(__file__).with_name("histories")
 
@@ -91,12 +95,19 @@ CAUGHT = [
     call("write", "probe.write", onError={"policy": "continue"}),
     call("end", "probe.read", {"text": {"$expr": "vars.error.code"}}),
 ]
+#: Run dry.
+DRY = [
+    call("fetch", "probe.fetch", {"text": {"$expr": "payload.name"}}, retry={"maxAttempts": 9, "backoffMs": 600_000}),
+    call("read", "probe.read", {"text": {"$expr": "fetch.text"}}),
+    call("write", "probe.write"),
+    call("once", "probe.once", {"text": {"$expr": "write.text"}}),
+    CALL,
+]
 NO = Refused(ActionError("No.", code="NO"))
 SCENARIOS = {
     "every-step": (EVERY_STEP, []),
     "retried": (EVERY_STEP, [None, None, TransientError("reset")]),
     "failed-local": ([call("write", "probe.write")], [ActionError("No.", code="NO")]),
-    "uncertain": ([call("once", "probe.once")], [TransientError("reset")]),
     "unknown-step": ([{"id": "wait", "type": "event.wait", "config": {}}], []),
     "loops": (LOOPS, [None, NO]),
     "caught": (CAUGHT, [NO, NO, None, ActionError("Full.", code="FULL")]),
@@ -106,9 +117,15 @@ SCENARIOS = {
 }
 #: Recorded beside a scenario: the run that it called.
 CHILDREN = {"child": "called", "failed-child": "call-retried"}
+#: Recorded with a person who settles what nobody can know.
+SETTLED = [
+    call("once", "probe.once"),
+    call("seen", "probe.once_seen", retry={"maxAttempts": 2, "backoffMs": 10}),
+    call("end", "probe.read", {"text": {"$expr": "once.text"}}),
+]
 #: Recorded while it waits for its next attempt.
 CANCELED = [loop("loop", [1, 2], "n", [call("send", "probe.fetch", retry={"maxAttempts": 2, "backoffMs": 600_000})])]
-NAMES = [*SCENARIOS, *CHILDREN, "canceled"]
+NAMES = [*SCENARIOS, *CHILDREN, "uncertain", "settled", "canceled", "dry"]
 
 
 if "RECORD_HISTORIES" in os.environ:
@@ -131,6 +148,16 @@ if "RECORD_HISTORIES" in os.environ:
         for child in (child for child, parent in CHILDREN.items() if parent == name):
             await write(runner, child, child_run_id(str(run["run_id"]), "call", "", 1))
 
+    async def test_record_settled(runner, probe):
+        """Writes the history of a run that waits, twice, and looks for an effect until it shows."""
+        probe.failures = [TransientError("reset"), TransientError("reset"), TransientError("reset")]
+        probe.verdicts = [Unknown("not seen yet"), Happened({"text": "seen", "calls": 0})]
+        run_id = await runner.start(await runner.publish(SETTLED))
+        for decision, output in (("send_again", None), ("happened", {"text": "x", "calls": 1})):
+            await runner.settle(await runner.until_waiting(run_id), decision, output)
+        assert (await runner.finished(run_id))["status"] == "SUCCEEDED"
+        await write(runner, "settled", run_id)
+
     async def test_record_canceled(runner, probe):
         """Writes the history of a run that was canceled."""
         probe.failures = [TransientError("reset")]
@@ -139,6 +166,13 @@ if "RECORD_HISTORIES" in os.environ:
         await runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).cancel()
         await runner.finished(run_id)
         await write(runner, "canceled", run_id)
+
+    async def test_record_dry(runner, probe):
+        """Writes the history of a dry run."""
+        probe.failures = [TransientError("reset")]
+        await runner.publish(CHILD_STEPS, workflow_id=CHILD)
+        run = await runner.rehearse(DRY, {"name": "Ada"})
+        await write(runner, "dry", run["run_id"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -153,7 +187,7 @@ def test_every_step_type_is_recorded():
     """Whatever the interpreter can execute has a history that is replayed."""
     recorded = [steps for steps, _ in SCENARIOS.values()]
     types = {step["type"] for steps in recorded for _, step in iter_steps({"steps": steps})}
-    assert types >= set(RunWorkflow._STEPS)
+    assert types >= set(Strand._STEPS)
 
 
 async def test_a_changed_history_is_noticed():

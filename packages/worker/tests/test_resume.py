@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from workflow_core.errors import ActionError, ConflictError, NotFoundError, ValidationError
+from workflow_core.errors import ActionError, ConflictError, NotFoundError, Refused, ValidationError
 from workflow_core.execution.resume import resume_run
 from workflow_core.execution.resume_preview import preview_resume
 from workflow_core.temporal import run_workflow_id
@@ -240,14 +240,14 @@ async def test_without_a_checkpoint_it_starts_anew_and_effects_are_reused(runner
 
 async def test_preview_names_what_is_reused_and_what_is_sent(runner, probe):
     """Items left, branches to come, the catch block of the try around; not the branch that was not taken."""
-    probe.failures = [None, BROKEN]
+    probe.failures = [None, Refused(BROKEN)]
     steps = [
         {
             "id": "if",
             "type": "control.if",
             "condition": {"$expr": "true"},
             "then": [
-                each("loop", "[1, 2, 3]", [call("before", "probe.read"), call("bad", "probe.once")]),
+                each("loop", "[1, 2, 3]", [call("before", "probe.read"), call("bad", "probe.send")]),
                 {"id": "maybe", "type": "control.if", "condition": True, "then": [call("branch", "probe.read")]},
             ],
             "else": [call("other", "probe.once")],
@@ -259,7 +259,7 @@ async def test_preview_names_what_is_reused_and_what_is_sent(runner, probe):
     assert (seen.from_beginning, seen.items_left, seen.execution) == (False, 2, 1)
     assert [step.step_id for step in seen.reused] == ["before"]
     assert [(step.step_id, step.effect, step.conditional) for step in seen.sent] == [
-        ("bad", "ONCE", False),
+        ("bad", "REPEATABLE", False),
         ("branch", "READ", True),
         ("after", "LOCAL", False),
         ("before", "READ", False),

@@ -19,6 +19,7 @@ def test_defaults():
     """Two values are enough."""
     settings = load_settings(ENOUGH)
     assert (settings.max_concurrent, settings.shutdown_seconds, settings.build_id) == (20, 30, None)
+    assert settings.reconcile_seconds == 900
     assert (settings.temporal_address, settings.temporal_namespace) == ("127.0.0.1:7233", "default")
     assert settings.required_distributions == {"workflow-psa"}
     assert not settings.strict
@@ -32,12 +33,14 @@ def test_everything_can_be_set():
             **ENOUGH,
             "WORKFLOW_MAX_ACTIVITIES": "1000",
             "WORKFLOW_SHUTDOWN_SECONDS": "0",
+            "WORKFLOW_RECONCILE_SECONDS": "60",
             "WORKFLOW_BUILD_ID": "b7",
             "WORKFLOW_STRICT": "ON",
             "WORKFLOW_REQUIRED_DISTRIBUTIONS": "",
         }
     )
     assert (settings.max_concurrent, settings.shutdown_seconds, settings.build_id) == (1000, 0, "b7")
+    assert settings.reconcile_seconds == 60
     assert (settings.strict, settings.required_distributions) == (True, set())
 
 

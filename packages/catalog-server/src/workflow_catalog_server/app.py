@@ -9,12 +9,15 @@ from aiohttp import web
 from workflow_catalog_server import (
     bundle_routes,
     definition_routes,
+    effect_routes,
     event_routes,
     health_routes,
     publish_routes,
     resume_routes,
     run_routes,
     secret_routes,
+    simulation_routes,
+    trial_routes,
     trigger_routes,
 )
 from workflow_catalog_server.api_key_auth import ApiKeyAuthenticator
@@ -22,7 +25,6 @@ from workflow_catalog_server.bodies import MAX_BODY
 from workflow_catalog_server.catalog_routes import catalog_routes
 from workflow_catalog_server.openapi import PATH as OPENAPI_PATH
 from workflow_catalog_server.openapi import openapi_document, openapi_handler
-from workflow_catalog_server.problems import problem_middleware
 from workflow_catalog_server.registry_routes import registry_routes
 from workflow_catalog_server.routing import PublicRoute, Route, add_routes
 from workflow_catalog_server.services import SERVICES, Services
@@ -34,7 +36,7 @@ def create_app(services: Services) -> web.Application:
 
     It starts and stops what listens and waits in the services; the database and the Temporal client stay their owner's.
     """
-    app = web.Application(middlewares=[problem_middleware], client_max_size=MAX_BODY)
+    app = web.Application(client_max_size=MAX_BODY)
     app[SERVICES] = services
     api_keys = ApiKeyAuthenticator(services.database)
     add_routes(app, all_routes(services.registry), services.authenticator, api_keys)
@@ -53,9 +55,12 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *trigger_routes.ROUTES,
         *definition_routes.ROUTES,
         *event_routes.ROUTES,
+        *effect_routes.ROUTES,
         *run_routes.ROUTES,
         *resume_routes.ROUTES,
         *secret_routes.ROUTES,
+        *trial_routes.ROUTES,
+        *simulation_routes.ROUTES,
     )
     return (*routes, PublicRoute("GET", OPENAPI_PATH, openapi_handler(openapi_document(routes))))
 

@@ -1,6 +1,6 @@
 """Who asks: bearer tokens, the tenant, user and permissions in them, and what each permission opens.
 
-A token is verified once; its claims are then kept under the token's SHA-256, and its times are checked at every use.
+A token is verified once; its claims are then kept under the header's SHA-256, and its times are checked at every use.
 The algorithm follows from the key alone, never from the token: neither ``none`` nor a public key used as an HMAC secret
 can pass.
 """
@@ -163,13 +163,16 @@ class Authenticator:
         Raises:
             UnauthenticatedError: ``UNAUTHENTICATED`` without a token, ``TOKEN_EXPIRED``, or ``TOKEN_INVALID``.
         """
-        if header is None or header[:7].lower() != "bearer ":
-            raise UnauthenticatedError("Send a bearer token: Authorization: Bearer <token>.")
-        token = header[7:].strip().encode("utf-8", "surrogateescape")
-        digest = hashlib.sha256(token).digest()
+        if header is None:
+            raise _no_token()
+        content = header.encode("utf-8", "surrogateescape")
+        digest = hashlib.sha256(content).digest()
         verified = self._cache.get(digest)
         if verified is None:
-            verified = self._verify(token)
+            scheme, space, token = content.partition(b" ")
+            if not space or scheme.lower() != b"bearer":
+                raise _no_token()
+            verified = self._verify(token.strip())
             self._cache[digest] = verified
             if len(self._cache) > self._cache_size:
                 self._cache.popitem(last=False)
@@ -237,6 +240,10 @@ def _seconds(claims: dict[str, Any], name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
         raise _invalid(f"the claim {name} is not a number")
     return value
+
+
+def _no_token() -> UnauthenticatedError:
+    return UnauthenticatedError("Send a bearer token: Authorization: Bearer <token>.")
 
 
 def _invalid(why: str) -> UnauthenticatedError:

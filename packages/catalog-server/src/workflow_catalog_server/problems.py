@@ -8,7 +8,7 @@ answered.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import uuid4
@@ -120,20 +120,13 @@ def problem(
     )
 
 
-@web.middleware
-async def problem_middleware(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Answers every error of a handler, and of the router, with a problem document."""
-    try:
-        return await handler(request)
-    except WorkflowError as error:
+def problem_for(request: web.Request, error: Exception) -> web.StreamResponse:
+    """The answer to a request whose handler raised; called where the error is caught, for the log's sake."""
+    if isinstance(error, WorkflowError):
         return _workflow_problem(request, error)
-    except web.HTTPException as error:
-        if error.status < HTTPStatus.BAD_REQUEST:
-            raise
-        return _http_problem(error)
-    except _DATABASE_GONE as error:
+    if isinstance(error, web.HTTPException):
+        return _http_problem(error) if error.status >= HTTPStatus.BAD_REQUEST else error
+    if isinstance(error, _DATABASE_GONE):
         _log.warning("%s %s: %s: %s", request.method, request.path, type(error).__name__, error)
         return problem(
             503,
@@ -141,8 +134,7 @@ async def problem_middleware(
             "The database does not answer; try again in a moment.",
             headers={hdrs.RETRY_AFTER: "2"},
         )
-    except Exception:  # noqa: BLE001 - guards every route: the client gets an id, the log the trace
-        return _unexpected(request)
+    return _unexpected(request)
 
 
 def _workflow_problem(request: web.Request, error: WorkflowError) -> web.Response:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 import attrs
@@ -15,16 +14,16 @@ from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import read_body
 from workflow_catalog_server.definition_answers import PublishAnswer, ValidateAnswer
 from workflow_catalog_server.definition_paths import PREFIX, check_draft, path_version
+from workflow_catalog_server.findings import surroundings_of, verdict_on
 from workflow_catalog_server.problems import problem
 from workflow_catalog_server.routing import Route, path_uuid
-from workflow_catalog_server.services import SERVICES, Services
+from workflow_catalog_server.services import SERVICES
 from workflow_core.definitions.calls import called_by
 from workflow_core.definitions.models import StoredDefinition
 from workflow_core.definitions.publishing import next_version, old_version, publish_draft, roll_back
 from workflow_core.definitions.surroundings import Surroundings
 from workflow_core.definitions.writing import lock_draft
 from workflow_core.errors import NotFoundError
-from workflow_core.language.findings import verdict
 from workflow_core.records.permissions import permissions_of
 from workflow_core.storage.database import Connection
 
@@ -48,10 +47,10 @@ async def validate(request: web.Request, principal: Principal) -> web.StreamResp
     """Everything that is wrong with a definition; nothing is stored."""
     services = request.app[SERVICES]
     body = await read_body(request, ValidateDefinition)
-    surroundings = await _surroundings(services, principal, fresh=False)
+    surroundings = await surroundings_of(services, principal, fresh=False)
     async with services.database.tenant(principal.tenant, readonly=True) as conn:
         called = await called_by(conn, principal.tenant, body.definition)
-    answer = await _verdict(surroundings, body.definition, allow_unavailable=body.allowUnavailable, called=called)
+    answer = await verdict_on(surroundings, body.definition, allow_unavailable=body.allowUnavailable, called=called)
     return json_answer(answer)
 
 
@@ -61,7 +60,7 @@ async def publish(request: web.Request, principal: Principal) -> web.StreamRespo
     workflow_id, version = path_uuid(request, "id"), path_version(request)
     body = await read_body(request, PublishDefinition, optional=True)
     # Asked before the draft is locked: a slow resolver holds nobody up.
-    surroundings = await _surroundings(services, principal, fresh=True)
+    surroundings = await surroundings_of(services, principal, fresh=True)
     async with services.database.tenant(principal.tenant) as conn:
         draft = await lock_draft(conn, principal.tenant, workflow_id)
         check_draft(request, draft, version)
@@ -79,7 +78,7 @@ async def rollback(request: web.Request, principal: Principal) -> web.StreamResp
     if version == "draft":
         raise NotFoundError("Only a published version can be rolled back to.")
     body = await read_body(request, PublishDefinition, optional=True)
-    surroundings = await _surroundings(services, principal, fresh=True)
+    surroundings = await surroundings_of(services, principal, fresh=True)
     async with services.database.tenant(principal.tenant) as conn:
         old = await old_version(conn, principal.tenant, workflow_id, version)
         answer = await _publishable(conn, principal, surroundings, old, body)
@@ -87,15 +86,6 @@ async def rollback(request: web.Request, principal: Principal) -> web.StreamResp
             return _refusal(answer)
         published = await roll_back(conn, principal.tenant, workflow_id, version, actor=principal.user)
     return json_answer(PublishAnswer(**answer, publishedVersion=published.version, definitionSha256=published.sha256))
-
-
-async def _surroundings(services: Services, principal: Principal, *, fresh: bool) -> Surroundings:
-    """What the tenant's definitions are held against; ``fresh`` accepts no kept answer about its modules."""
-    ask = services.availability.ask if fresh else services.availability.get
-    available = await ask(principal.tenant)
-    return await Surroundings.of_tenant(
-        services.database, services.registry, principal.tenant, availability=available.answers
-    )
 
 
 async def _publishable(
@@ -108,18 +98,13 @@ async def _publishable(
     """The findings for who publishes a definition, under the number that it gets: by that it may call itself."""
     version = await next_version(conn, principal.tenant, stored.workflow_id)
     definition = {**stored.definition, "version": version}
-    return await _verdict(
+    return await verdict_on(
         surroundings,
         definition,
         allow_unavailable=body.allowUnavailable,
         called=await called_by(conn, principal.tenant, definition),
         permissions=await permissions_of(conn, principal.tenant, principal.user),
     )
-
-
-async def _verdict(surroundings: Surroundings, definition: Any, **options: Any) -> dict[str, Any]:
-    """The findings. In a thread: a large definition takes longer than other requests should wait."""
-    return verdict(await asyncio.to_thread(surroundings.validate, definition, **options))
 
 
 def _refusal(answer: dict[str, Any]) -> web.Response:

@@ -1,7 +1,7 @@
 """One line per request: time, method, route, status, duration and tenant; never a query string, a header or a body.
 
-The lines do not go through :mod:`logging`, which costs about as much as answering the catalog: requests are noted, and
-their lines written together a few times a second.
+The lines do not go through :mod:`logging`, which costs about as much as answering the catalog: they are written
+together, a few times a second and whenever there are many.
 """
 
 from __future__ import annotations
@@ -9,31 +9,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-from workflow_catalog_server.routing import TENANT
+from workflow_catalog_server.routing import LOGGED
 
 #: Seconds until a line is written.
 _DELAY: Final = 0.2
-
-
-class Note(NamedTuple):
-    """A request that has been answered."""
-
-    at: float
-    method: str
-    resource: web.AbstractResource | None
-    status: int
-    seconds: float
-    tenant: str
+#: How many lines are written at once; more would only be kept for long.
+_MOST_LINES: Final = 100
+#: What did not reach a route: another address or method, or no HTTP at all.
+_NO_ROUTE: Final = ("(no route)", "-")
 
 
 class RequestLog:
-    """Notes requests, and writes their lines together.
+    """Writes lines together.
 
     Args:
         write: Takes text that ends with a line feed, such as ``sys.stderr.write``.
@@ -41,50 +34,43 @@ class RequestLog:
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
-        self._notes: list[Note] = []
+        self._lines: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._second = 0
+        self._stamp = ""
 
-    def note(self, note: Note) -> None:
-        """Has a line written soon."""
-        self._notes.append(note)
-        if self._timer is None:
+    def note(self, method: str, route: str, status: int, seconds: float, tenant: str) -> None:
+        """Has a line written soon, with the time of now."""
+        now = int(time.time())
+        if now != self._second:
+            self._second = now
+            self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+        lines = self._lines
+        lines.append(f"{self._stamp} INFO request: {method} {route} {status} {seconds * 1000:.1f} ms tenant={tenant}\n")
+        if len(lines) >= _MOST_LINES:
+            self.flush()
+        elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_DELAY, self.flush)
 
     def flush(self) -> None:
-        """Writes what has been noted."""
+        """Writes the lines that there are."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        notes, self._notes = self._notes, []
-        if notes:
+        lines, self._lines = self._lines, []
+        if lines:
             with contextlib.suppress(OSError):  # whoever read the log is gone; the requests go on
-                self._write("".join(_lines(notes)))
+                self._write("".join(lines))
 
     def logger_class(self) -> type[AbstractAccessLogger]:
         """What aiohttp makes an instance of for every connection, writing here."""
-        log = self
+        note = self.note
 
         class RequestLogger(AbstractAccessLogger):
-            """Notes the route instead of the path, so that lines of one route are alike."""
+            """Names the route instead of the path, so that lines of one route are alike."""
 
             def log(self, request: web.BaseRequest, response: web.StreamResponse, time_taken: float) -> None:
-                resource: web.AbstractResource | None = None
-                with contextlib.suppress(AttributeError, AssertionError):  # what is no HTTP was never routed
-                    resource = request.match_info.route.resource  # type: ignore[attr-defined]  # a Request if routed
-                tenant = request.get(TENANT, "-")
-                log.note(Note(time.time(), request.method, resource, response.status, time_taken, tenant))
+                route, tenant = request.get(LOGGED, _NO_ROUTE)
+                note(request.method, route, response.status, time_taken, tenant)
 
         return RequestLogger
-
-
-def _lines(notes: list[Note]) -> Iterator[str]:
-    second, stamp = -1, ""
-    for note in notes:
-        if int(note.at) != second:
-            second = int(note.at)
-            stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        route = note.resource.canonical if note.resource is not None else "(no route)"
-        yield (
-            f"{stamp} INFO request: {note.method} {route} {note.status} {note.seconds * 1000:.1f} ms "
-            f"tenant={note.tenant}\n"
-        )

@@ -11,13 +11,14 @@ from aiohttp import hdrs, web
 
 from workflow_catalog_server.api_key_auth import KEY_HEADER, TENANT_HEADER, ApiKeyAuthenticator
 from workflow_catalog_server.auth import Authenticator, Permission, Principal
+from workflow_catalog_server.problems import problem_for
 from workflow_core.errors import NotFoundError
 
 Handler = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
 PublicHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-#: Where a request keeps its tenant, for the log line.
-TENANT: Final = web.RequestKey("tenant", str)
+#: Where a request keeps what the log says of it: its route's path, and its tenant or ``-``.
+LOGGED: Final = web.RequestKey("logged", tuple[str, str])
 
 _UUID_LENGTH: Final = 36
 
@@ -73,30 +74,61 @@ def add_routes(
     authenticator: Authenticator,
     api_keys: ApiKeyAuthenticator,
 ) -> None:
-    """Registers the routes; a GET route answers HEAD too."""
+    """Registers the routes; a GET route answers HEAD too.
+
+    Each route answers its own errors, and the last one the router's: a middleware would cost every request more.
+    """
     for route in routes:
-        handler = route.handler if isinstance(route, PublicRoute) else _protected(route, authenticator, api_keys)
+        handler = _public(route) if isinstance(route, PublicRoute) else _protected(route, authenticator, api_keys)
         if route.method == hdrs.METH_GET:
             app.router.add_get(route.path, handler)
         else:
             app.router.add_route(route.method, route.path, handler)
+    app.router.add_route(hdrs.METH_ANY, r"/{path:[\s\S]*}", _unrouted)
+
+
+def _public(route: PublicRoute) -> PublicHandler:
+    handler, logged = route.handler, (route.path, "-")
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        request[LOGGED] = logged
+        try:
+            return await handler(request)
+        except Exception as error:  # noqa: BLE001 - guards the route: whatever it raises is answered
+            return problem_for(request, error)
+
+    return answered
 
 
 def _protected(route: Route, authenticator: Authenticator, api_keys: ApiKeyAuthenticator) -> PublicHandler:
-    handler, permission = route.handler, route.permission
+    handler, permission, path = route.handler, route.permission, route.path
 
     async def authenticated(request: web.Request) -> web.StreamResponse:
-        headers = request.headers
-        api_key = headers.get(KEY_HEADER)
-        if api_key is None:
-            principal = authenticator.authenticate(headers.get(hdrs.AUTHORIZATION))
-        else:
-            principal = await api_keys.authenticate(api_key, headers.get(TENANT_HEADER))
-        request[TENANT] = principal.tenant_text
-        principal.require(permission)
-        return await handler(request, principal)
+        try:
+            headers = request.headers
+            api_key = headers.get(KEY_HEADER)
+            if api_key is None:
+                principal = authenticator.authenticate(headers.get(hdrs.AUTHORIZATION))
+            else:
+                principal = await api_keys.authenticate(api_key, headers.get(TENANT_HEADER))
+            request[LOGGED] = (path, principal.tenant_text)
+            principal.require(permission)
+            return await handler(request, principal)
+        except Exception as error:  # noqa: BLE001 - guards the route: whatever it raises is answered
+            request.setdefault(LOGGED, (path, "-"))
+            return problem_for(request, error)
 
     return authenticated
+
+
+async def _unrouted(request: web.Request) -> web.StreamResponse:
+    """405 where another method would do, else 404."""
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        if resource is not request.match_info.route.resource:
+            _, methods = await resource.resolve(request)
+            allowed |= methods
+    return problem_for(request, web.HTTPMethodNotAllowed(request.method, allowed) if allowed else web.HTTPNotFound())
 
 
 def path_uuid(request: web.Request, name: str) -> UUID:

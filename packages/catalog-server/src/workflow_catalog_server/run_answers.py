@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from workflow_core.execution.models import RunStatus
 from workflow_core.storage.database import Record
 
-StepStatus = Literal["STARTED", "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "RETRYING"]
+StepStatus = Literal["STARTED", "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "RETRYING", "WAITING"]
 
 
 @attrs.frozen(kw_only=True)
@@ -23,6 +23,7 @@ class RunAnswer:
 
     Attributes:
         cause: What started it, such as ``api``, ``event`` or ``replay``.
+        dryRun: Whether it only tells what it would do: what reads was done, and nothing else.
         actorId: In whose name it acts.
         execution: Counts its executions from 1; resuming begins another one.
         error: The error object of a run that did not succeed.
@@ -34,6 +35,7 @@ class RunAnswer:
     status: RunStatus
     execution: int
     cause: str
+    dryRun: bool
     actorId: UUID | None
     eventId: UUID | None
     eventType: str | None
@@ -53,6 +55,7 @@ class RunAnswer:
             status=row["status"],
             execution=row["execution"],
             cause=row["cause"],
+            dryRun=row["dry_run"],
             actorId=row["actor_id"],
             eventId=row["event_id"],
             eventType=row["event_type"],
@@ -103,8 +106,20 @@ class CanceledRunAnswer:
 
 
 @attrs.frozen(kw_only=True)
+class TerminatedRunAnswer:
+    """Answer of ``POST /api/workflow-runs/{id}/terminate``: how the run has ended."""
+
+    runId: UUID
+    status: RunStatus
+
+
+@attrs.frozen(kw_only=True)
 class StepAnswer:
-    """A step of a run, once for each iteration of the loops around it: what it took and gave."""
+    """A step of a run, once for each iteration of the loops around it: what it took and gave.
+
+    Attributes:
+        wouldDo: It was not done, since the run is dry: what it gave is a sample or an example.
+    """
 
     stepId: UUID
     stepPath: str
@@ -113,6 +128,7 @@ class StepAnswer:
     type: str
     sequence: int
     status: StepStatus
+    wouldDo: bool
     attempt: int
     actionId: str | None
     actionVersion: int | None
@@ -153,6 +169,7 @@ class TimelineEntry:
     type: str | UnsetType = UNSET
     sequence: int | UnsetType = UNSET
     status: StepStatus | UnsetType = UNSET
+    wouldDo: bool | UnsetType = UNSET
     attempt: int | UnsetType = UNSET
     actionId: str | UnsetType | None = UNSET
     actionVersion: int | UnsetType | None = UNSET
@@ -208,6 +225,7 @@ def _step_facts(row: Record) -> dict[str, Any]:
         "type": row["step_type"],
         "sequence": row["sequence"],
         "status": row["status"],
+        "wouldDo": row["would_do"],
         "attempt": row["attempt"],
         "actionId": row["action_id"],
         "actionVersion": row["action_version"],

@@ -22,7 +22,7 @@ from workflow_core.storage.database import Connection
 
 _LISTED: Final = """
 run_id, workflow_id, workflow_version, status, execution, cause, actor_id, event_id, event_type, error_json, created_at,
-started_at, completed_at, updated_at
+started_at, completed_at, updated_at, dry_run
 """
 
 
@@ -34,6 +34,7 @@ async def list_runs(
     workflow_id: UUID | None,
     status: RunStatus | None,
     event_type: str | None,
+    dry_run: bool,
 ) -> RunList:
     """One page of runs, newest first."""
     page, following = await page_by_time(
@@ -43,7 +44,7 @@ async def list_runs(
         table="workflow_runs",
         record_id="run_id",
         columns=_LISTED,
-        equal={"workflow_id": workflow_id, "status": status, "event_type": event_type},
+        equal={"workflow_id": workflow_id, "status": status, "event_type": event_type, "dry_run": dry_run},
     )
     return RunList(runs=[RunAnswer.of(row) for row in page], nextCursor=following)
 
@@ -97,7 +98,8 @@ async def read_timeline(conn: Connection, tenant: UUID, run_id: UUID) -> Timelin
 
 _STEPS: Final = """
 SELECT step_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt, action_id,
-       action_version, input_json, output_json, error_json, notes, started_at, completed_at, duration_ms
+       action_version, input_json, output_json, error_json, notes, would_do, started_at, completed_at,
+       duration_ms
 FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 ORDER BY sequence, step_path, iteration
 """
 _LINES: Final = """

@@ -5,18 +5,16 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import attrs
 import msgspec
-import orjson
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import read_body, read_query
 from workflow_catalog_server.paging import TimeQuery
-from workflow_catalog_server.problems import RequestError, problem
 from workflow_catalog_server.routing import Route, path_uuid
 from workflow_catalog_server.run_answers import (
     CanceledRunAnswer,
@@ -24,17 +22,17 @@ from workflow_catalog_server.run_answers import (
     RunWithPayload,
     StartedRunAnswer,
     StepList,
+    TerminatedRunAnswer,
     Timeline,
 )
 from workflow_catalog_server.run_history import has_payload, list_runs, read_run, read_steps, read_timeline
 from workflow_catalog_server.services import SERVICES
-from workflow_core.errors import ConflictError, FieldError, RunNotStartedError, ValidationError
+from workflow_catalog_server.starting import KEY_HEADERS, check_payload_size, idempotency_key, not_started, place_of
+from workflow_core.errors import ConflictError, RunNotStartedError
 from workflow_core.execution.cancel import cancel_run
 from workflow_core.execution.models import RunStatus
 from workflow_core.execution.runs import Origin, record_run, run_id_for_request, start_recorded
-
-MAX_PAYLOAD: Final = 256 * 1024
-_LONGEST_KEY: Final = 255
+from workflow_core.execution.terminate import terminate_run
 
 _Reason = Annotated[str, msgspec.Meta(max_length=1000)]
 
@@ -56,6 +54,13 @@ class CancelRun:
 
 
 @attrs.frozen(kw_only=True)
+class TerminateRun:
+    """Body of ``POST /api/workflow-runs/{id}/terminate``; it may be left out."""
+
+    reason: _Reason | None = None
+
+
+@attrs.frozen(kw_only=True)
 class ReplayRun:
     """Body of ``POST /api/workflow-runs/{id}/replay``; without a payload, the run's own."""
 
@@ -70,6 +75,7 @@ class ListRuns(TimeQuery):
     workflowId: UUID | None = None
     status: RunStatus | None = None
     eventType: Annotated[str, msgspec.Meta(description="Only runs that this event started.")] | None = None
+    dryRun: Annotated[bool, msgspec.Meta(description="Dry runs, and no others.")] = False
 
 
 async def start(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -78,7 +84,7 @@ async def start(request: web.Request, principal: Principal) -> web.StreamRespons
     A request without a key is given one, so that a run which Temporal did not take can be started again.
     """
     body = await read_body(request, StartRun)
-    _check_size(body.payload)
+    check_payload_size(body.payload)
     return await _start(
         request,
         principal,
@@ -94,9 +100,11 @@ async def replay(request: web.Request, principal: Principal) -> web.StreamRespon
     """Starts a new run with a run's version and payload; with the same ``Idempotency-Key`` the same one."""
     source_id = path_uuid(request, "id")
     body = await read_body(request, ReplayRun, optional=True)
-    _check_size(body.payload)
+    check_payload_size(body.payload)
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         source = await read_run(conn, principal.tenant, source_id)
+    if source.dryRun or source.cause == "test":
+        raise ConflictError("This run tried out what need not be published: try it again instead.", code="RUN_IS_TRIAL")
     return await _start(
         request,
         principal,
@@ -123,13 +131,28 @@ async def cancel(request: web.Request, principal: Principal) -> web.StreamRespon
     status = await cancel_run(
         services.database,
         services.temporal,
-        services.registry,
         tenant=principal.tenant,
         run_id=run_id,
         user=principal.user,
         reason=body.reason,
     )
     return json_answer(CanceledRunAnswer(runId=run_id, status=status), status=202)
+
+
+async def terminate(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Ends a run at once, and those that it called; what an action has sent is not called back."""
+    services = request.app[SERVICES]
+    run_id = path_uuid(request, "id")
+    body = await read_body(request, TerminateRun, optional=True)
+    status = await terminate_run(
+        services.database,
+        services.temporal,
+        tenant=principal.tenant,
+        run_id=run_id,
+        user=principal.user,
+        reason=body.reason,
+    )
+    return json_answer(TerminatedRunAnswer(runId=run_id, status=status))
 
 
 async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -144,6 +167,7 @@ async def list_all(request: web.Request, principal: Principal) -> web.StreamResp
             workflow_id=query.workflowId,
             status=query.status,
             event_type=query.eventType,
+            dry_run=query.dryRun,
         )
     return json_answer(runs)
 
@@ -178,7 +202,7 @@ async def _start(
         ConflictError: ``IDEMPOTENCY_KEY_REUSED``: the key has started another one.
     """
     services = request.app[SERVICES]
-    key = _idempotency_key(request)
+    key = idempotency_key(request)
     run_id = run_id_for_request(principal.tenant, scope, key)
     async with services.database.tenant(principal.tenant) as conn:
         recorded = await record_run(
@@ -203,14 +227,7 @@ async def _start(
     try:
         await start_recorded(services.database, services.temporal, principal.tenant, recorded)
     except RunNotStartedError as error:
-        return problem(
-            503,
-            error.code,
-            f"The run {run_id} is recorded, but Temporal did not answer that it has it. Send the same request again, "
-            f"with the header Idempotency-Key: {key}",
-            headers={hdrs.RETRY_AFTER: "2"},
-            members={"runId": str(run_id), "idempotencyKey": key},
-        )
+        return not_started(error, run_id, key)
     return json_answer(
         StartedRunAnswer(
             runId=started.run_id,
@@ -219,30 +236,16 @@ async def _start(
             status=started.status,
         ),
         status=202,
-        headers={hdrs.LOCATION: f"/api/workflow-runs/{started.run_id}"},
+        headers=place_of(started.run_id),
     )
 
 
-def _check_size(payload: Any) -> None:
-    if len(orjson.dumps(payload)) > MAX_PAYLOAD:
-        raise RequestError(413, "PAYLOAD_TOO_LARGE", f"A run's payload has at most {MAX_PAYLOAD // 1024} KiB.")
-
-
-def _idempotency_key(request: web.Request) -> str:
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return str(uuid4())
-    if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
-        words = f"must have between 1 and {_LONGEST_KEY} printable ASCII characters"
-        raise ValidationError(f"Idempotency-Key: {words}", errors=[FieldError("Idempotency-Key", "LENGTH", words)])
-    return key
-
-
 _PREFIX: Final = "/api/workflow-runs"
-_KEY: Final = ("Idempotency-Key",)
 
 ROUTES: Final = (
-    Route("POST", _PREFIX, Permission.RUN, start, body=StartRun, answer=StartedRunAnswer, status=202, headers=_KEY),
+    Route(
+        "POST", _PREFIX, Permission.RUN, start, body=StartRun, answer=StartedRunAnswer, status=202, headers=KEY_HEADERS
+    ),
     Route("GET", _PREFIX, Permission.READ, list_all, query=ListRuns, answer=RunList),
     Route("GET", f"{_PREFIX}/{{id}}", Permission.READ, read_one, answer=RunWithPayload),
     Route("GET", f"{_PREFIX}/{{id}}/steps", Permission.READ, list_steps, answer=StepList),
@@ -258,12 +261,20 @@ ROUTES: Final = (
     ),
     Route(
         "POST",
+        f"{_PREFIX}/{{id}}/terminate",
+        Permission.RUN,
+        terminate,
+        body=TerminateRun,
+        answer=TerminatedRunAnswer,
+    ),
+    Route(
+        "POST",
         f"{_PREFIX}/{{id}}/replay",
         Permission.RUN,
         replay,
         body=ReplayRun,
         answer=StartedRunAnswer,
         status=202,
-        headers=_KEY,
+        headers=KEY_HEADERS,
     ),
 )

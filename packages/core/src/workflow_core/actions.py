@@ -82,8 +82,11 @@ class ActionContext:
         attempt: Counted from 1.
         actor: The user in whose name the run acts (the publisher of the version), if known.
         now: The run's clock: when the step was dispatched, in UTC.
+        prepared: What ``prepare`` gave in this attempt.
         log: Carries run and step; never log a secret, and never an upstream body.
         secrets: The connection's secrets.
+        dry_run: Whether the run only tells what it would do. Only what reads is called then, and may not even write
+            what it keeps for later: transactions are read-only.
     """
 
     tenant: UUID
@@ -96,6 +99,8 @@ class ActionContext:
     now: datetime
     log: logging.LoggerAdapter[logging.Logger]
     secrets: SecretReader
+    prepared: Any = None
+    dry_run: bool = False
     _tx: Connection | None = None
     _http: aiohttp.ClientSession | None = None
     _transaction: Callable[[], AbstractAsyncContextManager[Connection]] | None = None
@@ -126,8 +131,57 @@ class ActionContext:
         return value if self._redact is None else self._redact(value)
 
 
+@attrs.frozen
+class SentEffect:
+    """An effect that was sent, and whose answer was lost.
+
+    Attributes:
+        at: When, on our database's clock; of several sendings that nobody knows of, the first.
+        prepared: What ``prepare`` had given before it, as the ledger kept it: redacted JSON.
+    """
+
+    at: datetime
+    prepared: Any
+
+
+@attrs.frozen
+class Happened:
+    """The effect has happened.
+
+    Attributes:
+        output: What the handler would have answered.
+    """
+
+    output: Any
+
+
+@attrs.frozen
+class NotHappened:
+    """The effect has certainly not happened, and will not any more.
+
+    Attributes:
+        evidence: What proves it, in a sentence; that something was not found proves nothing.
+    """
+
+    evidence: str
+
+
+@attrs.frozen
+class Unknown:
+    """Looking did not tell; later it may.
+
+    Attributes:
+        reason: Why, in a sentence for the person who may have to look.
+    """
+
+    reason: str
+
+
+Verdict = Happened | NotHappened | Unknown
+
 Handler = Callable[[Any, ActionContext], Awaitable[Any]]
-Prepare = Callable[[Any, ActionContext], Awaitable[None]]
+Prepare = Callable[[Any, ActionContext], Awaitable[Any]]
+Reconcile = Callable[[Any, ActionContext, SentEffect], Awaitable[Verdict]]
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -144,7 +198,9 @@ class Action:
         effect: What doing it twice would mean.
         io: ``database`` (the handler gets ``ctx.tx``) or ``external`` (an HTTP session and ``ctx.transaction()``).
         handler: ``async (input, ctx) -> output``.
-        prepare: Look-ups before the effect: what it raises proves that nothing was done.
+        prepare: Look-ups before the effect: what it raises proves that nothing was done. What it gives, plain JSON
+            and never a secret, is kept with the effect, for the handler (``ctx.prepared``) and for ``reconcile``.
+        reconcile: Looks whether an effect has happened whose answer was lost; it changes nothing at the other side.
         permission: What the actor of the run must have, as ``resource:action``; None: nothing.
         retry: The default for steps that say nothing.
         time_limit: The handler's hard limit.
@@ -161,6 +217,7 @@ class Action:
     io: Io = attrs.field(validator=in_(get_args(Io)))
     handler: Handler = attrs.field(validator=is_callable())
     prepare: Prepare | None = attrs.field(default=None, validator=optional(is_callable()))
+    reconcile: Reconcile | None = attrs.field(default=None, validator=optional(is_callable()))
     permission: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
     retry: RetryHint = attrs.field(default=RetryHint(), validator=instance_of(RetryHint))
     time_limit: timedelta = attrs.field(default=timedelta(seconds=30), validator=instance_of(timedelta))

@@ -407,13 +407,19 @@ def _action_problems(action: Action, segments: set[str], allowed: Sequence[str])
         problems.append(f"{where}: versions count from 1")
     problems += [
         f"{where}: {name} must be an async function"
-        for name, function in (("the handler", action.handler), ("prepare", action.prepare))
+        for name, function in (
+            ("the handler", action.handler),
+            ("prepare", action.prepare),
+            ("reconcile", action.reconcile),
+        )
         if function is not None and not inspect.iscoroutinefunction(function)
     ]
     if action.effect is Effect.LOCAL and action.io != "database":
         problems.append(f"{where}: a LOCAL effect needs io='database'")
     if action.effect in (Effect.REPEATABLE, Effect.ONCE) and action.io != "external":
         problems.append(f"{where}: a {action.effect} effect needs io='external'")
+    if action.reconcile is not None and action.effect in (Effect.READ, Effect.LOCAL):
+        problems.append(f"{where}: a {action.effect} effect leaves nothing to reconcile")
     if action.time_limit.total_seconds() <= 0:
         problems.append(f"{where}: the time limit must be positive")
     for contract in (action.input, action.output):

@@ -217,6 +217,18 @@ class EffectUncertainError(WorkflowError):
     code = "EFFECT_UNCERTAIN"
 
 
+class EffectFailedError(WorkflowError):
+    """Nobody could know whether an effect had happened, and a person decided that its step fails."""
+
+    code = "EFFECT_FAILED"
+
+
+class EffectUnknownError(TransientError):
+    """Whether an effect has happened does not show yet; looking again uses up no attempt."""
+
+    code = "EFFECT_UNKNOWN"
+
+
 class KeyBusyError(TransientError):
     """Another attempt holds this idempotency key; waiting for it uses up no attempt."""
 

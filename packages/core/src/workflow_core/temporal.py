@@ -32,6 +32,9 @@ FINISH_RUN: Final = "finish_run"
 RECORD_CHILD: Final = "record_child_run"
 LOAD_RUN: Final = "load_run"
 PAUSE: Final = "pause"
+OPEN_SETTLEMENT: Final = "open_settlement"
+#: The signal that a wait is over; carries the wait's id.
+WAKE: Final = "wake"
 
 #: What Temporal's schedules start: a workflow type of one activity, which starts a run.
 LAUNCH_WORKFLOW: Final = "workflow-launch"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import sys
 from uuid import UUID
 
 import asyncpg
@@ -163,6 +165,15 @@ async def test_import_and_export(migrated, write, bundle, entry, plain, capsys, 
     assert await conn.fetchval("SELECT count(*) FROM audit_logs WHERE user_id = $1", UUID(USER)) == 3
     await conn.close()
     assert await run("import", str(target), "--tenant", str(TENANTS.b)) == 0
+
+
+async def test_export_is_utf8(migrated, write, bundle, entry, plain, monkeypatch):
+    """Whatever the terminal can show."""
+    assert await run("import", write("1", bundle(entry("one", definition=plain(name="Grüße")))), "--tenant", A) == 0
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert await run("export", "--tenant", A) == 0
+    assert "Grüße".encode() in terminal.buffer.getvalue()
 
 
 async def test_import_again(migrated, write, bundle, entry, plain, definition, capsys):

@@ -10,8 +10,10 @@ import pytest
 
 from workflow_core.definitions.publishing import publish_draft
 from workflow_core.definitions.reading import list_versions, list_workflows, read_definition, read_workflow
-from workflow_core.definitions.writing import create_workflow, save_draft
+from workflow_core.definitions.writing import create_workflow, delete_workflow, save_draft
+from workflow_core.discovery import registry_of
 from workflow_core.errors import ConflictError, NotFoundError, ValidationError
+from workflow_core.execution.runs import record_run
 from workflow_core.manifest import canonical_json, sha256_json
 
 USER = UUID("11111111-1111-4111-8111-111111111111")
@@ -119,6 +121,29 @@ async def test_what_cannot_be_listed_cannot_be_stored(db, tenants, definition, p
         assert refused.value.code == "INVALID_WORKFLOW_DEFINITION"
         assert sorted(error.path for error in refused.value.errors) == paths
         assert await list_workflows(conn, tenants.a) == []
+
+
+async def test_delete_while_a_run_is_recorded(db, tenants):
+    """Deleting waits for it, and is then refused; saving and publishing do not wait."""
+    async with db.tenant(tenants.a) as conn:
+        workflow_id = (await create_workflow(conn, tenants.a, DEFINITION, actor=None)).workflow_id
+        await publish_draft(conn, tenants.a, workflow_id, actor=None)
+    starting = {"version": None, "payload": {}, "actor": None, "cause": "api"}
+    async with db.tenant(tenants.a) as conn:
+        await record_run(
+            conn, registry_of("x", "1"), tenant=tenants.a, workflow_id=workflow_id, run_id=uuid4(), **starting
+        )
+        async with db.tenant(tenants.a) as other:
+            await other.execute("SET LOCAL lock_timeout = '5s'")
+            await publish_draft(other, tenants.a, workflow_id, actor=None)
+        async with db.tenant(tenants.a) as other:
+            await other.execute("SET LOCAL lock_timeout = '10ms'")
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await delete_workflow(other, tenants.a, workflow_id, actor=None)
+    async with db.tenant(tenants.a) as conn:
+        with pytest.raises(ConflictError, match="1 run"):
+            await delete_workflow(conn, tenants.a, workflow_id, actor=None)
+        await delete_workflow(conn, tenants.a, workflow_id, actor=None, force=True)
 
 
 async def test_key_is_taken(db, tenants):

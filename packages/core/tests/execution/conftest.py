@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from workflow_core.actions import Action, ActionContext, Effect
+from workflow_core.actions import Action, ActionContext, Effect, Example, SentEffect, Unknown
 from workflow_core.availability import AVAILABLE, Availability, AvailabilityResolver
 from workflow_core.connections import Connection, ConnectionField
 from workflow_core.discovery import Registry, registry_of
@@ -57,6 +57,8 @@ class Probe:
     resolver_error: Exception | None = None
     behave: Behave | None = None
     prepare: Behave | None = None
+    verdict: Any = attrs.Factory(lambda: Unknown("not seen yet"))
+    looks: list[SentEffect] = attrs.Factory(list)
     calls: list[ActionContext] = attrs.Factory(list)
     inputs: list[Given] = attrs.Factory(list)
 
@@ -67,9 +69,16 @@ class Probe:
             return await self.behave(given, ctx)
         return Gave(text=getattr(given, "text", ""), calls=len(self.calls))
 
-    async def look_up(self, given: Given, ctx: ActionContext) -> None:
-        if self.prepare is not None:
-            await self.prepare(given, ctx)
+    async def look_up(self, given: Given, ctx: ActionContext) -> Any:
+        return None if self.prepare is None else await self.prepare(given, ctx)
+
+    async def reconcile(self, given: Given, ctx: ActionContext, sent: SentEffect) -> Any:
+        """Says ``verdict``, which may be an exception or an awaitable function."""
+        self.looks.append(sent)
+        verdict = await self.verdict(given, ctx) if callable(self.verdict) else self.verdict
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict
 
     async def resolve(self, _conn: Any, _tenant: UUID) -> Availability:
         if self.resolver_error is not None:
@@ -96,14 +105,21 @@ class Probe:
                 handler=self.handle,
                 prepare=self.look_up if io == "external" else None,
                 time_limit=timedelta(seconds=0.5),
+                examples=(Example("An example", {}, {"text": "example", "calls": 0}),),
             )
             for name, (effect, io) in kinds.items()
         ]
         actions.append(attrs.evolve(actions[0], id="probe.free", input=Free))
+        actions.append(attrs.evolve(actions[1], id="probe.bare", examples=()))
+        actions += [
+            attrs.evolve(action, id=f"{action.id}_seen", reconcile=self.reconcile)
+            for action in actions
+            if action.id in ("probe.send", "probe.once")
+        ]
         actions += [
             attrs.evolve(action, id=f"{action.id}_guarded", permission="probe:use")
             for action in actions
-            if action.id in ("probe.write", "probe.fetch", "probe.once")
+            if action.id in ("probe.write", "probe.fetch", "probe.once", "probe.once_seen")
         ]
         module = Module(
             group_key="app:probe",

@@ -7,7 +7,7 @@ import pytest
 
 from workflow_core.errors import ActionError
 from workflow_core.events import EventType, emit
-from workflow_core.execution.executor import ExecutionFailedError
+from workflow_core.execution.failed_attempts import ExecutionFailedError
 from workflow_core.secrets import WORKFLOW_SCOPE
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError
-from workflow_core.execution.executor import ExecutionFailedError
+from workflow_core.execution.failed_attempts import ExecutionFailedError
 from workflow_core.execution.models import StepTrace
 
 TOKEN = {"text": {"$secret": "TOKEN"}}

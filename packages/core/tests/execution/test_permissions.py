@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from workflow_core.execution.executor import ExecutionFailedError
+from workflow_core.execution.failed_attempts import ExecutionFailedError
 from workflow_core.records.permissions import permissions_of
 
 

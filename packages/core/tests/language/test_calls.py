@@ -10,6 +10,7 @@ import pytest
 from workflow_core.discovery import Registry, registry_of
 from workflow_core.events import EventType
 from workflow_core.language.calls import Call, CalledVersion, CalledWorkflows, calls_of
+from workflow_core.language.rules.calls import MAX_CALLS
 from workflow_core.language.validation import validate_definition
 
 A, B, C = (f"{letter * 8}-0000-4000-8000-000000000000" for letter in "abc")
@@ -142,6 +143,13 @@ def test_no_cycle():
     """The same workflow twice, and others that go round by themselves."""
     called = {(B, 1): [call(C)], (C, 1): [call(B)]}
     assert validate(call(B), call(C), call(B, id="again"), called=called) == []
+
+
+@pytest.mark.parametrize(("others", "found"), [(MAX_CALLS - 1, True), (MAX_CALLS, False)])
+def test_search_for_a_cycle_is_bounded(others, found):
+    """From each of thousands of calls to a workflow with thousands of calls: else it would take hours."""
+    called = {(B, 1): [*(call(C, number + 1) for number in range(others)), call(A, 2)]}
+    assert [finding.code for finding in validate(call(B), called=called)] == ["CALL_CYCLE"] * found
 
 
 def test_calls_of_a_definition():

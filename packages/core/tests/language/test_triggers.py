@@ -61,17 +61,17 @@ TRIGGERS = {
         [],
     ),
     "a moment": ({"type": "schedule", "runAt": "2096-08-01T09:00:00Z"}, {}, []),
-    "a moment that has passed": (
-        {"type": "schedule", "runAt": "2020-08-01T09:00:00+02:00"},
-        {},
-        ["TIME_TRIGGER_IN_THE_PAST"],
-    ),
     "a cron": ({"type": "recurring", "cron": "*/5 9-17 * JAN-mar MON,5", "timezone": "Europe/Berlin"}, {}, []),
     "unknown": ({"type": "evnt"}, {}, ["INVALID_WORKFLOW_DEFINITION"]),
     "an event without name and schema": (
         {"type": "event"},
         {},
         ["UNKNOWN_TRIGGER_EVENT", "PAYLOAD_SCHEMA_REF_MISSING"],
+    ),
+    "an event that nobody can post": (
+        {"type": "event", "eventName": "X" * 256},
+        REF,
+        ["UNKNOWN_TRIGGER_EVENT"],
     ),
     "an event of another schema": (
         {"type": "event", "eventName": "CLOSED", "sourcePayloadSchemaRef": "payload.Closed.v1"},
@@ -104,11 +104,6 @@ TRIGGERS = {
         {"payloadSchemaRef": "payload.WorkflowClockTrigger.v1"},
         [],
     ),
-    "a clock that does not": (
-        {"type": "recurring", "cron": "0 9 * * *", "timezone": "UTC"},
-        {"payloadSchemaRef": "payload.Opened.v1"},
-        ["SOURCE_SCHEMA_MISMATCH"],
-    ),
     "a mapping that makes a list": ({**CLOSED, "payloadMapping": [1]}, REF, ["INVALID_CONFIG"]),
     "a mapping that makes a text": ({**OPENED, "payloadMapping": "event.payload"}, REF, ["INVALID_CONFIG"]),
     "a mapping that is one expression": ({**CLOSED, "payloadMapping": {"$expr": "event.payload"}}, REF, []),
@@ -131,6 +126,7 @@ def test_trigger(trigger, fields, codes):
     findings = validate(trigger, **fields)
     assert [finding.code for finding in findings] == codes
     assert {finding.step_path for finding in findings} <= {"root"}
+    assert {finding.severity for finding in findings} <= {"error"}
 
 
 WARNINGS = {
@@ -162,6 +158,14 @@ WARNINGS = {
     "a field that an event has not": (
         {**CLOSED, "payloadMapping": expressions(ticketId="event.correlationkey")},
         REF, "MAPPING_TYPE_UNKNOWN", "payloadMapping.ticketId", "event.correlationKey",
+    ),
+    "a moment that has passed": (
+        {"type": "schedule", "runAt": "2020-08-01T09:00:00+02:00"},
+        {}, "TIME_TRIGGER_IN_THE_PAST", "runAt", None,
+    ),
+    "a clock that does not bring what is taken": (
+        {"type": "recurring", "cron": "0 9 * * *", "timezone": "UTC"},
+        REF, "SOURCE_SCHEMA_MISMATCH", None, "payload.WorkflowClockTrigger.v1",
     ),
 }  # fmt: skip
 

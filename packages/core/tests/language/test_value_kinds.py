@@ -175,6 +175,8 @@ def findings_of(field: str, expression: str) -> list[Any]:
         ("texts", "vars.found.alert.tags"),
         ("texts", "vars.found.alert.alert_id"),
         ("texts", "vars.found.alerts.tags"),
+        ("text", "vars.found.alerts.tags"),
+        ("text", "$keys(vars.found.alert.extra)"),
         ("texts", "[vars.found.alert.tags, 'more']"),
         ("texts", "[]"),
         ("texts", "$split('a,b', ',')"),

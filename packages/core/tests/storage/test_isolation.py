@@ -25,6 +25,7 @@ DISPATCHED = {
         "due_at",
     },
     "tenants": {"tenant"},
+    "workflow_run_waits": {"tenant", "wait_id", "run_id", "status", "resolved_at", "signaled_at"},
     "workflow_runtime_events": {"tenant", "event_id", "due_at", "processed_at", "created_at"},
     "workflow_runs": {
         "tenant",
@@ -35,6 +36,7 @@ DISPATCHED = {
         "started_at",
         "updated_at",
         "parent_run_id",
+        "checked_at",
     },
 }
 

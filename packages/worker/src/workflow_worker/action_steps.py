@@ -11,6 +11,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError
 
+from workflow_core.actions import Effect
 from workflow_core.errors import ActionNotOnWorkersError, WorkflowError
 from workflow_core.execution.checkpoints import Resumption
 from workflow_core.execution.ledger import LEASE_GRACE
@@ -18,10 +19,16 @@ from workflow_core.execution.models import ActionCall, ActionResult
 from workflow_core.language.plan import PlannedAction
 from workflow_core.manifest import canonical_json
 from workflow_core.temporal import EXECUTE_ACTION, action_task_queue
-from workflow_worker.failures import StepFailedError, from_activity_error, is_cancellation, raise_if_canceled
+from workflow_worker.failures import (
+    StepFailedError,
+    from_activity_error,
+    is_cancellation,
+    raise_if_canceled,
+)
 from workflow_worker.frames import Visit
-from workflow_worker.retries import Retry
+from workflow_worker.retries import Attempts, Retry, pause
 from workflow_worker.state import RunState, now
+from workflow_worker.waiting import until_settled
 
 #: What an activity does around its handler: the ledger's writes, repeated while the database is away.
 _ACTIVITY_GRACE: Final = timedelta(seconds=LEASE_GRACE + 35)
@@ -29,13 +36,6 @@ _ACTIVITY_GRACE: Final = timedelta(seconds=LEASE_GRACE + 35)
 _HEARTBEAT: Final = timedelta(seconds=10)
 #: How long an action may wait for a worker that has it before it is looked at again.
 _SCHEDULE_TO_START: Final = timedelta(minutes=5)
-#: How long a step goes on trying when nothing counts as an attempt (no worker, a busy key, our database away).
-_PATIENCE: Final = timedelta(minutes=30)
-#: Seconds between two such tries: doubled from the first to the second.
-_FIRST_WAIT: Final = 0.5
-_LONGEST_WAIT: Final = 30.0
-#: How long the other side may ask us to wait; it may ask again.
-_LONGEST_ASKED: Final = 24 * 3600.0
 #: Bytes of JSON that one action may be given; a workflow's history takes two megabytes at once.
 _MAX_INPUT: Final = 1024 * 1024
 
@@ -62,11 +62,12 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
         raise WorkflowError(message, code="INPUT_TOO_LARGE")
     explicit = config.get("idempotencyKey")
     explicit_key = None if explicit is None else await _explicit_key(state, explicit)
-    retry = Retry.of(visit.fields, planned)
+    dry_run = state.run.dry_run
+    retry = Retry.of(visit.fields, planned, dry_run=dry_run)
     used = 0 if resumption is None else resumption.attempts
-    attempt, waits, waiting_since = 1, 0, workflow.now()
+    attempts = Attempts(retry)
     while True:
-        trace = state.trace.pending
+        trace = state.trace.take()
         call = ActionCall(
             tenant=state.run.tenant,
             run_id=state.run.run_id,
@@ -82,44 +83,41 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             missing=[list(place) for place in mapped.missing],
             time_limit=planned.time_limit,
             explicit_key=explicit_key,
-            attempt=used + attempt,
+            attempt=used + attempts.number,
             max_attempts=used + retry.max_attempts,
             retry_on=retry.retry_on,
             actor=state.run.actor,
             dispatched_at=now(),
             trace=trace,
+            dry_run=dry_run,
+            sample=state.plan.samples.get(visit.step_id),
         )
         try:
-            result = await _dispatch(call, planned)
+            return await _dispatch(call, planned)
         except FailureError as error:  # a local activity's own failure comes without an ActivityError around it
+            state.trace.put_back(trace)
             if is_cancellation(error):
                 raise asyncio.CancelledError from error
             failure = from_activity_error(error, action_id=action_id, step_path=visit.path, at=now())
-        else:
-            state.trace.written(trace)
-            return result
         finally:
             state.evaluator.new_activation()
-        if failure.counts:
-            if not retry.goes_on(failure.error, retryable=failure.retryable, attempt=attempt):
-                raise StepFailedError(failure.error)
-            asked = min(failure.retry_after or 0.0, _LONGEST_ASKED)
-            delay = max(retry.delay(attempt, workflow.random()), asked)
-            attempt, waits = attempt + 1, 0
-        else:
-            if waits == 0:
-                waiting_since = workflow.now()
-            if not failure.retryable or workflow.now() - waiting_since > _PATIENCE:
-                raise StepFailedError(failure.error)
-            delay = _wait(waits, failure.retry_after)
-            waits += 1
+        if failure.is_uncertain:
+            await _until_settled(state, call, give_up=False)
+            attempts.begin_again()
+            continue
+        delay = attempts.after(failure)
+        if delay is None:
+            if await _may_have_happened(state, call, planned):
+                attempts.begin_again()
+                continue
+            raise StepFailedError(failure.error)
         raise_if_canceled()
-        await workflow.sleep(delay)
+        await pause(delay, dry_run=dry_run)
 
 
 async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
-    # Look-up and handler each have the limit.
-    limit = 2 * timedelta(seconds=planned.time_limit) + _ACTIVITY_GRACE
+    # The look for an earlier sending, look-ups, handler, and the look for what became of it each have the limit.
+    limit = 4 * timedelta(seconds=planned.time_limit) + _ACTIVITY_GRACE
     # A canceled run ends after its effect has: the ledger and the step then tell how.
     cancellation_type = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
     result: ActionResult
@@ -161,7 +159,18 @@ async def _explicit_key(state: RunState, mapping: Any) -> str:
     return str(value)
 
 
-def _wait(waits: int, lease_left: float | None) -> float:
-    """Seconds until the next look, when nothing counted: soon at first; at the latest when the lease is over."""
-    wait = min(_FIRST_WAIT * 2.0 ** min(waits, 20), _LONGEST_WAIT)
-    return wait if lease_left is None else min(wait, lease_left + 0.2)
+async def _may_have_happened(state: RunState, call: ActionCall, planned: PlannedAction) -> bool:
+    """Whether the ledger still had the effect of a failing step as sent, which must not be sent twice.
+
+    That is so when nobody came back who could tell what became of it; somebody has told by now.
+    """
+    if call.dry_run or planned.effect is not Effect.ONCE or not workflow.patched("settle-lost-effects"):
+        return False
+    return await _until_settled(state, call, give_up=True)
+
+
+async def _until_settled(state: RunState, call: ActionCall, *, give_up: bool) -> bool:
+    try:
+        return await until_settled(state.wakes, call, give_up=give_up)
+    finally:
+        state.evaluator.new_activation()

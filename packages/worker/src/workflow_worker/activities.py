@@ -17,11 +17,30 @@ from workflow_core.discovery import Registry
 from workflow_core.errors import WorkflowError
 from workflow_core.execution.child_runs import load_run, record_child
 from workflow_core.execution.database_errors import DATABASE_AWAY, explain
-from workflow_core.execution.executor import ExecutionFailedError, Executor
+from workflow_core.execution.executor import Executor
+from workflow_core.execution.failed_attempts import ExecutionFailedError
 from workflow_core.execution.history import write_end, write_trace
-from workflow_core.execution.models import ActionCall, ActionResult, ChildRun, RunEnd, RunInput, RunRef, TraceBatch
+from workflow_core.execution.models import (
+    ActionCall,
+    ActionResult,
+    ChildRun,
+    RunEnd,
+    RunInput,
+    RunRef,
+    SettlementWait,
+    TraceBatch,
+)
+from workflow_core.execution.settlement import open_settlement
 from workflow_core.storage.database import Database
-from workflow_core.temporal import EXECUTE_ACTION, FINISH_RUN, LOAD_RUN, PAUSE, RECORD_CHILD, RECORD_STEPS
+from workflow_core.temporal import (
+    EXECUTE_ACTION,
+    FINISH_RUN,
+    LOAD_RUN,
+    OPEN_SETTLEMENT,
+    PAUSE,
+    RECORD_CHILD,
+    RECORD_STEPS,
+)
 from workflow_worker.failures import own_failure, to_application_error
 
 _log = logging.getLogger(__name__)
@@ -98,6 +117,12 @@ class Activities:
         except WorkflowError as error:
             missing = error
         raise own_failure(missing)
+
+    @activity.defn(name=OPEN_SETTLEMENT)
+    async def open_settlement(self, wait: SettlementWait) -> bool:
+        """Has a step wait until it is known what became of its effect; answers whether that is still to be seen."""
+        async with self._database.tenant(UUID(wait.tenant)) as conn:
+            return await open_settlement(conn, wait)
 
     @activity.defn(name=PAUSE)
     async def pause(self) -> None:

@@ -6,40 +6,41 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import attrs
+
 from workflow_core.errors import InterpreterError
 from workflow_core.execution.checkpoints import (
-    Checkpoint,
     SavedBlock,
+    SavedConcurrentLoop,
     SavedFrame,
+    SavedItem,
     SavedLoop,
     SavedTry,
     SavedVisit,
-    read_checkpoint,
 )
-from workflow_worker.frames import Block, Frame, Loop, TryCatch, Visit, block_steps
-from workflow_worker.scopes import OuterScope, Scopes
+from workflow_worker.frames import Block, ConcurrentLoop, Frame, Loop, TryCatch, Visit, block_steps
+from workflow_worker.scopes import OuterScope
 
 _PART: Final = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
 
 
-def take_checkpoint(scopes: Scopes, frames: Sequence[Frame], sequence: int) -> Checkpoint:
-    """Where a run stands while a step of the innermost block is under way: before that step."""
+def save_frames(frames: Sequence[Frame], *, under_way: bool) -> list[SavedFrame]:
+    """The frames of a strand; before the step that is under way, if one is."""
     saved = [_saved(frame) for frame in frames]
-    innermost = saved[-1]
-    assert isinstance(innermost, SavedBlock)  # noqa: S101 - only blocks have steps
-    saved[-1] = SavedBlock(path=innermost.path, iteration=innermost.iteration, index=innermost.index - 1)
-    return Checkpoint(roots=scopes.snapshot(), frames=saved, sequence=sequence - 1)
+    if under_way:
+        innermost = saved[-1]
+        assert isinstance(innermost, SavedBlock)  # noqa: S101 - only blocks have steps
+        saved[-1] = attrs.evolve(innermost, index=innermost.index - 1)
+    return saved
 
 
-def restore(value: dict[str, Any], definition: Mapping[str, Any], scopes: Scopes) -> tuple[list[Frame], int]:
-    """Sets the scopes as they were; gives the frames and how many steps had begun.
+def restore_frames(frames: Sequence[SavedFrame], definition: Mapping[str, Any]) -> list[Frame]:
+    """The frames that :func:`save_frames` gave.
 
     Raises:
         InterpreterError: ``CHECKPOINT_MISMATCH``: the plan has no such steps.
     """
-    checkpoint = read_checkpoint(value)
-    scopes.restore(checkpoint.roots)
-    return [_restored(frame, definition) for frame in checkpoint.frames], checkpoint.sequence
+    return [_restored(frame, definition) for frame in frames]
 
 
 def _saved(frame: Frame) -> SavedFrame:
@@ -53,17 +54,26 @@ def _saved(frame: Frame) -> SavedFrame:
     )
     if isinstance(frame, TryCatch):
         return SavedTry(visit=visit, capture=frame.capture, outer_error=frame.outer_error, caught=frame.caught)
-    return SavedLoop(
-        visit=visit,
-        items=frame.items,
-        item_var=frame.item_var,
-        goes_on=frame.goes_on,
-        outer_local=frame.outer.local,
-        outer_variable=list(frame.outer.variable),
-        index=frame.index,
-        failed=list(frame.failed),
-        failures=frame.failures,
-        unrecorded=frame.unrecorded,
+    common: dict[str, Any] = {
+        "visit": visit,
+        "items": frame.items,
+        "item_var": frame.item_var,
+        "goes_on": frame.goes_on,
+        "failed": list(frame.failed),
+        "failures": frame.failures,
+        "unrecorded": frame.unrecorded,
+        "index": frame.index,
+    }
+    if isinstance(frame, Loop):
+        return SavedLoop(outer_local=frame.outer.local, outer_variable=list(frame.outer.variable), **common)
+    ended = [SavedItem(index=index, writes=writes) for index, writes in frame.ended.items()]
+    under_way = [SavedItem(index=index, strand=strand) for index, strand in frame.under_way.items()]
+    return SavedConcurrentLoop(
+        width=frame.width,
+        merged=dict(frame.merged),
+        merged_until=frame.merged_until,
+        started=[*ended, *under_way],
+        **common,
     )
 
 
@@ -74,16 +84,25 @@ def _restored(frame: SavedFrame, definition: Mapping[str, Any]) -> Frame:
     visit = Visit(_at(definition, saved.path), saved.path, saved.iteration, saved.sequence, saved.started)
     if isinstance(frame, SavedTry):
         return TryCatch(visit, frame.capture, frame.outer_error, frame.caught)
-    return Loop(
-        visit,
-        frame.items,
-        frame.item_var,
-        frame.goes_on,
-        OuterScope(frame.outer_local, tuple(frame.outer_variable)),
-        frame.index,
-        list(frame.failed),
-        frame.failures,
-        frame.unrecorded,
+    common: dict[str, Any] = {
+        "visit": visit,
+        "items": frame.items,
+        "item_var": frame.item_var,
+        "goes_on": frame.goes_on,
+        "failed": list(frame.failed),
+        "failures": frame.failures,
+        "unrecorded": frame.unrecorded,
+        "index": frame.index,
+    }
+    if isinstance(frame, SavedLoop):
+        return Loop(outer=OuterScope(frame.outer_local, tuple(frame.outer_variable)), **common)
+    return ConcurrentLoop(
+        width=frame.width,
+        merged=dict(frame.merged),
+        merged_until=frame.merged_until,
+        ended={item.index: item.writes for item in frame.started if item.writes is not None},
+        under_way={item.index: item.strand for item in frame.started if item.strand is not None},
+        **common,
     )
 
 

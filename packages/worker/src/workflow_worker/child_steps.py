@@ -12,14 +12,14 @@ from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
 from workflow_core.errors import ChildWorkflowError, ErrorCategory, WorkflowError
 from workflow_core.execution.child_runs import child_run_id
-from workflow_core.execution.executor import to_the_end
 from workflow_core.execution.models import ChildRun, RunEnd, RunInput
 from workflow_core.execution.runs import TASK_TIMEOUT
+from workflow_core.execution.writing import to_the_end
 from workflow_core.temporal import FINISH_RUN, RECORD_CHILD, RUN_WORKFLOW, run_workflow_id
 from workflow_worker.failures import StepFailedError, child_end, is_cancellation, raise_if_canceled, recorded_error
 from workflow_worker.frames import Visit
 from workflow_worker.local import execute_local
-from workflow_worker.retries import Retry
+from workflow_worker.retries import Retry, pause
 from workflow_worker.state import RunState, error_object, now
 from workflow_worker.trace import step_trace
 
@@ -52,7 +52,8 @@ async def call_workflow(state: RunState, visit: Visit) -> EndedChild:
     if mapped.secrets:
         message = "A secret cannot be given to a workflow: let the called workflow use it in an action's input."
         raise WorkflowError(message, code="INVALID_CONFIG")
-    retry = Retry.of(visit.fields)
+    dry_run = state.run.dry_run
+    retry = Retry.of(visit.fields, dry_run=dry_run)
     # The run that had failed goes on; only when it fails again is there another one.
     resumption = state.resumption_of(visit)
     first = attempt = 1 if resumption is None else max(1, resumption.attempts)
@@ -70,7 +71,7 @@ async def call_workflow(state: RunState, visit: Visit) -> EndedChild:
         state.trace.record(visit, "RETRYING", error=error, attempt=attempt)
         await state.trace.write()
         raise_if_canceled()
-        await workflow.sleep(retry.delay(attempt - first + 1, workflow.random()))
+        await pause(retry.delay(attempt - first + 1, workflow.random()), dry_run=dry_run)
         state.evaluator.new_activation()
         attempt += 1
 
@@ -123,7 +124,7 @@ class _Call:
         workflow_id, version = step.get("workflowId"), step.get("workflowVersion")
         if not isinstance(workflow_id, str) or type(version) is not int:
             raise ChildWorkflowError("The step names no workflow and version to call.", code="WORKFLOW_NOT_FOUND")
-        trace = state.trace.pending
+        trace = state.trace.take()
         under_way = step_trace(self.visit, "STARTED", output={"childRunId": self.run_id}, attempt=self.attempt)
         child = ChildRun(
             tenant=state.run.tenant,
@@ -139,11 +140,11 @@ class _Call:
         try:
             execution: int | None = await execute_local(RECORD_CHILD, child)
         except FailureError as failure:
+            state.trace.put_back(trace)
             refused = recorded_error(failure)
             if refused is None:
                 raise
             raise StepFailedError({**refused, "nodePath": self.visit.path, "at": now()}) from None
-        state.trace.written(trace)
         return execution or 1  # histories from before there were several say nothing
 
     async def _start(self, execution: int, *, scopes_wanted: bool) -> dict[str, Any]:
@@ -157,6 +158,7 @@ class _Call:
             plan=None,
             payload=None,
             scopes_wanted=scopes_wanted,
+            dry_run=run.dry_run,
         )
         try:
             ended: dict[str, Any] = await workflow.execute_child_workflow(

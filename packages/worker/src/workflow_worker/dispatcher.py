@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
@@ -24,8 +22,6 @@ _log = logging.getLogger(__name__)
 
 #: Seconds between two looks when nothing is notified.
 POLL: Final = 5.0
-#: Seconds for which events under way may go on when the worker stops; what they leave another worker takes.
-GRACE: Final = 10.0
 #: Events at once.
 _EVENTS: Final = 4
 _BATCH: Final = 100
@@ -117,19 +113,3 @@ class EventDispatcher:
         except Exception:  # noqa: BLE001 - guards the other events against one that cannot be read
             _log.exception("event %s could not be taken", event_id)
         return False
-
-
-@asynccontextmanager
-async def dispatching(dispatcher: EventDispatcher) -> AsyncIterator[asyncio.Task[None]]:
-    """Runs a dispatcher beside a block of code, and lets what it has under way end; gives its task."""
-    task = asyncio.create_task(dispatcher.run(), name="dispatch events")
-    try:
-        yield task
-    finally:
-        dispatcher.stop()
-        done, _ = await asyncio.wait([task], timeout=GRACE)
-        if not done:
-            _log.warning("events were still under way %g s after stopping; another worker takes them", GRACE)
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):  # told to whoever watches the task
-            await task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from temporalio import workflow
@@ -20,13 +21,51 @@ _TIMER: Final = 0.001
 _STEP_COST: Final = 25
 
 
-class Evaluator:
-    """Evaluates in the scopes of one run, on its clock, and on one account."""
+class Account:
+    """What one execution has computed since Temporal last saw that it is alive; all its strands have one account."""
 
-    def __init__(self, scopes: Scopes) -> None:
-        self._scopes = scopes
-        self._budget = Budget()
+    def __init__(self) -> None:
+        self.budget = Budget()
         self._pauses = 0
+        self._seen_at = workflow.now()
+        self._pause: asyncio.Future[None] | None = None
+
+    def new_activation(self) -> None:
+        """Something was waited for; when time has passed meanwhile, Temporal has seen that we are alive."""
+        now = workflow.now()
+        if now != self._seen_at:
+            self._seen_at = now
+            self.budget.reset()
+
+    async def pause_if_spent(self) -> None:
+        """Lets Temporal see that we are alive, if it is time; strands beside the one that does so wait for it."""
+        # Temporal gives up an activation that computes for two seconds.
+        while self.budget.exhausted_activation:
+            if self._pause is not None:
+                await asyncio.shield(self._pause)
+                continue
+            self._pause = asyncio.get_running_loop().create_future()
+            try:
+                await self._let_go()
+            finally:
+                self.budget.reset()
+                self._pause.set_result(None)
+                self._pause = None
+
+    async def _let_go(self) -> None:
+        self._pauses += 1
+        if self._pauses % _PAUSES_PER_TIMER == 0:
+            await workflow.sleep(_TIMER)
+        else:
+            await execute_local(PAUSE)
+
+
+class Evaluator:
+    """Evaluates in the scopes of one strand, on the run's clock, and on the account of its execution."""
+
+    def __init__(self, scopes: Scopes, account: Account) -> None:
+        self._scopes = scopes
+        self.account = account
 
     async def evaluate(self, mapping: Any, **extra: Any) -> Mapped:
         """Evaluates a mapping value; ``extra`` are further names that it can read.
@@ -34,31 +73,20 @@ class Evaluator:
         Raises:
             ExpressionError: An expression fails or costs too much.
         """
-        steps = evaluate_stepwise(mapping, self._scopes.document(extra), now=workflow.now(), budget=self._budget)
+        steps = evaluate_stepwise(mapping, self._scopes.document(extra), now=workflow.now(), budget=self.account.budget)
         while True:
             try:
                 next(steps)
             except StopIteration as done:
                 mapped: Mapped = done.value
                 return mapped
-            await self._pause_if_spent()
+            await self.account.pause_if_spent()
 
     async def before_step(self) -> None:
         """Accounts for the interpretation of one more step: a loop must not go on for ever without an expression."""
-        self._budget.activation_steps += _STEP_COST
-        await self._pause_if_spent()
+        self.account.budget.activation_steps += _STEP_COST
+        await self.account.pause_if_spent()
 
     def new_activation(self) -> None:
-        """Something was waited for: Temporal has seen that we are alive."""
-        self._budget.reset()
-
-    async def _pause_if_spent(self) -> None:
-        # Temporal gives up an activation that computes for two seconds.
-        if not self._budget.exhausted_activation:
-            return
-        self._pauses += 1
-        if self._pauses % _PAUSES_PER_TIMER == 0:
-            await workflow.sleep(_TIMER)
-        else:
-            await execute_local(PAUSE)
-        self._budget.reset()
+        """Something was waited for."""
+        self.account.new_activation()

@@ -21,8 +21,8 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
-from workflow_core.errors import ErrorCategory, WorkflowError
-from workflow_core.execution.executor import ExecutionFailedError
+from workflow_core.errors import EffectUncertainError, EffectUnknownError, ErrorCategory, WorkflowError
+from workflow_core.execution.failed_attempts import ExecutionFailedError
 
 
 class StepFailedError(Exception):
@@ -76,6 +76,16 @@ class StepFailure:
     retryable: bool = False
     counts: bool = True
     retry_after: float | None = None
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether the step waits for a person; what failed before there was such a wait does not name its effect."""
+        return bool(self.error["code"] == EffectUncertainError.code) and "invocationId" in self.error["details"]
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether its effect is looked for; the executor says when that is over."""
+        return bool(self.error["code"] == EffectUnknownError.code)
 
 
 def from_activity_error(failure: FailureError, *, action_id: str, step_path: str, at: str) -> StepFailure:

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import attrs
 
-from workflow_worker.scopes import OuterScope
+from workflow_core.execution.checkpoints import SavedStrand
+from workflow_worker.scopes import OuterScope, Scopes
 
 #: Failures that a loop shows one by one, and characters of each one's message.
 _SHOWN_FAILURES: Final = 50
@@ -76,14 +77,12 @@ class Block:
         return Visit(self.steps[self.index], f"{self.path}[{self.index}]", self.iteration, sequence, started)
 
 
-@attrs.define
-class Loop:
-    """A ``control.forEach`` between two of its items.
+@attrs.define(kw_only=True)
+class _AnyLoop:
+    """What every ``control.forEach`` has.
 
     Attributes:
         goes_on: ``onItemError`` is ``continue``.
-        outer: What its locals hide until it ends.
-        index: Of the item that is, or was last, under way.
         failed: The first failures: ``{index, code, message}``.
         failures: How many items failed.
         unrecorded: Steps inside of it that have no row of their own.
@@ -93,35 +92,109 @@ class Loop:
     items: list[Any]
     item_var: str
     goes_on: bool
-    outer: OuterScope
-    index: int = -1
     failed: list[dict[str, Any]] = attrs.Factory(list)
     failures: int = 0
     unrecorded: int = 0
 
-    @property
-    def iteration(self) -> str:
-        """The path of indexes inside of it."""
+    def iteration_of(self, index: int) -> str:
+        """The path of indexes inside of one of its items."""
         around = self.visit.iteration
-        return f"{around}.{self.index}" if around else str(self.index)
+        return f"{around}.{index}" if around else str(index)
 
-    def note_failure(self, error: Mapping[str, Any]) -> None:
+    def note_failure(self, index: int, error: Mapping[str, Any]) -> None:
         """Keeps what the loop's own row tells of a failed item."""
         self.failures += 1
         if len(self.failed) < _SHOWN_FAILURES:
             message = error["message"][:_SHOWN_MESSAGE]
-            self.failed.append({"index": self.index, "code": error["code"], "message": message})
+            self.failed.append({"index": index, "code": error["code"], "message": message})
 
     def output(self) -> dict[str, Any]:
         """What its row shows: ``count`` and ``failed``, and how far it came if not to the end."""
-        shown: dict[str, Any] = {"count": len(self.items), "failed": self.failed}
+        failed = sorted(self.failed, key=lambda failure: failure["index"])
+        shown: dict[str, Any] = {"count": len(self.items), "failed": failed}
         if self.failures > len(self.failed):
             shown["failedCount"] = self.failures
-        if self.index < len(self.items):
-            shown["stoppedAt"] = self.index
+        if self.stands_at < len(self.items):
+            shown["stoppedAt"] = self.stands_at
         if self.unrecorded:
             shown["unrecorded"] = self.unrecorded
         return shown
+
+    @property
+    def stands_at(self) -> int:
+        """The first item that has not ended."""
+        raise NotImplementedError
+
+
+@attrs.define(kw_only=True)
+class Loop(_AnyLoop):
+    """A ``control.forEach`` that takes its items one after the other, between two of them.
+
+    Attributes:
+        outer: What its locals hide until it ends.
+        index: Of the item that is, or was last, under way.
+    """
+
+    outer: OuterScope
+    index: int = -1
+
+    @property
+    def stands_at(self) -> int:
+        """The first item that has not ended."""
+        return self.index
+
+
+@attrs.define(kw_only=True)
+class ConcurrentLoop(_AnyLoop):
+    """A ``control.forEach`` with several items at once; each is a strand of its own.
+
+    Attributes:
+        width: How many at once.
+        index: Of the item that begins next.
+        merged: By path, what the items before ``merged_until`` have assigned, in the order in which it holds.
+        ended: What items after it have assigned, by their index.
+        under_way: Items that were put aside, by their index.
+    """
+
+    width: int
+    index: int = 0
+    merged: dict[str, Any] = attrs.Factory(dict)
+    merged_until: int = 0
+    ended: dict[int, dict[str, Any]] = attrs.Factory(dict)
+    under_way: dict[int, SavedStrand] = attrs.Factory(dict)
+
+    @property
+    def stands_at(self) -> int:
+        """The first item that has not ended."""
+        return self.merged_until
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all items have ended."""
+        return self.merged_until == len(self.items)
+
+    def end_item(self, index: int, writes: dict[str, Any]) -> None:
+        """Keeps what an item has assigned."""
+        self.ended[index] = writes
+        while self.merged_until in self.ended:
+            self._merge(self.ended.pop(self.merged_until))
+            self.merged_until += 1
+
+    def merge_into(self, scopes: Scopes) -> None:
+        """Assigns what the items have assigned, in their order.
+
+        Raises:
+            ValidationError: Two items have assigned what does not go together.
+        """
+        for index in sorted(self.ended):
+            self._merge(self.ended.pop(index))
+        for path, value in self.merged.items():
+            scopes.assign(path, value)
+
+    def _merge(self, writes: dict[str, Any]) -> None:
+        for path, value in writes.items():
+            self.merged.pop(path, None)  # the last write of a path has its place in the order
+            self.merged[path] = value
 
 
 @attrs.define
@@ -144,7 +217,7 @@ class TryCatch:
         return {"caught": False} if self.caught is None else {"caught": True, "code": self.caught["code"]}
 
 
-Frame = Block | Loop | TryCatch
+Frame = Block | Loop | ConcurrentLoop | TryCatch
 
 
 def block_steps(block: Any) -> list[Any]:

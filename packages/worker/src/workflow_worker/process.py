@@ -21,7 +21,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from workflow_core.discovery import Discovery, discover, require
 from workflow_core.errors import ConfigurationError, MigrationError
-from workflow_core.execution.executor import Executor, FaultPoint
+from workflow_core.execution.executor import Executor
+from workflow_core.execution.fault_points import FaultPoint
 from workflow_core.execution.inbox import Inbox
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
@@ -29,12 +30,13 @@ from workflow_core.storage.migrations import CORE_SOURCE, pending_migrations
 from workflow_core.temporal import LAUNCH_TASK_QUEUE, RUN_TASK_QUEUE, action_task_queue, connect
 from workflow_worker.activities import Activities
 from workflow_worker.background import in_background
-from workflow_worker.dispatcher import EventDispatcher, dispatching
+from workflow_worker.dispatcher import EventDispatcher
 from workflow_worker.faults import fault_point
 from workflow_worker.interpreter import RunWorkflow
 from workflow_worker.launching import Launches, LaunchWorkflow
 from workflow_worker.presence import Presence
 from workflow_worker.settings import Settings
+from workflow_worker.sweeper import Sweeper
 from workflow_worker.syncer import ScheduleSyncer
 
 _log = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ PASSED_THROUGH: Final = (
             "scopes",
             "state",
             "trace",
+            "waiting",
         )
     ),
 )
@@ -102,6 +105,7 @@ def build_workers(
             activities.record_steps,
             activities.record_child_run,
             activities.load_run,
+            activities.open_settlement,
             activities.pause,
             activities.finish_run,
         ],
@@ -205,6 +209,7 @@ async def run_worker(
             registry=discovery.registry,
             secrets=TenantSecrets(settings.secrets_key),
             http=http,
+            look_for=settings.reconcile_seconds,
             at=at or fault_point(os.environ),
         )
         distributions = list(discovery.registry.distributions)
@@ -226,16 +231,20 @@ async def run_worker(
         )
         await presence.announce()
         stack.push_async_callback(presence.leave)
-        events = EventDispatcher(database, Inbox(database, client, discovery.registry))
-        syncer = ScheduleSyncer(database, client)
-        async with _running(workers) as failed, dispatching(events) as dispatched, in_background(syncer) as synced:
+        beside = (
+            EventDispatcher(database, Inbox(database, client, discovery.registry)),
+            Sweeper(database, client),
+            ScheduleSyncer(database, client),
+        )
+        async with _running(workers) as failed, AsyncExitStack() as background:
+            works = [await background.enter_async_context(in_background(work)) for work in beside]
             heartbeat = asyncio.create_task(presence.keep())
             on_ready(discovery)
             stopping = asyncio.create_task(stop.wait())
-            ends: list[asyncio.Future[Any]] = [stopping, failed, dispatched, synced]
+            ends: list[asyncio.Future[Any]] = [stopping, failed, *works]
             try:
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-                for end in (failed, dispatched, synced):
+                for end in (failed, *works):
                     if end.done():
                         end.result()
                 _log.info("stopping: waiting up to %g s for what is under way", settings.shutdown_seconds)

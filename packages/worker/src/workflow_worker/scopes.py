@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, Final
 
 import attrs
@@ -25,6 +26,14 @@ class OuterScope:
     variable: tuple[Any, ...]
 
 
+@attrs.frozen
+class Snapshot:
+    """The values at one moment."""
+
+    values: dict[str, Any]
+    writes: dict[str, Any] | None
+
+
 class Scopes:
     """The roots ``payload, vars, local, meta, error, system``.
 
@@ -32,6 +41,7 @@ class Scopes:
     """
 
     def __init__(self, run: RunInput, started_at: str) -> None:
+        self._writes: dict[str, Any] | None = None
         self._facts = {
             "runId": run.run_id,
             "workflowId": run.workflow_id,
@@ -47,6 +57,17 @@ class Scopes:
             "system": {**self._facts, "startedAt": started_at},
         }
 
+    def branch(self) -> Scopes:
+        """Scopes that begin with these values, and that keep what is assigned to them."""
+        branch = copy(self)
+        branch._writes = {}  # noqa: SLF001 - one of us
+        return branch
+
+    @property
+    def writes(self) -> dict[str, Any]:
+        """By path, what was last assigned to a branch, in the order in which it holds; not what only it can see."""
+        return dict(self._writes or {})
+
     def roots(self) -> dict[str, Any]:
         """The roots as expressions see them."""
         return {**self._values, "meta": {**self._values["meta"], **self._facts}}
@@ -61,16 +82,53 @@ class Scopes:
         Raises:
             ValidationError: ``INVALID_ASSIGN_PATH``.
         """
-        parse_assign_path(path)
+        root, names = parse_assign_path(path)
         self._values = assign_path(self._values, path, value)
+        if root != "local":
+            self._note(".".join((root, *names)), value)
 
-    def snapshot(self) -> dict[str, Any]:
+    def _note(self, path: str, value: Any) -> None:
+        if self._writes is not None:
+            self._writes = {**{name: kept for name, kept in self._writes.items() if name != path}, path: value}
+
+    def snapshot(self) -> Snapshot:
         """All values, for :meth:`restore`."""
-        return self._values
+        return Snapshot(self._values, self._writes)
 
-    def restore(self, values: dict[str, Any]) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Goes back to a snapshot."""
+        self._values, self._writes = snapshot.values, snapshot.writes
+
+    # ── Saving ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def difference(self, base: Snapshot | None) -> dict[str, dict[str, Any]]:
+        """What :meth:`apply` makes these scopes of, from those of the base (None: from nothing), as plain JSON."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, value in self._values.items():
+            before = _ABSENT if base is None else base.values[name]
+            if value is before:
+                continue
+            if isinstance(value, dict) and isinstance(before, dict):
+                changed = {key: item for key, item in value.items() if before.get(key, _ABSENT) is not item}
+                found[name] = {"set": changed, "unset": [key for key in before if key not in value]}
+            else:
+                found[name] = {"value": value}
+        return found
+
+    def apply(self, difference: Mapping[str, Mapping[str, Any]], writes: Mapping[str, Any]) -> None:
+        """Changes these scopes by a difference; ``writes`` are those of a branch."""
+        values = dict(self._values)
+        for name, change in difference.items():
+            if "value" in change:
+                values[name] = change["value"]
+            else:
+                kept = {key: item for key, item in values[name].items() if key not in change["unset"]}
+                values[name] = {**kept, **change["set"]}
         self._values = values
+        if self._writes is not None:
+            self._writes = dict(writes)
+
+    # ── The error ────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def error(self) -> Any:
@@ -80,6 +138,7 @@ class Scopes:
     @error.setter
     def error(self, error: Any) -> None:
         self._values = {**self._values, "error": error}
+        self._note("error", error)
 
     # ── Loops ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -15,6 +15,8 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "WORKFLOW_MAX_ACTIVITIES": "actions at once: so many on our database, and so many of each integration (20)",
         "WORKFLOW_SHUTDOWN_SECONDS": "how long SIGTERM waits for activities under way (30)",
+        "WORKFLOW_RECONCILE_SECONDS": "how long it is looked for whether an effect has happened that must not be sent "
+        "twice, before a person is asked (900)",
         "WORKFLOW_BUILD_ID": "shown with the worker",
     }
 )
@@ -27,11 +29,13 @@ class Settings(ProcessSettings):
     Attributes:
         max_concurrent: Actions at once: so many on our database, and so many of each integration.
         shutdown_seconds: How long a stop waits for what is under way.
+        reconcile_seconds: How long after its sending an effect is looked for that must not be sent twice.
         build_id: Shown with the worker.
     """
 
     max_concurrent: int
     shutdown_seconds: int
+    reconcile_seconds: int
     build_id: str | None
 
 
@@ -46,5 +50,6 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         Settings,
         max_concurrent=read.number("WORKFLOW_MAX_ACTIVITIES", 20, least=1, most=1000),
         shutdown_seconds=read.number("WORKFLOW_SHUTDOWN_SECONDS", 30, least=0, most=3600),
+        reconcile_seconds=read.number("WORKFLOW_RECONCILE_SECONDS", 900, least=0, most=86400),
         build_id=read.text("WORKFLOW_BUILD_ID", None),
     )

@@ -11,21 +11,30 @@ from workflow_core.errors import WorkflowError
 from workflow_core.execution.checkpoints import Resumption
 from workflow_core.execution.models import RunInput
 from workflow_core.language.plan import Plan
+from workflow_worker.control import Control
 from workflow_worker.evaluation import Evaluator
 from workflow_worker.frames import Visit
 from workflow_worker.scopes import Scopes
 from workflow_worker.trace import Trace
+from workflow_worker.waiting import Wakes
 
 
 @attrs.frozen
 class RunState:
-    """One run: what it was started with, and what became of it so far."""
+    """A strand's run: what it was started with, what its strands share, and the scopes of this one."""
 
     run: RunInput
     plan: Plan
     scopes: Scopes
     evaluator: Evaluator
     trace: Trace
+    control: Control
+    wakes: Wakes
+
+    def branch(self) -> RunState:
+        """The same run, with scopes that begin with these."""
+        scopes = self.scopes.branch()
+        return attrs.evolve(self, scopes=scopes, evaluator=Evaluator(scopes, self.evaluator.account))
 
     def resumption_of(self, visit: Visit) -> Resumption | None:
         """What the step that had failed in an earlier execution goes on with; None for every other step."""

@@ -36,14 +36,14 @@ class Trace:
         self._bytes = 0
         self._recorded: dict[tuple[str, str], int] = {}
 
-    @property
-    def pending(self) -> list[StepTrace]:
-        """What the next activity is to write."""
-        return list(self._pending)
+    def take(self) -> list[StepTrace]:
+        """What the next activity is to write; whoever takes it puts it back when it may not have been written."""
+        steps, self._pending, self._bytes = self._pending, [], 0
+        return steps
 
-    def written(self, steps: list[StepTrace]) -> None:
-        """An activity has written what :attr:`pending` gave it."""
-        del self._pending[: len(steps)]
+    def put_back(self, steps: list[StepTrace]) -> None:
+        """These steps may not have been written; writing them again is no harm."""
+        self._pending = steps + self._pending
         self._bytes = sum(map(_size, self._pending))
 
     def record(
@@ -67,9 +67,7 @@ class Trace:
 
     async def write(self) -> None:
         """Writes it in an activity of its own."""
-        steps = self.pending
-        await execute_local(RECORD_STEPS, TraceBatch(tenant=self._tenant, run_id=self._run_id, trace=steps))
-        self.written(steps)
+        await execute_local(RECORD_STEPS, TraceBatch(tenant=self._tenant, run_id=self._run_id, trace=self.take()))
 
 
 def step_trace(

@@ -155,7 +155,7 @@ def _export(options: argparse.Namespace, _registry: Registry, url: str) -> int:
 
     content = asyncio.run(run())
     if options.output is None:
-        sys.stdout.write(content.decode())
+        sys.stdout.buffer.write(content)  # bytes: whatever the terminal's encoding is, the file is UTF-8
         return 0
     try:
         options.output.write_bytes(content)

@@ -37,7 +37,7 @@ async def old_version(conn: Connection, tenant: UUID, workflow_id: UUID, version
         NotFoundError: The tenant has no such workflow, or it no such version.
     """
     row = await conn.fetchrow(
-        "SELECT imported FROM workflow_definitions WHERE tenant = $1 AND workflow_id = $2 FOR UPDATE",
+        "SELECT imported FROM workflow_definitions WHERE tenant = $1 AND workflow_id = $2 FOR NO KEY UPDATE",
         tenant,
         workflow_id,
     )

@@ -123,7 +123,7 @@ async def save_draft(
 
 
 async def lock_draft(conn: Connection, tenant: UUID, workflow_id: UUID) -> StoredDefinition:
-    """The draft, which nobody else can replace or publish until the transaction ends.
+    """The draft, which nobody else can replace or publish until the transaction ends. Runs can be started meanwhile.
 
     Raises:
         NotFoundError: The tenant has no such workflow.
@@ -131,7 +131,7 @@ async def lock_draft(conn: Connection, tenant: UUID, workflow_id: UUID) -> Store
     row = await conn.fetchrow(
         """
         SELECT draft_version, draft_definition FROM workflow_definitions
-        WHERE tenant = $1 AND workflow_id = $2 FOR UPDATE
+        WHERE tenant = $1 AND workflow_id = $2 FOR NO KEY UPDATE
         """,
         tenant,
         workflow_id,
@@ -159,7 +159,7 @@ async def change_settings(
         raise ValueError(f"these settings cannot be changed: {sorted(unknown)}")
     row = await conn.fetchrow(
         f"SELECT {SUMMARY_COLUMNS} FROM workflow_definitions "  # noqa: S608 - constant
-        "WHERE tenant = $1 AND workflow_id = $2 FOR UPDATE",
+        "WHERE tenant = $1 AND workflow_id = $2 FOR NO KEY UPDATE",
         tenant,
         workflow_id,
     )
@@ -206,6 +206,7 @@ async def delete_workflow(
         NotFoundError: The tenant has no such workflow.
         ConflictError: ``RUNS_ACTIVE``.
     """
+    # Waits for runs that are being recorded, and keeps others from it: see `record_run`.
     row = await conn.fetchrow(
         "SELECT key, name FROM workflow_definitions WHERE tenant = $1 AND workflow_id = $2 FOR UPDATE",
         tenant,

@@ -10,7 +10,7 @@ from uuid import UUID
 import attrs
 
 from workflow_core.actions import Action, Effect
-from workflow_core.errors import OutputTooLargeError, ValidationError
+from workflow_core.errors import ActionError, OutputTooLargeError, ValidationError
 from workflow_core.execution import ledger
 from workflow_core.execution.models import ActionCall
 from workflow_core.language._values import MISSING
@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 _STRICTNESS: Final = (Effect.READ, Effect.LOCAL, Effect.REPEATABLE, Effect.ONCE)
 #: Bytes of an output as JSON that may travel through a workflow's history.
 MAX_OUTPUT: Final = 1024 * 1024
+#: Bytes of what ``prepare`` gives, as JSON.
+MAX_PREPARED: Final = 64 * 1024
 
 
 class Progress(Enum):
@@ -116,6 +118,56 @@ class Attempt:
             return
         if isinstance(item, str | int) and not isinstance(item, bool):
             self.redactor.add(str(item))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the handler is called at all: a dry run only tells of what acts, and of what it has a sample for."""
+        return not self.call.dry_run or (self.effect is Effect.READ and self.call.sample is None)
+
+    def sample_output(self) -> Any:
+        """What a step gives that is not done: what was said for it, else the action's first example.
+
+        Raises:
+            ActionError: ``NO_EXAMPLE``.
+        """
+        if self.call.sample is not None:
+            self.notes.append("would do; the output is the sample that was given")
+            return self.call.sample
+        if not self.action.examples:
+            raise ActionError(
+                f"A dry run cannot go on after {self.call.action_id}: its integration gives no example of an output. "
+                "Give a sample for this step.",
+                code="NO_EXAMPLE",
+            )
+        self.notes.append("would do; the output is the action's example")
+        return self.action.examples[0].output
+
+    @property
+    def held(self) -> ledger.Hold:
+        """The right to act, once the key is reserved."""
+        assert self.hold is not None  # noqa: S101 - for the type: nothing asks for it before
+        return self.hold
+
+    def read_prepared(self, result: Any) -> Any:
+        """What ``prepare`` gave, as JSON.
+
+        Raises:
+            ActionError: It cannot be kept; nothing was sent.
+        """
+        try:
+            plain = to_json(result)
+            size = len(canonical_json(plain))
+        except Exception as error:  # noqa: BLE001 - guards against whatever an integration gives
+            kind = type(error).__name__
+            raise ActionError(
+                f"What {self.call.action_id} prepared is not JSON ({kind}).", code="INTERNAL_ERROR"
+            ) from None
+        if size > MAX_PREPARED:
+            raise ActionError(
+                f"What {self.call.action_id} prepared has {size} bytes; {MAX_PREPARED} can be kept.",
+                code="INTERNAL_ERROR",
+            )
+        return plain
 
     def read_output(self, result: Any) -> Any:
         """A handler's result as redacted JSON; never fails, since what it tells of has happened.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, Literal
 
 import attrs
@@ -60,22 +61,77 @@ class SavedTry:
     kind: Literal["try"] = "try"
 
 
-SavedFrame = SavedBlock | SavedLoop | SavedTry
+@attrs.frozen(kw_only=True)
+class SavedItem:
+    """An item of a concurrent loop.
+
+    Attributes:
+        writes: By path, what an item that has ended has assigned.
+        strand: Where an item that has not ended stands.
+    """
+
+    index: int
+    writes: dict[str, Any] | None = None
+    strand: SavedStrand | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SavedConcurrentLoop:
+    """A loop with several items under way. For the fields see ``workflow_worker.frames.ConcurrentLoop``."""
+
+    visit: SavedVisit
+    items: list[Any]
+    item_var: str
+    goes_on: bool
+    width: int
+    index: int
+    merged: dict[str, Any]
+    merged_until: int
+    started: list[SavedItem]
+    failed: list[dict[str, Any]]
+    failures: int
+    unrecorded: int
+    kind: Literal["concurrent"] = "concurrent"
+
+
+SavedFrame = SavedBlock | SavedLoop | SavedConcurrentLoop | SavedTry
+
+
+@attrs.frozen(kw_only=True)
+class SavedStrand:
+    """One line of steps, before one of them.
+
+    Attributes:
+        frames: From its first block to the one whose next step is the one.
+        difference: What its scopes are made of; see ``workflow_worker.scopes.Scopes.difference``.
+        writes: By path, what an item of a concurrent loop has assigned so far.
+    """
+
+    frames: list[SavedFrame]
+    difference: dict[str, dict[str, Any]]
+    writes: dict[str, Any]
 
 
 @attrs.frozen(kw_only=True)
 class Checkpoint:
-    """A run before one of its steps.
+    """A run between two of its steps, with all of its strands.
 
     Attributes:
-        roots: The values of ``payload, vars, local, meta, error, system``.
-        frames: From the definition's own steps to the block whose next step is the one.
-        sequence: Steps that began before.
+        sequence: Steps that have begun.
     """
 
-    roots: dict[str, Any]
-    frames: list[SavedFrame]
+    strand: SavedStrand
     sequence: int
+
+    def open_steps(self) -> Iterator[SavedLoop | SavedConcurrentLoop | SavedTry]:
+        """The loops and ``control.tryCatch`` steps that are under way, the outermost first."""
+        frames = list(self.strand.frames)
+        while frames:
+            frame = frames.pop(0)
+            if not isinstance(frame, SavedBlock):
+                yield frame
+            if isinstance(frame, SavedConcurrentLoop):
+                frames += [inner for item in frame.started if item.strand for inner in item.strand.frames]
 
 
 _converter = cattrs.Converter()

@@ -18,13 +18,13 @@ from workflow_core.storage.database import Connection
 MAX_CALL_DEPTH: Final = 20
 
 _CALLER = """
-SELECT COALESCE(root_run_id, run_id) AS root, call_depth, chain_depth
+SELECT COALESCE(root_run_id, run_id) AS root, call_depth, chain_depth, dry_run
 FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 """
 _LOAD = """
 UPDATE workflow_runs SET started_at = COALESCE(started_at, now())
 WHERE tenant = $1 AND run_id = $2
-RETURNING workflow_id, workflow_version, actor_id, plan, payload, execution, checkpoint, failed_step_path,
+RETURNING workflow_id, workflow_version, actor_id, plan, payload, dry_run, execution, checkpoint, failed_step_path,
           failed_iteration, correction
 """
 
@@ -77,6 +77,7 @@ async def record_child(conn: Connection, registry: Registry, child: ChildRun) ->
             run_id=UUID(child.run_id),
             origin=Origin(depth=caller["chain_depth"]),
             caller=Caller(UUID(child.parent_run_id), caller["root"], caller["call_depth"] + 1),
+            dry_run=caller["dry_run"],
         )
     except NotFoundError as error:
         code = "NOT_PUBLISHED" if "version" in error.details else "WORKFLOW_NOT_FOUND"

@@ -25,7 +25,8 @@ CONNECTION_GONE: Final = (
 #: Seen when one is taken from the pool as well: a missing socket, a time-out.
 DATABASE_AWAY: Final = (*CONNECTION_GONE, OSError)
 
-_FOR_THE_MOMENT: Final = (
+#: It refused for now: the same statement may succeed in a moment.
+FOR_THE_MOMENT: Final = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
@@ -36,7 +37,7 @@ _FOR_THE_MOMENT: Final = (
 def explain(error: BaseException) -> WorkflowError:
     """The error that a step shows for a failure of PostgreSQL; its words, which may quote values, are not told."""
     kind = type(error).__name__
-    if isinstance(error, _FOR_THE_MOMENT):
+    if isinstance(error, FOR_THE_MOMENT):
         why = "because of another transaction, or of a limit of time"
         return TransientError(f"The database refused for the moment, {why}.", code="CONFLICT")
     if isinstance(error, asyncpg.PostgresError) and not isinstance(error, CONNECTION_GONE):

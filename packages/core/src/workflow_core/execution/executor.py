@@ -5,51 +5,52 @@ Every call ends in a row of the run's history, and every effect in a row of the 
 * ``READ`` has no ledger row: it may simply be done again.
 * ``LOCAL`` runs in one transaction with its ledger row and its history: exactly once.
 * ``REPEATABLE`` and ``ONCE`` are reserved, prepared, marked *sent* in a transaction of its own, and then handled;
-  after that, only :class:`~workflow_core.errors.Refused` proves that nothing was done.
+  after that, only :class:`~workflow_core.errors.Refused` proves that nothing was done. When the answer is lost, the
+  action's ``reconcile`` looks whether the effect has happened: at once, and before anything is sent again.
+
+In a dry run only what reads is done, in read-only transactions; of the rest everything is checked that comes before.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
 import asyncpg
+import attrs
 
-from workflow_core.actions import ActionContext, Effect
-from workflow_core.availability import resolve_availability
+from workflow_core.actions import ActionContext, Effect, SentEffect
 from workflow_core.discovery import Registry
 from workflow_core.errors import (
     ActionError,
     ActionNotOnWorkersError,
     ActionTimeoutError,
-    ConfigurationError,
     EffectUncertainError,
+    EffectUnknownError,
     EngineUnavailableError,
-    IntegrationInactiveError,
     KeyBusyError,
     OutputTooLargeError,
-    PermissionDeniedError,
     Refused,
-    SecretNotFoundError,
-    TransientError,
     WorkflowError,
 )
 from workflow_core.execution import history, ledger
+from workflow_core.execution.admission import Admission
 from workflow_core.execution.attempt import Attempt, Progress
 from workflow_core.execution.database_errors import CONNECTION_GONE, DATABASE_AWAY, explain
+from workflow_core.execution.failed_attempts import ExecutionFailedError, error_object, worker_lost
+from workflow_core.execution.fault_points import FaultPoint, no_fault
 from workflow_core.execution.handler_tools import ConnectionSecrets, RedactingLog
 from workflow_core.execution.models import ActionCall, ActionResult
+from workflow_core.execution.reconciling import Reconciler
 from workflow_core.execution.verdicts import may_be_retried
-from workflow_core.manifest import canonical_json
-from workflow_core.records.permissions import has_permission
+from workflow_core.execution.writing import to_the_end, until_written
 from workflow_core.redaction import Redactor
-from workflow_core.schema import clean_json, to_json
-from workflow_core.secrets import WORKFLOW_SCOPE, TenantSecrets
+from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Connection, Database
 
 if TYPE_CHECKING:
@@ -59,92 +60,8 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds for which what is known is written again and again while the database is away.
-_KEEP_TRYING: Final = 30.0
 #: Seconds between the lease and the handler beyond which the handler might outlive its lease, and is not called.
 _LATEST_START: Final = ledger.LEASE_GRACE / 2
-#: Characters of an error's message, and bytes of its details as JSON.
-_LONGEST_MESSAGE: Final = 4000
-_LARGEST_DETAILS: Final = 64 * 1024
-
-#: Named moments of an execution, in their order; a fault test ends the process at one of them.
-FAULT_POINTS: Final = (
-    "before-reserve",
-    "after-reserve",
-    "after-prepare",
-    "after-sent",
-    "after-answer",
-    "before-commit",
-    "after-commit",
-)
-FaultPoint = Callable[[str, ActionCall], Awaitable[None]]
-
-
-async def _no_fault(_point: str, _call: ActionCall) -> None:
-    return None
-
-
-class ExecutionFailedError(Exception):
-    """An attempt failed; the interpreter decides what follows.
-
-    Attributes:
-        error: The error object of the contract, redacted.
-        retryable: Whether another attempt may end otherwise.
-        counts: Whether this used up an attempt (waiting for a key or for our own database does not).
-        retry_after: Seconds after which trying again makes sense at the latest, if somebody said so.
-    """
-
-    def __init__(self, error: dict[str, Any], *, retryable: bool, counts: bool, retry_after: float | None) -> None:
-        super().__init__(error["message"])
-        self.error = error
-        self.retryable = retryable
-        self.counts = counts
-        self.retry_after = retry_after
-
-    @classmethod
-    def of(cls, error: WorkflowError, shown: dict[str, Any]) -> ExecutionFailedError:
-        """The failure that one of our errors means, with its error object."""
-        return cls(
-            shown,
-            retryable=error.retryable,
-            counts=_counts(error),
-            retry_after=error.retry_after if isinstance(error, TransientError) else None,
-        )
-
-
-def error_object(error: WorkflowError, call: ActionCall, redactor: Redactor) -> dict[str, Any]:
-    """The error object of the contract: ``category, code, message, details, nodePath, at``; redacted.
-
-    It can always be stored, and travel: an engine that refused it would take the attempt for one that was lost.
-    """
-    try:
-        details = _small(redactor.redact(to_json(error.details)))
-    except Exception:  # noqa: BLE001 - guards against whatever an integration put into its details
-        details = {}
-    message = redactor.redact_text(clean_json(str(error.message)))
-    return {
-        "category": error.category.value,
-        "code": error.code,
-        "message": message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…",
-        "details": details,
-        "nodePath": call.step_path,
-        "at": datetime.now(UTC).isoformat(),
-    }
-
-
-def _small(details: dict[str, Any]) -> dict[str, Any]:
-    """The members that fit, in their order."""
-    left, small = _LARGEST_DETAILS, {}
-    for name, value in details.items():
-        size = len(canonical_json({name: value}))
-        if size <= left:
-            small[name] = value
-            left -= size
-    return small
-
-
-def _counts(error: WorkflowError) -> bool:
-    return not isinstance(error, KeyBusyError | ActionNotOnWorkersError | EngineUnavailableError)
 
 
 class Executor:
@@ -155,7 +72,9 @@ class Executor:
         registry: What this process discovered.
         secrets: Opens the tenants' secrets; without it an action that needs one fails.
         http: The process's HTTP session for external actions.
-        at: Called at each of :data:`FAULT_POINTS`.
+        look_for: Seconds after the sending for which an effect is looked for that must not be sent twice and whose
+            answer was lost, before it is uncertain.
+        at: Called at each of :data:`~workflow_core.execution.fault_points.FAULT_POINTS`.
     """
 
     def __init__(
@@ -165,13 +84,16 @@ class Executor:
         registry: Registry,
         secrets: TenantSecrets | None,
         http: aiohttp.ClientSession,
-        at: FaultPoint = _no_fault,
+        look_for: float = 900.0,
+        at: FaultPoint = no_fault,
     ) -> None:
         self._database = database
         self._registry = registry
         self._secrets = secrets
         self._http = http
         self._at = at
+        self._admission = Admission(database, registry, secrets)
+        self._reconciler = Reconciler(database, self._limited, self._admission.pass_gate, at, look_for)
 
     async def execute(self, call: ActionCall) -> ActionResult:
         """Executes one attempt.
@@ -208,6 +130,8 @@ class Executor:
 
     async def _execute(self, attempt: Attempt) -> ActionResult:
         await self._at("before-reserve", attempt.call)
+        if attempt.call.dry_run:
+            return await self._rehearse(attempt)
         if attempt.action.io == "database":
             return await self._in_transaction(attempt)
         if attempt.effect is Effect.READ:
@@ -217,14 +141,14 @@ class Executor:
     async def _in_transaction(self, attempt: Attempt) -> ActionResult:
         """A ``database`` action: one transaction for the handler, the ledger and the history."""
         call, key = attempt.call, attempt.key
-        if self._gated(call):
+        if self._admission.has_gate(call):
             # Before the transaction: the resolver needs a connection of its own, and must not wait for ours.
             if attempt.effect is not Effect.READ:
                 async with self._database.tenant(attempt.tenant) as conn:
                     entry = await ledger.lookup(conn, attempt.tenant, key)
                     if entry is not None and entry.state is ledger.State.SUCCEEDED:
                         return await self._reuse(conn, attempt, entry)
-            await self._gate(attempt)
+            await self._admission.pass_gate(attempt)
         # A worker that is frozen or cut off must not hold the key's lock for longer than its handler may take.
         longest = attempt.time_limit + ledger.LEASE_GRACE
         async with self._database.tenant(attempt.tenant, transaction_timeout=longest) as conn:
@@ -235,7 +159,7 @@ class Executor:
                 if entry is not None and entry.state is ledger.State.SUCCEEDED:
                     return await self._reuse(conn, attempt, entry)
                 ledger.refuse_if_held(entry, call)
-            value = await self._input(conn, attempt)
+            value = await self._admission.input(conn, attempt)
             ctx = self._context(attempt, tx=conn)
             output = attempt.read_output(await self._limited(attempt, attempt.action.handler(value, ctx)))
             attempt.check_size(output)
@@ -248,8 +172,8 @@ class Executor:
 
     async def _read_external(self, attempt: Attempt) -> ActionResult:
         async with self._database.tenant(attempt.tenant) as conn:
-            value = await self._input(conn, attempt)
-        await self._gate(attempt)
+            value = await self._admission.input(conn, attempt)
+        await self._admission.pass_gate(attempt)
         ctx = self._context(attempt)
         output = attempt.read_output(await self._limited(attempt, attempt.action.handler(value, ctx)))
         attempt.check_size(output)
@@ -257,9 +181,35 @@ class Executor:
             await self._write_success(conn, attempt, output)
         return ActionResult(output=output)
 
+    async def _rehearse(self, attempt: Attempt) -> ActionResult:
+        """A dry run: the step's own row is all that it writes."""
+        if attempt.key.explicit and attempt.effect is not Effect.READ:
+            async with self._database.tenant(attempt.tenant) as conn:
+                entry = await ledger.lookup(conn, attempt.tenant, attempt.key)
+                if entry is not None and entry.state is ledger.State.SUCCEEDED:
+                    return await self._reuse(conn, attempt, entry)
+        await self._admission.pass_gate(attempt)
+        result: Any = None
+        longest = attempt.time_limit + ledger.LEASE_GRACE
+        async with self._database.tenant(attempt.tenant, transaction_timeout=longest, readonly=True) as conn:
+            value = await self._admission.input(conn, attempt)
+            if attempt.is_done and attempt.action.io == "database":
+                ctx = self._context(attempt, tx=conn)
+                result = await self._limited(attempt, attempt.action.handler(value, ctx))
+        if not attempt.is_done:
+            result = attempt.sample_output()
+        elif attempt.action.io == "external":
+            result = await self._limited(attempt, attempt.action.handler(value, self._context(attempt)))
+        output = attempt.read_output(result)
+        attempt.check_size(output)
+        async with self._database.tenant(attempt.tenant) as conn:
+            await self._write_success(conn, attempt, output, would_do=not attempt.is_done)
+        return ActionResult(output=output, would_do=not attempt.is_done)
+
     async def _act(self, attempt: Attempt) -> ActionResult:
         """An external effect: reserve, prepare, mark sent, handle, keep the answer."""
         call = attempt.call
+        value, problem = None, None
         async with self._database.tenant(attempt.tenant) as conn:
             if not await ledger.try_lock(conn, attempt.key):
                 raise _busy(call)
@@ -267,7 +217,13 @@ class Executor:
             if entry is not None and entry.state is ledger.State.SUCCEEDED:
                 return await self._reuse(conn, attempt, entry)
             ledger.refuse_if_held(entry, call)
-            value = await self._input(conn, attempt)
+            unknown = entry if entry is not None and entry.state is ledger.State.SENT else None
+            try:
+                value = await self._admission.input(conn, attempt)
+            except WorkflowError as error:
+                if unknown is None or attempt.effect is not Effect.ONCE:
+                    raise
+                problem = error  # whether it has happened is another question than whether it may be done now
             hold = await ledger.reserve(
                 conn,
                 call,
@@ -275,52 +231,65 @@ class Executor:
                 effect=attempt.effect,
                 input_sha256=attempt.input_sha256,
                 lease=attempt.time_limit,
-                after_unknown=entry is not None and entry.state is ledger.State.SENT,
+                after_unknown=unknown is not None,
+                lost=error_object(worker_lost(), call, attempt.redactor),
             )
             await history.write_action_step(
                 conn, call, status="STARTED", shown_input=attempt.shown_input, notes=attempt.notes
             )
         attempt.hold, attempt.progress = hold, Progress.RESERVED
-        if hold.after_unknown and attempt.effect is Effect.ONCE:
-            # Its worker was lost after `sent`: whether it acted, nobody can know.
-            raise await self._unknown(attempt, hold, ActionError("The worker was lost.", code="WORKER_LOST"))
         await self._at("after-reserve", call)
-        await self._gate(attempt)
         ctx = self._context(attempt)
-        if attempt.action.prepare is not None:
-            await self._limited(attempt, attempt.action.prepare(value, ctx))
+        if unknown is None:
+            await self._admission.pass_gate(attempt)
+        else:
+            found = await self._reconciler.before_sending(attempt, unknown, value, ctx, problem)
+            if found is not None:
+                return await self._keep(attempt, hold, found.output)
+        prepared = await self._prepare(attempt, value, ctx)
+        ctx = attrs.evolve(ctx, prepared=prepared)
         await self._at("after-prepare", call)
-        await self._mark_sent(attempt, hold)
+        sent = await self._mark_sent(attempt, prepared)
         await self._at("after-sent", call)
-        result = await self._handle_sent(attempt, hold, value, ctx)
+        result = await self._handle_sent(attempt, value, ctx, sent)
         await self._at("after-answer", call)
-        return await self._keep(attempt, hold, result)
+        return await self._keep(attempt, attempt.held, result)
 
-    async def _mark_sent(self, attempt: Attempt, hold: ledger.Hold) -> None:
+    async def _prepare(self, attempt: Attempt, value: Any, ctx: ActionContext) -> Any:
+        if attempt.action.prepare is None:
+            return None
+        return attempt.read_prepared(await self._limited(attempt, attempt.action.prepare(value, ctx)))
+
+    async def _mark_sent(self, attempt: Attempt, prepared: Any) -> SentEffect:
         """Commits *sent*. Whatever happens here, nothing has been sent: the progress stays ``RESERVED`` until it is."""
         clock = asyncio.get_running_loop().time
         began = clock()
         async with self._database.tenant(attempt.tenant) as conn:
-            await ledger.mark_sent(conn, attempt.tenant, hold, lease=attempt.time_limit)
+            sent = await ledger.mark_sent(
+                conn, attempt.tenant, attempt.held, lease=attempt.time_limit, prepared=attempt.redactor.redact(prepared)
+            )
         if clock() - began > _LATEST_START:
             raise KeyBusyError("This worker was held up, and lets another attempt act.", retry_after=1.0)
         attempt.progress = Progress.SENT
+        return sent
 
-    async def _handle_sent(self, attempt: Attempt, hold: ledger.Hold, value: Any, ctx: ActionContext) -> Any:
+    async def _handle_sent(self, attempt: Attempt, value: Any, ctx: ActionContext, sent: SentEffect) -> Any:
+        """Calls the handler; when its answer is lost, looks whether the effect has happened all the same."""
         try:
-            return await self._limited(attempt, attempt.action.handler(value, ctx))
-        except Refused:
-            attempt.progress = Progress.RESERVED
-            raise
-        except WorkflowError as error:
-            raise await self._unknown(attempt, hold, error) from None
+            try:
+                return await self._limited(attempt, attempt.action.handler(value, ctx))
+            except Refused:
+                attempt.progress = Progress.RESERVED
+                raise
+            except WorkflowError as error:
+                return (await self._reconciler.answer_lost(attempt, value, ctx, sent, error)).output
         except asyncio.CancelledError:
-            lost = ActionError("The worker stopped while the action was under way.", code="WORKER_LOST")
-            await to_the_end(self._unknown(attempt, hold, lost))
+            await self._reconciler.stopped(attempt)
             raise
 
     async def _keep(self, attempt: Attempt, hold: ledger.Hold, result: Any) -> ActionResult:
         """Writes what is known to have happened; neither a cancellation nor a database that is away prevents it."""
+        attempt.progress = Progress.SENT
         output = attempt.read_output(result)
 
         async def write() -> Any:
@@ -336,28 +305,18 @@ class Executor:
                 await self._at("before-commit", attempt.call)
             return kept
 
-        kept = await to_the_end(_until_written(write))
+        kept = await to_the_end(until_written(write))
         await self._at("after-commit", attempt.call)
         attempt.check_size(kept)
         return ActionResult(output=kept)
-
-    async def _unknown(self, attempt: Attempt, hold: ledger.Hold, error: WorkflowError) -> WorkflowError:
-        """Records that the answer was lost; answers the error that the step shows."""
-        attempt.progress = Progress.SENT
-        shown = error_object(error, attempt.call, attempt.redactor)
-
-        async def write() -> None:
-            async with self._database.tenant(attempt.tenant) as conn:
-                await ledger.mark_unknown(conn, attempt.tenant, hold, shown, effect=attempt.effect)
-
-        await _until_written(write)
-        return ledger.uncertain_error(attempt.call, error.code) if attempt.effect is Effect.ONCE else error
 
     async def _reuse(self, conn: Connection, attempt: Attempt, entry: ledger.Entry) -> ActionResult:
         """The effect has happened: its stored output, even while the connection is inactive."""
         source = None if entry.belongs_to(attempt.call) else str(entry.run_id)
         if source is not None:
             attempt.notes.append(f"reused from run {source}")
+        if entry.settled_as is not None:
+            attempt.notes.append("settled by a person: it happened")
         if entry.input_sha256 != attempt.input_sha256:
             attempt.notes.append("the input differs from the one that the effect was done with")
         attempt.progress = Progress.SENT
@@ -366,54 +325,6 @@ class Executor:
         return ActionResult(output=entry.output, reused_from=source)
 
     # ── Parts ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _input(self, conn: Connection, attempt: Attempt) -> Any:
-        await self._permit(conn, attempt)
-        names = sorted(set(attempt.secret_names.values()))
-        if names and self._secrets is None:
-            raise SecretNotFoundError("This worker has no key for the tenants' secrets: set WORKFLOW_SECRETS_KEY_FILE.")
-        secrets = (
-            await self._secrets.resolve(conn, attempt.tenant, WORKFLOW_SCOPE, names) if names and self._secrets else {}
-        )
-        return attempt.convert_input(dict(secrets))
-
-    async def _permit(self, conn: Connection, attempt: Attempt) -> None:
-        """Whether the user in whose name the run acts may do this: asked anew each time."""
-        permission, actor = attempt.action.permission, attempt.call.actor
-        if permission is None:
-            return
-        if actor is None or not await has_permission(conn, attempt.tenant, UUID(actor), permission):
-            raise PermissionDeniedError(
-                f"{attempt.call.action_id} needs the permission {permission}, which the user who published this "
-                "workflow does not have: give it to one of their roles, or have somebody else publish it.",
-                details={"permission": permission, "actor": actor},
-            )
-
-    def _gated(self, call: ActionCall) -> bool:
-        module = self._registry.module_of(call.action_id)
-        return module is not None and module.availability_key is not None
-
-    async def _gate(self, attempt: Attempt) -> None:
-        """Whether the tenant's connection is active at this moment: asked anew each time."""
-        module = self._registry.module_of(attempt.call.action_id)
-        if module is None or module.availability_key is None:
-            return
-        key = module.availability_key
-        answer = (await resolve_availability(self._database, attempt.tenant, [key], self._registry.resolvers))[key]
-        if answer.failed:
-            await self._ping()
-            raise TransientError(f"{module.label}: {answer.reason}", code="AVAILABILITY_UNKNOWN")
-        if not answer.available:
-            raise IntegrationInactiveError(
-                f"{module.label} integration is not active for this tenant", details={"reason": answer.reason}
-            )
-
-    async def _ping(self) -> None:
-        """Tells our own database's absence from a failing resolver."""
-        try:
-            await self._database.ping()
-        except (ConfigurationError, *DATABASE_AWAY) as error:
-            raise EngineUnavailableError("The database could not be reached; the step goes on when it is.") from error
 
     async def _limited(self, attempt: Attempt, work: Awaitable[T]) -> T:
         """Runs a handler or a look-up under the action's hard limit; foreign exceptions become ours."""
@@ -428,7 +339,7 @@ class Executor:
             raise ActionTimeoutError(f"{attempt.call.action_id} {what}.") from None
         except Exception as error:  # noqa: BLE001 - guards an integration's code
             if attempt.action.io == "database" and isinstance(error, (*CONNECTION_GONE, asyncpg.PostgresError)):
-                raise explain(error) from None
+                raise _explain(attempt, error) from None
             raise self._unexpected(attempt, error) from None
 
     def _unexpected(self, attempt: Attempt, error: Exception) -> ActionError:
@@ -451,23 +362,30 @@ class Executor:
             now=datetime.fromisoformat(call.dispatched_at),
             log=RedactingLog(attempt),
             secrets=ConnectionSecrets(attempt, self._registry, self._secrets, self._database, tx),
+            dry_run=call.dry_run,
             tx=tx,
             http=self._http if external else None,
-            transaction=(lambda: self._short_transaction(attempt.tenant)) if external else None,
+            transaction=(lambda: self._short_transaction(attempt)) if external else None,
             redact=attempt.redactor.redact,
         )
 
     @asynccontextmanager
-    async def _short_transaction(self, tenant: UUID) -> AsyncIterator[Connection]:
+    async def _short_transaction(self, attempt: Attempt) -> AsyncIterator[Connection]:
         try:
-            async with self._database.tenant(tenant) as conn:
+            async with self._database.tenant(attempt.tenant, readonly=attempt.call.dry_run) as conn:
                 yield conn
         except (*CONNECTION_GONE, FileNotFoundError) as error:  # a socket that is not there
-            raise explain(error) from error
+            raise _explain(attempt, error) from error
 
-    async def _write_success(self, conn: Connection, attempt: Attempt, output: Any) -> None:
+    async def _write_success(self, conn: Connection, attempt: Attempt, output: Any, *, would_do: bool = False) -> None:
         await history.write_action_step(
-            conn, attempt.call, status="SUCCEEDED", shown_input=attempt.shown_input, output=output, notes=attempt.notes
+            conn,
+            attempt.call,
+            status="SUCCEEDED",
+            shown_input=attempt.shown_input,
+            output=output,
+            notes=attempt.notes,
+            would_do=would_do,
         )
 
     async def _write_failure(self, conn: Connection, attempt: Attempt, error: dict[str, Any], *, status: str) -> None:
@@ -486,7 +404,7 @@ class Executor:
                 await ledger.mark_failed(conn, attempt.tenant, hold, shown)
 
         try:
-            await _until_written(write)
+            await until_written(write)
         except (*DATABASE_AWAY, asyncpg.PostgresError) as problem:
             # The row stays as it is: what was only reserved is overtaken, what says `sent` has to be believed.
             _log.warning("could not release the key of %s: %s", attempt.call.step_path, type(problem).__name__)
@@ -497,44 +415,32 @@ class Executor:
         if isinstance(error, KeyBusyError | EngineUnavailableError):
             return  # the step's row belongs to the attempt that is under way, or cannot be written
         call = attempt.call
-        goes_on = call.attempt < call.max_attempts and may_be_retried(
-            shown, retryable=error.retryable, retry_on=call.retry_on
+        goes_on = isinstance(error, EffectUnknownError) or (
+            call.attempt < call.max_attempts
+            and may_be_retried(shown, retryable=error.retryable, retry_on=call.retry_on)
         )
         try:
             async with self._database.tenant(attempt.tenant) as conn:
-                if attempt.effect is Effect.LOCAL and not isinstance(error, EffectUncertainError):
+                if attempt.effect is Effect.LOCAL and not call.dry_run and not isinstance(error, EffectUncertainError):
                     await ledger.record_local(conn, call, attempt.key, input_sha256=attempt.input_sha256, error=shown)
-                await self._write_failure(conn, attempt, shown, status="RETRYING" if goes_on else "FAILED")
+                status = "RETRYING" if goes_on else "FAILED"
+                if isinstance(error, EffectUncertainError):
+                    status = "WAITING"
+                await self._write_failure(conn, attempt, shown, status=status)
         except (*DATABASE_AWAY, asyncpg.PostgresError) as problem:
             _log.warning("could not record the failure of %s: %s", call.step_path, type(problem).__name__)
 
 
+def _explain(attempt: Attempt, error: Exception) -> WorkflowError:
+    """A database that refuses to write is no primary any more; but a dry run asks it to."""
+    if attempt.call.dry_run and isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return ActionError(
+            f"{attempt.call.action_id} is said only to read, and writes to the database: a dry run does not let it. "
+            "Its integration has to be mended.",
+            code="READ_ACTION_WRITES",
+        )
+    return explain(error)
+
+
 def _busy(call: ActionCall) -> KeyBusyError:
     return KeyBusyError(f"{call.action_id} is under way under the same key.", retry_after=0.5)
-
-
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Awaits something that must be finished: a cancellation meanwhile is put aside, and the result counts."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise
-    return task.result()
-
-
-async def _until_written(write: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Repeats a write while the database is away: what it tells is known, and would be lost."""
-    clock = asyncio.get_running_loop().time
-    deadline = clock() + _KEEP_TRYING
-    delay = 0.1
-    while True:
-        try:
-            return await write()
-        except DATABASE_AWAY:
-            if clock() + delay > deadline:
-                raise
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 2.0)

@@ -20,6 +20,7 @@ class RunInput:
         plan: None: the run loads plan and payload itself, so that they do not lie in its parent's history.
         scopes_wanted: Whether the caller reads the final scopes.
         resumption: Of an execution after one that failed.
+        dry_run: Whether it only tells what it would do: what reads is done, and nothing else.
     """
 
     tenant: str
@@ -31,6 +32,7 @@ class RunInput:
     payload: Any
     scopes_wanted: bool = False
     resumption: Resumption | None = None
+    dry_run: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -72,6 +74,8 @@ class ActionCall:
         retry_on: The categories and codes that are retried; None: the error itself says whether it is.
         dispatched_at: The run's clock, ISO 8601, UTC.
         trace: Control steps that ended since the last call.
+        dry_run: See :class:`RunInput`.
+        sample: What the step gives in a dry run, if somebody has said so; then it is not done, even if it reads.
     """
 
     tenant: str
@@ -94,6 +98,8 @@ class ActionCall:
     dispatched_at: str
     trace: list[StepTrace]
     retry_on: list[str] | None = None
+    dry_run: bool = False
+    sample: dict[str, Any] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -102,10 +108,12 @@ class ActionResult:
 
     Attributes:
         reused_from: The run whose stored output this is, when the effect had happened before.
+        would_do: Whether it was not done, since the run is dry: the output is a sample.
     """
 
     output: Any
     reused_from: str | None = None
+    would_do: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -139,6 +147,26 @@ class ChildRun:
     actor: str | None
     trace: list[StepTrace]
     resumed: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class SettlementWait:
+    """A step that waits until it is known what became of its effect.
+
+    Attributes:
+        wait_id: Made by the run; its signal carries it.
+        key: The ledger's key of the effect.
+        give_up: Whether an effect of which nobody has heard any more is uncertain from here.
+    """
+
+    tenant: str
+    run_id: str
+    step_path: str
+    iteration: str
+    step_id: str
+    wait_id: str
+    key: str
+    give_up: bool
 
 
 @attrs.frozen(kw_only=True)

@@ -24,9 +24,10 @@ from workflow_core.errors import (
     RunNotStartedError,
     ValidationError,
 )
-from workflow_core.execution.checkpoints import Checkpoint, Resumption, SavedBlock, read_checkpoint
+from workflow_core.execution.checkpoints import Checkpoint, Resumption, read_checkpoint
 from workflow_core.execution.run_log import tell_resumed
 from workflow_core.execution.runs import start_waiting
+from workflow_core.execution.settlement import ask_again
 from workflow_core.language.expressions import compile_expression
 from workflow_core.language.mapping import iter_expressions, iter_secrets
 from workflow_core.language.plan import Plan
@@ -40,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 _FIND: Final = """
 SELECT run_id, workflow_id, status, execution, plan, checkpoint, failed_step_path, failed_iteration, parent_run_id,
-       root_run_id
+       root_run_id, dry_run
 FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 """
 _STEP: Final = """
@@ -59,13 +60,14 @@ _REOPEN_STEPS: Final = """
 UPDATE workflow_run_steps AS step SET
     status = CASE WHEN (step_path, iteration) = ($5, $6) THEN 'RETRYING' ELSE 'STARTED' END,
     error_json = CASE WHEN (step_path, iteration) = ($5, $6) THEN error_json END,
-    completed_at = NULL, duration_ms = NULL
+    completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
 FROM unnest($3::text[], $4::text[]) AS held(path, item)
 WHERE tenant = $1 AND run_id = $2 AND (step_path, iteration) = (held.path, held.item) AND status <> 'SUCCEEDED'
 """
 #: Everything that did not succeed is visited anew.
 _RESTART_STEPS: Final = """
-UPDATE workflow_run_steps SET status = 'RETRYING', attempt = 0, completed_at = NULL, duration_ms = NULL
+UPDATE workflow_run_steps SET
+    status = 'RETRYING', attempt = 0, completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
 WHERE tenant = $1 AND run_id = $2 AND status <> 'SUCCEEDED'
 """
 
@@ -92,11 +94,13 @@ async def find_failed(conn: Connection, tenant: UUID, run_id: UUID, *, lock: boo
 
     Raises:
         NotFoundError: The tenant has no such run.
-        ConflictError: ``RESUME_CALLER``: another run called it; ``RUN_NOT_FAILED``.
+        ConflictError: ``RESUME_CALLER``: another run called it; ``RUN_NOT_FAILED``; ``DRY_RUN``.
     """
     row = await conn.fetchrow(f"{_FIND} FOR UPDATE" if lock else _FIND, tenant, run_id)
     if row is None:
         raise NotFoundError("There is no such run.")
+    if row["dry_run"]:
+        raise ConflictError("Nothing was done in a dry run that it could go on from: make another one.", code="DRY_RUN")
     if row["parent_run_id"] is not None:
         raise ConflictError(
             f"Another run called this one: resume the run {row['root_run_id']}, and this one goes on inside of it.",
@@ -158,7 +162,7 @@ async def resume_run(
 
     Raises:
         NotFoundError: The tenant has no such run.
-        ConflictError: ``RUN_NOT_FAILED``, ``RESUME_CALLER``, ``WORKFLOW_PAUSED``.
+        ConflictError: ``RUN_NOT_FAILED``, ``RESUME_CALLER``, ``DRY_RUN``, ``WORKFLOW_PAUSED``.
         ValidationError: The correction fits no action, or not the one that failed.
     """
     async with database.tenant(tenant) as conn:
@@ -186,15 +190,15 @@ async def resume_run(
 
 async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID | None, reason: str | None) -> int:
     """Makes an ended run one that waits for a further execution; answers which one that is."""
+    await ask_again(conn, tenant, run_id)
     run = await conn.fetchrow(_REOPEN, tenant, run_id)
     assert run is not None  # noqa: S101 - whoever calls has read it in this transaction
     if run["checkpoint"] is None:
         await conn.execute(_RESTART_STEPS, tenant, run_id)
     else:
-        checkpoint = read_checkpoint(run["checkpoint"])
         failed = run["failed_step_path"], run["failed_iteration"]
-        visits = [frame.visit for frame in checkpoint.frames if not isinstance(frame, SavedBlock)]
-        held = [failed, *((visit.path, visit.iteration) for visit in visits)]
+        open_steps = read_checkpoint(run["checkpoint"]).open_steps()
+        held = [failed, *((step.visit.path, step.visit.iteration) for step in open_steps)]
         paths, items = zip(*held, strict=True)
         await conn.execute(_REOPEN_STEPS, tenant, run_id, list(paths), list(items), *failed)
     await tell_resumed(conn, tenant, run_id, execution=run["execution"], user=user, reason=reason)

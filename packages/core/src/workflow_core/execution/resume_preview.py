@@ -8,7 +8,7 @@ from uuid import UUID
 
 import attrs
 
-from workflow_core.execution.checkpoints import SavedLoop, SavedTry
+from workflow_core.execution.checkpoints import SavedConcurrentLoop, SavedLoop, SavedTry
 from workflow_core.execution.resume import FailedRun, find_failed
 from workflow_core.language.definition import iter_steps
 from workflow_core.storage.database import Connection
@@ -91,14 +91,14 @@ async def preview_resume(conn: Connection, tenant: UUID, run_id: UUID) -> Resume
     chain = await find_failed(conn, tenant, run_id)
     rows = await conn.fetch(_REUSED, tenant, run_id, MAX_SHOWN)
     innermost = chain[-1]
-    loops = [f for f in (innermost.checkpoint.frames if innermost.checkpoint else []) if isinstance(f, SavedLoop)]
+    loops = _loops_around(innermost)
     upcoming = [step for run in reversed(chain) for step in _upcoming(run, innermost=run is innermost)]
     return ResumePreview(
         execution=chain[0].execution,
         from_beginning=any(run.checkpoint is None for run in chain),
         failed=None if innermost.step is None else dict(innermost.step),
         failed_run_id=innermost.run_id,
-        items_left=len(loops[-1].items) - loops[-1].index - 1 if loops else 0,
+        items_left=_items_left(loops[-1]) if loops else 0,
         reused=[
             ReusedStep(
                 run_id=row["run_id"],
@@ -122,7 +122,7 @@ def _upcoming(run: FailedRun, *, innermost: bool) -> Iterator[UpcomingStep]:
     begin = next((index for index, (path, _) in enumerate(steps) if path == failed), 0)
     later = steps[begin if innermost or failed is None else begin + 1 :]
     around = _blocks_around(failed) if failed else ["root.steps"]
-    if failed and run.checkpoint is not None:
+    if failed:
         later += _repeated(run, steps[:begin])
     for path, step in later:
         block = path.rpartition("[")[0]
@@ -152,19 +152,34 @@ def _blocks_around(path: str) -> list[str]:
 
 def _repeated(run: FailedRun, before: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """Steps before the one that failed, which the loops around it come to again."""
-    assert run.checkpoint is not None  # noqa: S101 - for the type
-    bodies = [
-        f"{frame.visit.path}.body.steps["
-        for frame in run.checkpoint.frames
-        if isinstance(frame, SavedLoop) and frame.index + 1 < len(frame.items)
-    ]
+    bodies = [f"{loop.visit.path}.body.steps[" for loop in _loops_around(run) if _items_left(loop)]
     return [(path, step) for path, step in before if any(path.startswith(body) for body in bodies)]
+
+
+def _loops_around(run: FailedRun) -> list[SavedLoop | SavedConcurrentLoop]:
+    """The loops around the step that failed, the outermost first."""
+    if run.checkpoint is None or run.step is None:
+        return []
+    failed = run.step["step_path"]
+    loops = [step for step in run.checkpoint.open_steps() if not isinstance(step, SavedTry)]
+    return [loop for loop in loops if failed.startswith(f"{loop.visit.path}.")]
+
+
+def _items_left(loop: SavedLoop | SavedConcurrentLoop) -> int:
+    """Items that have not ended, but for the one that failed."""
+    ended = (
+        loop.index
+        if isinstance(loop, SavedLoop)
+        else loop.merged_until + sum(i.writes is not None for i in loop.started)
+    )
+    return len(loop.items) - ended - 1
 
 
 def _is_other_branch(run: FailedRun, path: str, around: list[str]) -> bool:
     """Whether a step stands in a branch of a step around the failed one that was not taken."""
     assert run.checkpoint is not None  # noqa: S101 - for the type
-    tried = [f.visit.path for f in run.checkpoint.frames if isinstance(f, SavedTry) and f.caught is None]
+    open_steps = run.checkpoint.open_steps()
+    tried = [step.visit.path for step in open_steps if isinstance(step, SavedTry) and step.caught is None]
     for block in around[1:]:
         owner = block.removesuffix(".steps").rpartition(".")[0]
         if path.startswith(f"{owner}.") and not path.startswith(f"{block}["):

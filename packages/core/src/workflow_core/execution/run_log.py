@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import attrs
 
@@ -59,6 +59,7 @@ async def tell_started(
         "schedule": "Started by the clock.",
         "replay": f"Started as a replay of run {replay_of}.",
         "child": "Started by another run.",
+        "simulation": "Started to see what the definition would do.",
     }.get(cause, f"Started ({cause}).")
     context = {
         "cause": cause,
@@ -110,13 +111,54 @@ async def tell_failed_steps(conn: Connection, tenant: UUID, run_id: UUID, steps:
         await conn.executemany(_LINE, lines)
 
 
+async def tell_waiting(conn: Connection, tenant: UUID, wait_id: UUID, step: FailedStep, *, run_id: UUID) -> None:
+    """That a step waits until somebody says what became of its effect."""
+    message = _short(f"{step.step_id} waits until somebody settles it: {_words(step.error)}")
+    context = {"stepId": step.step_id, "code": step.error.get("code"), "waitId": str(wait_id)}
+    line = (uuid5(wait_id, "waiting"), run_id, step.row_id, step.step_path, "WARN", message, context, None, None)
+    await conn.execute(_LINE, tenant, *line, "engine")
+
+
+async def tell_settled(
+    conn: Connection,
+    tenant: UUID,
+    run_id: UUID,
+    *,
+    row_id: UUID,
+    step_path: str,
+    user: UUID,
+    decision: str,
+    reason: str,
+) -> None:
+    """What somebody said of an effect, and why; said once, since only one decision counts."""
+    words = {"happened": "it happened", "send_again": "send it again", "fail": "let the step fail"}[decision]
+    message = _short(f"A user settled what nobody could know: {words}. {reason}")
+    context = {"decision": decision, "userId": str(user)}
+    line = (uuid4(), run_id, row_id, step_path, "INFO", message, context, None, None, "api")
+    await conn.execute(_LINE, tenant, *line)
+
+
 async def tell_cancel_requested(
     conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID, reason: str | None
 ) -> None:
     """That somebody wants the run to end, and why."""
-    message = _short(f"A user asked for the run to be canceled{f': {reason}' if reason else '.'}")
+    await _tell_requested(conn, tenant, run_id, ("cancel", "canceled"), user=user, reason=reason)
+
+
+async def tell_termination_requested(
+    conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID, reason: str | None
+) -> None:
+    """That somebody wants the run to end at once, and why."""
+    await _tell_requested(conn, tenant, run_id, ("terminate", "terminated"), user=user, reason=reason)
+
+
+async def _tell_requested(
+    conn: Connection, tenant: UUID, run_id: UUID, verb: tuple[str, str], *, user: UUID, reason: str | None
+) -> None:
+    request, done = verb
+    message = _short(f"A user asked for the run to be {done}{f': {reason}' if reason else '.'}")
     context = {"userId": str(user)}
-    line = (uuid5(run_id, "cancel requested"), run_id, None, None, "INFO", message, context, None, None, "api")
+    line = (uuid5(run_id, f"{request} requested"), run_id, None, None, "INFO", message, context, None, None, "api")
     await conn.execute(_LINE, tenant, *line)
 
 

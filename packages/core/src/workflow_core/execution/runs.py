@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
@@ -99,6 +100,25 @@ def run_id_for_event(tenant: UUID, event_id: UUID, workflow_id: UUID) -> UUID:
 def run_id_for_schedule(tenant: UUID, workflow_id: UUID, scheduled_for: datetime) -> UUID:
     """The id of the run that a clock starts of this workflow at this time."""
     return uuid5(_RUNS, f"schedule:{tenant}:{workflow_id}:{scheduled_for.astimezone(UTC).isoformat()}")
+
+
+@attrs.frozen(kw_only=True)
+class Trial:
+    """A definition that is run to try it out, whether or not it is published.
+
+    Attributes:
+        definition: Without errors.
+        version: What the run's row names.
+        samples: See :class:`~workflow_core.language.plan.Plan`.
+    """
+
+    definition: Mapping[str, Any]
+    version: int
+    samples: Mapping[str, dict[str, Any]] = attrs.Factory(dict)
+
+    def plan(self, registry: Registry) -> Plan:
+        """Its compiled plan."""
+        return attrs.evolve(compile_plan(self.definition, registry), samples=dict(self.samples))
 
 
 async def start_run(
@@ -225,22 +245,31 @@ async def record_run(
     run_id: UUID,
     origin: Origin = _UNKNOWN_ORIGIN,
     caller: Caller | None = None,
+    trial: Trial | None = None,
+    dry_run: bool = False,
 ) -> RecordedRun:
-    """Records a run with its compiled plan, once: the first half of :func:`start_run`, which see."""
+    """Records a run with its compiled plan, once: the first half of :func:`start_run`, which see.
+
+    A dry run, and one of a trial, acts in the name of who asked for it, and of nobody else.
+    """
     row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
     created = False
     if row is None:
-        published = await _published(conn, tenant, workflow_id, version)
-        plan = compile_plan(published["definition_json"], registry)
+        if trial is None:
+            published = await _published(conn, tenant, workflow_id, version)
+            plan, number = compile_plan(published["definition_json"], registry), published["version"]
+            in_name_of = actor if dry_run else published["published_by"] or actor
+        else:
+            plan, number, in_name_of = trial.plan(registry), trial.version, actor
         _check_size(plan, payload)
         inserted = await conn.execute(
             _INSERT_RUN,
             tenant,
             run_id,
             workflow_id,
-            published["version"],
+            number,
             cause,
-            published["published_by"] or actor,
+            in_name_of,
             plan.as_json(),
             plan.sha256,
             payload,
@@ -252,6 +281,7 @@ async def record_run(
             caller.run_id if caller else None,
             caller.root_run_id if caller else None,
             caller.call_depth if caller else 0,
+            dry_run,
         )
         created = inserted == "INSERT 0 1"
         if created:
@@ -297,6 +327,8 @@ def run_input(tenant: UUID, run_id: UUID, row: Record) -> RunInput:
         actor=str(row["actor_id"]) if row["actor_id"] else None,
         plan=Plan.from_json(row["plan"]),
         payload=row["payload"],
+        scopes_wanted=row["dry_run"],  # it is for them that somebody tries it
+        dry_run=row["dry_run"],
     )
 
 
@@ -311,7 +343,7 @@ def _check_size(plan: Plan, payload: Any) -> None:
 
 
 _FIND_RUN = """
-SELECT workflow_id, workflow_version, status, actor_id, plan, payload, started_at, execution
+SELECT workflow_id, workflow_version, status, actor_id, plan, payload, started_at, execution, dry_run
 FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 """
 _STARTED = """
@@ -321,15 +353,17 @@ _INSERT_RUN = """
 INSERT INTO workflow_runs (
     tenant, run_id, workflow_id, workflow_version, status, cause, actor_id, plan, plan_sha256, payload,
     event_id, event_type, source_payload_schema_ref, trigger_mapping_applied, chain_depth,
-    parent_run_id, root_run_id, call_depth
-) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    parent_run_id, root_run_id, call_depth, dry_run
+) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (tenant, run_id) DO NOTHING
 """
 
 
 async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version: int | None) -> Any:
+    # The lock keeps the workflow from being deleted as one without runs while this one is not committed.
     workflow = await conn.fetchrow(
-        "SELECT is_paused, published_version FROM workflow_definitions WHERE tenant = $1 AND workflow_id = $2",
+        "SELECT is_paused, published_version FROM workflow_definitions "
+        "WHERE tenant = $1 AND workflow_id = $2 FOR KEY SHARE",
         tenant,
         workflow_id,
     )

@@ -40,8 +40,10 @@ _OPERATORS: Final[Mapping[str, Kind]] = MappingProxyType(
         "..": Listed(NUMBER),
     }
 )
-#: What the functions say of their results in JSONata's notation.
-_RESULTS: Final[Mapping[str, Kind]] = MappingProxyType({"s": TEXT, "n": NUMBER, "b": BOOLEAN, "a<s>": Listed(TEXT)})
+#: What the functions say of their results in JSONata's notation; a list with one item may be the item itself.
+_RESULTS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {"s": TEXT, "n": NUMBER, "b": BOOLEAN, "a<s>": either(TEXT, Listed(TEXT))}
+)
 _OWN_RESULTS: Final[Mapping[str, Kind]] = MappingProxyType({"nowIso": TEXT, "toString": TEXT, "len": NUMBER})
 _MAX_DEPTH: Final = 50
 #: What makes a path, or a step of one, more than a name.

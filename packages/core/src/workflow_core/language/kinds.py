@@ -202,8 +202,11 @@ def _any_of(selected: Iterable[Kind | Nowhere], name: str) -> Kind | Nowhere:
 
 
 def _one_or_many(kind: Kind | Nowhere) -> Kind | Nowhere:
-    """JSONata gives the one thing itself, and several as a list."""
-    return kind if isinstance(kind, Nowhere | Unknown) else either(kind, Listed(element_of(kind)))
+    """JSONata gives the one thing itself, and several as a list; what the items' own lists hold, likewise."""
+    if isinstance(kind, Nowhere | Unknown):
+        return kind
+    item = element_of(kind)
+    return either(item, Listed(item))
 
 
 def fields_of(kind: Kind) -> Mapping[str, Kind] | None:

@@ -40,16 +40,19 @@ class Plan:
     Attributes:
         definition: As published, but for the ``outputs`` of steps that compose text: they stand in the mapping.
         actions: By ``id@version``; an action that was not installed when the run started is not in it.
+        samples: What steps give in a dry run in the place of being done, by their ids.
     """
 
     definition: dict[str, Any]
     actions: dict[str, PlannedAction]
+    samples: dict[str, dict[str, Any]] = attrs.Factory(dict)
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON, as ``workflow_runs.plan`` stores it."""
         return {
             "definition": self.definition,
             "actions": {key: attrs.asdict(action) for key, action in self.actions.items()},
+            **({"samples": self.samples} if self.samples else {}),
         }
 
     @classmethod
@@ -59,7 +62,7 @@ class Plan:
             key: PlannedAction(**{**action, "effect": Effect(action["effect"])})
             for key, action in value["actions"].items()
         }
-        return cls(dict(value["definition"]), actions)
+        return cls(dict(value["definition"]), actions, dict(value.get("samples", {})))
 
     @property
     def sha256(self) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from workflow_core.language.calls import CalledWorkflows, Version, called_version, is_inside
 from workflow_core.language.findings import Finding
 from workflow_core.language.rules.context import Context, StepView
 from workflow_core.language.rules.expressions import is_expression
 from workflow_core.schema import required_fields
+
+#: How many calls are followed in search of a way back, from each call: definitions may have thousands.
+MAX_CALLS: Final = 1000
 
 
 def called_workflow_exists(view: StepView, context: Context) -> Iterator[Finding]:
@@ -75,7 +79,7 @@ def calls_come_to_an_end(view: StepView, context: Context) -> Iterator[Finding]:
 
 
 def _way_back(start: Version, home: Version, called: CalledWorkflows, *, certain: bool) -> list[Version] | None:
-    """The shortest chain of calls from a version back to this workflow.
+    """The shortest chain of calls from a version back to this workflow, if it is among the first :data:`MAX_CALLS`.
 
     Args:
         start: The version that is called first.
@@ -85,6 +89,7 @@ def _way_back(start: Version, home: Version, called: CalledWorkflows, *, certain
     """
     came_from: dict[Version, Version | None] = {start: None}
     waiting = deque([start])
+    left = MAX_CALLS
     while waiting:
         version = waiting.popleft()
         if version == home or (not certain and version[0] == home[0]):
@@ -93,7 +98,9 @@ def _way_back(start: Version, home: Version, called: CalledWorkflows, *, certain
                 way.append(before)
             return way[::-1]
         known = called.versions.get(version)
-        for call in known.calls if known is not None else ():
+        calls = known.calls[:left] if known is not None else ()
+        left -= len(calls)
+        for call in calls:
             if call.target not in came_from and not (certain and call.is_conditional):
                 came_from[call.target] = version
                 waiting.append(call.target)

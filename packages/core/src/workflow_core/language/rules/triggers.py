@@ -25,6 +25,8 @@ from workflow_core.language.rules.variables import missing_field
 from workflow_core.language.scopes import Gap
 from workflow_core.schema import field_names, required_fields
 
+#: Of an event's name; none that is longer can be posted, or starts anything.
+_MAX_NAME: Final = 255
 _TYPES: Final = ("event", "schedule", "recurring")
 
 
@@ -47,8 +49,9 @@ def event_is_known(definition: Mapping[str, Any], context: Context) -> Iterator[
     if trigger is None:
         return
     name = trigger.get("eventName")
-    if not _text(name):
-        yield _error("UNKNOWN_TRIGGER_EVENT", "Name the event that starts the workflow.", at="eventName")
+    if not _text(name) or len(str(name)) > _MAX_NAME:
+        message = f"Name the event that starts the workflow, in at most {_MAX_NAME} characters."
+        yield _error("UNKNOWN_TRIGGER_EVENT", message, at="eventName")
     elif context.event(name) is None:
         yield _warning(
             "UNKNOWN_TRIGGER_EVENT",
@@ -223,11 +226,8 @@ def clock_brings_what_is_taken(definition: Mapping[str, Any], context: Context) 
     """A workflow that a clock starts gets the clock's payload, whatever schema it names."""
     if _trigger(definition, "schedule") is None and _trigger(definition, "recurring") is None:
         return
-    missing = (
-        [name for name in required_fields(context.payload) if name not in field_names(ClockPayload)]
-        if (context.payload is not None)
-        else []
-    )
+    needed = required_fields(context.payload) if context.payload is not None else ()
+    missing = [name for name in needed if name not in field_names(ClockPayload)]
     if missing:
         yield Finding(
             severity="warning",

@@ -1,0 +1,53 @@
+"""What a run waits for: signals that name the wait which is over, and the waits for a settlement."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflow_core.execution.ledger import effect_key
+from workflow_core.execution.models import ActionCall, SettlementWait
+from workflow_core.temporal import OPEN_SETTLEMENT
+from workflow_worker.local import execute_local
+
+
+class Wakes:
+    """The waits that are over, by their ids: one that is told twice, or before it is waited for, is over once."""
+
+    def __init__(self) -> None:
+        self._over: set[str] = set()
+
+    def wake(self, wait_id: str) -> None:
+        """A wait is over."""
+        self._over.add(wait_id)
+
+    async def until(self, wait_id: str) -> None:
+        """Waits until it is."""
+        await workflow.wait_condition(lambda: wait_id in self._over)
+
+
+async def until_settled(wakes: Wakes, call: ActionCall, *, give_up: bool) -> bool:
+    """Waits until it is known what became of an action's effect; the action's next answer says it.
+
+    Args:
+        wakes: Of the run.
+        call: Of the action.
+        give_up: Whether an effect of which nobody has heard any more is uncertain from here.
+
+    Returns:
+        Whether there was something to wait for.
+    """
+    wait_id = str(workflow.uuid4())
+    wait = SettlementWait(
+        tenant=call.tenant,
+        run_id=call.run_id,
+        step_path=call.step_path,
+        iteration=call.iteration,
+        step_id=call.step_id,
+        wait_id=wait_id,
+        key=effect_key(call).digest,
+        give_up=give_up,
+    )
+    waits: bool = await execute_local(OPEN_SETTLEMENT, wait, result_type=bool)
+    if waits:
+        await wakes.until(wait_id)
+    return waits

@@ -19,6 +19,7 @@ from workflow_catalog_server import (
     simulation_routes,
     task_routes,
     trial_routes,
+    trigger_routes,
 )
 from workflow_catalog_server.api_key_auth import ApiKeyAuthenticator
 from workflow_catalog_server.bodies import MAX_BODY
@@ -52,6 +53,7 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *registry_routes(registry),
         *bundle_routes.ROUTES,
         *publish_routes.ROUTES,
+        *trigger_routes.ROUTES,
         *definition_routes.ROUTES,
         *event_routes.ROUTES,
         *effect_routes.ROUTES,

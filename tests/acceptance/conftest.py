@@ -227,6 +227,7 @@ async def platform(database_factory: DatabaseFactory, tmp_path_factory: Any) -> 
                 "WORKFLOW_SECRETS_KEY": SECRETS_KEY,
                 "WORKFLOW_HTTP_PORT": str(ports[0]),
                 "WORKFLOW_SHUTDOWN_SECONDS": "10",
+                "WORKFLOW_RECONCILE_SECONDS": "3",
                 "NINJAONE_SIMULATOR_CLIENT_SECRET": CLIENT_SECRET,
             },
             url=f"http://127.0.0.1:{ports[0]}",

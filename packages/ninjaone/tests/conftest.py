@@ -7,7 +7,7 @@ import attrs
 import pytest
 from aiohttp.test_utils import TestServer
 
-from workflow_ninjaone.simulator import ApiApplication, SimulatorState, create_app
+from workflow_ninjaone.simulator import ApiApplication, SimulatorState, Timing, create_app
 
 FULL = ApiApplication("full-client", "full-secret")
 READER = ApiApplication("reader-client", "reader-secret", frozenset({"monitoring"}))
@@ -76,7 +76,9 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 async def simulator(clock: Clock, session: aiohttp.ClientSession) -> AsyncIterator[Simulator]:
     """A simulator with the default seed and two applications, of which one may only read."""
-    state = SimulatorState(applications=[FULL, READER], clock=clock, token_seconds=3600, reboot_seconds=30)
+    state = SimulatorState(
+        applications=[FULL, READER], clock=clock, token_seconds=3600, timing=Timing(reboot_seconds=30)
+    )
     server = TestServer(create_app(state))
     await server.start_server()
     try:

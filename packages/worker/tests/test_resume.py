@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from workflow_core.errors import ActionError, ConflictError, NotFoundError, ValidationError
+from workflow_core.errors import ActionError, ConflictError, NotFoundError, Refused, ValidationError
 from workflow_core.execution.resume import resume_run
 from workflow_core.execution.resume_preview import preview_resume
 from workflow_core.temporal import run_workflow_id
@@ -240,7 +240,7 @@ async def test_without_a_checkpoint_it_starts_anew_and_effects_are_reused(runner
 
 async def test_preview_names_what_is_reused_and_what_is_sent(runner, probe):
     """Items left, branches to come, the catch block of the try around; not the branch that was not taken."""
-    probe.failures = [None, BROKEN]
+    probe.failures = [None, Refused(BROKEN)]
     steps = [
         {
             "id": "if",

@@ -9,6 +9,7 @@ from aiohttp import web
 from workflow_catalog_server import (
     bundle_routes,
     definition_routes,
+    effect_routes,
     event_routes,
     health_routes,
     publish_routes,
@@ -52,6 +53,7 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *publish_routes.ROUTES,
         *definition_routes.ROUTES,
         *event_routes.ROUTES,
+        *effect_routes.ROUTES,
         *run_routes.ROUTES,
         *resume_routes.ROUTES,
         *secret_routes.ROUTES,

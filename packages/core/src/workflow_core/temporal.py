@@ -33,6 +33,8 @@ RECORD_CHILD: Final = "record_child_run"
 LOAD_RUN: Final = "load_run"
 PAUSE: Final = "pause"
 OPEN_SETTLEMENT: Final = "open_settlement"
+LOOK_AT_WAIT: Final = "look_at_wait"
+LEAVE_WAITS: Final = "leave_waits"
 #: The signal that a wait is over; carries the wait's id.
 WAKE: Final = "wake"
 

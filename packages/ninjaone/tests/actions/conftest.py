@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import attrs
 import pytest
 
-from workflow_core.actions import ActionContext
+from workflow_core.actions import ActionContext, SentEffect
 from workflow_core.errors import IntegrationNotConfiguredError
 from workflow_core.records import rmm
 from workflow_core.schema import convert, to_json
@@ -82,7 +82,7 @@ class Account:
                 )
         return client_id
 
-    def context(self, *, dry_run: bool = False) -> ActionContext:
+    def context(self, prepared=None, *, dry_run: bool = False) -> ActionContext:
         return ActionContext(
             tenant=self.tenant,
             run_id=None,
@@ -94,15 +94,16 @@ class Account:
             now=datetime.now(UTC),
             log=logging.LoggerAdapter(logging.getLogger("test")),
             secrets=self.secrets,
+            prepared=prepared,
             dry_run=dry_run,
             http=self.simulator.session,
             transaction=lambda: self.db.tenant(self.tenant, readonly=dry_run),
         )
 
-    async def handle(self, action_id: str, **given):
+    async def handle(self, action_id: str, prepared=None, **given):
         """One call of a handler."""
         action = self.actions[action_id]
-        return await action.handler(convert(action.input, given), self.context())
+        return await action.handler(convert(action.input, given), self.context(prepared))
 
     async def rehearse(self, action_id: str, **given):
         """One call of a handler that reads, in a dry run."""
@@ -113,6 +114,12 @@ class Account:
         """The look-ups before the effect."""
         action = self.actions[action_id]
         return await action.prepare(convert(action.input, given), self.context())
+
+    async def reconcile(self, action_id: str, prepared, **given):
+        """The look for an effect whose answer was lost."""
+        action = self.actions[action_id]
+        sent = SentEffect(datetime.now(UTC), prepared)
+        return await action.reconcile(convert(action.input, given), self.context(), sent)
 
     async def json(self, action_id: str, **given):
         """The output of a call as the next step sees it."""

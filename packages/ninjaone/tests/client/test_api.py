@@ -1,4 +1,5 @@
 import asyncio
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import aiohttp
@@ -14,7 +15,7 @@ from workflow_core.errors import (
     TransientError,
     ValidationError,
 )
-from workflow_ninjaone.client import AlertList, Device, NinjaOneClient
+from workflow_ninjaone.client import Activity, AlertList, Device, NinjaOneClient, Observed
 
 UID = "30185b9d-6ddf-5b7b-a974-fa7bc8041b30"
 RESET = f"/v2/alert/{UID}/reset"
@@ -50,6 +51,60 @@ async def test_get_device(vendor, client):
     assert bearers(vendor, "/v2/device/7") == ["Bearer token-1"]
     options = next(calls[0].kwargs for (_, url), calls in vendor.requests.items() if url.path == "/v2/device/7")
     assert (options["allow_redirects"], options["timeout"].total) == (False, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("date", "at"),
+    [
+        ("Fri, 01 May 2026 09:00:07 GMT", datetime(2026, 5, 1, 9, 0, 7, tzinfo=UTC)),
+        ("Fri, 01 May 2026 11:00:07 +0200", datetime(2026, 5, 1, 9, 0, 7, tzinfo=UTC)),
+        ("Fri, 01 May 2026 09:00:07", None),
+        ("yesterday", None),
+        (None, None),
+    ],
+)
+async def test_the_vendors_clock(vendor, client, date, at):
+    """
+    An answer says when it was given, if its Date can be read.
+    """
+    vendor.get("/v2/device/7", payload={"id": 7}, headers={} if date is None else {"Date": date})
+
+    assert await client.observe_device(7) == Observed(Device(id=7), at)
+
+
+REBOOTS = "/v2/device/7/activities?activityType=SYSTEM&pageSize=1000&status=SYSTEM_REBOOTED"
+
+
+@pytest.mark.parametrize("bare", [False, True])
+async def test_reboots_of_a_device(vendor, client, bare):
+    """
+    They are asked for alone, and picked out where the filter is not known; the list may come bare.
+    """
+    rows = [
+        {"id": 9, "activityTime": 1777626007.5, "activityType": "SYSTEM", "statusCode": "SYSTEM_REBOOTED"},
+        {"id": 8, "activityTime": 1777626000, "activityType": "SYSTEM", "statusCode": "USER_LOGGED_IN"},
+        {"id": 7, "activityTime": "soon", "statusCode": "SYSTEM_REBOOTED", "deviceId": 7},
+        {"statusCode": "SYSTEM_REBOOTED"},
+        "no activity",
+    ]
+    vendor.get(REBOOTS, payload=rows if bare else {"lastActivityId": 9, "activities": rows})
+
+    assert await client.list_reboots(7) == [
+        Activity(9, datetime.fromtimestamp(1777626007.5, UTC), "SYSTEM", "SYSTEM_REBOOTED"),
+        Activity(7, None, None, "SYSTEM_REBOOTED"),
+    ]
+
+
+@pytest.mark.parametrize("payload", [{}, {"activities": None}, "x", 7])
+async def test_reboots_that_cannot_be_read(vendor, client, payload):
+    """
+    No list is no proof that nothing happened.
+    """
+    vendor.get(REBOOTS, payload=payload)
+
+    with pytest.raises(TransientError) as caught:
+        await client.list_reboots(7)
+    assert caught.value.code == "UPSTREAM_ANSWER_UNREADABLE"
 
 
 @pytest.mark.parametrize(

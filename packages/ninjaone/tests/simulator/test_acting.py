@@ -1,3 +1,5 @@
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 from workflow_ninjaone.simulator.seed import uid
@@ -57,14 +59,54 @@ async def test_reboot(simulator):
 
 async def test_reboot_offline(simulator):
     """
-    A device that is offline takes the command and does not reboot.
+    A device that is offline takes the command, and reboots when it is back.
     """
     status, _ = await simulator.call("POST", "/v2/device/202/reboot/FORCED")
     simulator.clock.now += 3000
     _, state = await simulator.control("GET", "state")
+    _, device = await simulator.control("POST", "devices/202", json={"offline": False})
+    _, after = await simulator.call("GET", "/v2/device/202")
 
     assert status == 204
     assert [reboot["deviceId"] for reboot in state["pending_reboots"]] == [202]
+    assert device["offline"] is after["offline"] is False
+    assert after["os"]["lastBootTime"] == simulator.clock.now
+    assert (await newest_activity(simulator))["activityTime"] == simulator.clock.now
+
+
+async def test_reboot_that_is_reported_late(simulator):
+    """
+    It happens, shows later, and then with the time at which it happened.
+    """
+    await simulator.control("POST", "timing", json={"reboot_seconds": 10, "report_seconds": 600})
+    _, before = await simulator.call("GET", "/v2/device/101")
+    await simulator.call("POST", "/v2/device/101/reboot/NORMAL")
+    asked_at = simulator.clock.now
+    simulator.clock.now += 605
+    _, meanwhile = await simulator.call("GET", "/v2/device/101")
+    quiet = await newest_activity(simulator)
+    simulator.clock.now += 10
+    _, after = await simulator.call("GET", "/v2/device/101")
+
+    assert before["os"]["lastBootTime"] == meanwhile["os"]["lastBootTime"]
+    assert quiet["statusCode"] == "START_REQUESTED"
+    assert after["os"]["lastBootTime"] == (await newest_activity(simulator))["activityTime"] == asked_at + 10
+
+
+async def test_another_clock(simulator):
+    """
+    Records and the Date of every answer show the account's clock.
+    """
+    _, timing = await simulator.control("POST", "timing", json={"clock_offset": -7200})
+    await simulator.call("POST", "/v2/device/101/reboot/NORMAL")
+    async with simulator.session.get(f"{simulator.url}/_simulator/state") as response:
+        shown = parsedate_to_datetime(response.headers["Date"]).timestamp()
+        now = (await response.json())["now"]
+
+    assert timing == {"reboot_seconds": 30, "report_seconds": 0, "clock_offset": -7200}
+    assert now == simulator.clock.now - 7200
+    assert shown == int(now)
+    assert (await newest_activity(simulator))["activityTime"] == now
 
 
 @pytest.mark.parametrize(

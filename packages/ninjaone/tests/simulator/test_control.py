@@ -45,6 +45,17 @@ async def test_add_alert(simulator):
         ("alerts", []),
         ("alerts", {"deviceId": 999}),
         ("alerts", {"deviceId": 101, "uid": "30185b9d-6ddf-5b7b-a974-fa7bc8041b30"}),
+        ("devices/999", {"offline": True}),
+        ("devices/x", {"offline": True}),
+        ("devices/101", {"offline": 1}),
+        ("devices/101", {"offline": True, "name": "x"}),
+        ("devices/101", []),
+        ("timing", []),
+        ("timing", {"boot_seconds": 1}),
+        ("timing", {"reboot_seconds": True}),
+        ("timing", {"report_seconds": -1}),
+        ("timing", {"clock_offset": 1e10}),
+        ("timing", {"clock_offset": "1"}),
         ("faults", 5),
         ("faults", {"effect": {}}),
         ("faults", {"efect": {"status": 429}}),
@@ -173,6 +184,7 @@ async def test_reset(simulator):
     await reboot(simulator, token=token)
     await simulator.control("POST", "alerts", json={"deviceId": 101})
     await simulator.control("POST", "faults", json={"effect": {"status": 500}})
+    await simulator.control("POST", "timing", json={"report_seconds": 60})
     _, before = await simulator.control("GET", "state")
     status, _ = await simulator.control("POST", "reset")
     _, after = await simulator.control("GET", "state")
@@ -180,6 +192,7 @@ async def test_reset(simulator):
     assert status == 204
     assert [len(before[key]) for key in ("journal", "pending_reboots", "faults", "alerts")] == [1, 1, 1, 7]
     assert [len(after[key]) for key in ("journal", "pending_reboots", "faults", "alerts")] == [0, 0, 0, 6]
+    assert [state["timing"]["report_seconds"] for state in (before, after)] == [60, 0]
     assert (await simulator.call("GET", "/v2/alerts", token=token))[0] == 200
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from workflow_ninjaone.simulator import ApiApplication, Seed, SimulatorState, default_seed, load_seed
+from workflow_ninjaone.simulator import ApiApplication, Seed, SimulatorState, Timing, default_seed, load_seed
 
 APP = ApiApplication("id", "secret")
 
@@ -92,7 +92,7 @@ def test_state_file(tmp_path):
     Records and journal survive a restart; tokens do not.
     """
     path, journal = tmp_path / "state.json", tmp_path / "journal.jsonl"
-    first = SimulatorState(applications=[APP], state_file=path, journal_file=journal, reboot_seconds=1e6)
+    first = SimulatorState(applications=[APP], state_file=path, journal_file=journal, timing=Timing(reboot_seconds=1e6))
     token = first.issue_token(APP, {"monitoring"})
     gone = next(iter(first.alerts))
     first.reset_alert(gone, None)

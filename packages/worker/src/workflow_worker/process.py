@@ -101,6 +101,8 @@ def build_workers(
             activities.record_child_run,
             activities.load_run,
             activities.open_settlement,
+            activities.look_at_wait,
+            activities.leave_waits,
             activities.pause,
             activities.finish_run,
         ],

@@ -49,7 +49,7 @@ class Settled:
 
     invocation_id: UUID
     decision: Decision
-    status: str
+    status: ledger.State
     run_ids: tuple[UUID, ...]
 
 

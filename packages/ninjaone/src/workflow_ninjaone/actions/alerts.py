@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import attrs
 
-from workflow_core.actions import ActionContext
+from workflow_core.actions import ActionContext, Happened, NotHappened, SentEffect, Unknown, Verdict
 from workflow_core.errors import FieldError, NotFoundError, ValidationError
 from workflow_core.records import rmm
 from workflow_core.storage.database import Connection
@@ -84,12 +85,30 @@ class AlertActions:
                 rows = await _shown(connection, ctx.tenant, integration.integration_id, [named.row])
                 return GotAlert(alert=rows[0])
         client = await self._access.client(ctx, integration)
-        found = [alert for alert in (await _all_active(client, ctx)).alerts if alert.uid == named.uid]
-        if not found:
+        found = await _find_active(client, ctx, named.uid)
+        if found is None:
             raise NotFoundError("There is no such alert: neither here nor among NinjaOne's active ones.")
         async with ctx.transaction() as connection:
-            remembered = await _remember(connection, ctx, integration.integration_id, found[:1])
+            remembered = await _remember(connection, ctx, integration.integration_id, [found])
             return GotAlert(alert=(await _shown(connection, ctx.tenant, integration.integration_id, remembered))[0])
+
+    async def prepare_reset(self, given: NameAlert, ctx: ActionContext) -> dict[str, Any]:
+        """
+        Sees which alert is meant, and as what it stands among NinjaOne's active ones.
+
+        Raises:
+            WorkflowError: Certainly nothing was done.
+        """
+        async with ctx.transaction() as connection:
+            integration = await active_integration(connection, ctx.tenant)
+            named = await _named(connection, ctx.tenant, integration.integration_id, given)
+        client = await self._access.client(ctx, integration)
+        active = await _find_active(client, ctx, named.uid)
+        return {
+            "uid": named.uid,
+            "active": active is not None,
+            "updated_at": None if active is None else _last_change(active),
+        }
 
     async def reset(self, given: NameAlert, ctx: ActionContext) -> AcknowledgedAlert:
         """
@@ -106,12 +125,29 @@ class AlertActions:
                 integration = await active_integration(connection, ctx.tenant)
                 named = await _named(connection, ctx.tenant, integration.integration_id, given)
             client = await self._access.client(ctx, integration)
-        await _clear(client, ctx, named.uid)
+        if ctx.prepared is None or ctx.prepared["active"]:
+            await _clear(client, ctx, named.uid)
+        return await _acknowledge(ctx, integration.integration_id, named.uid)
+
+    async def reconcile_reset(self, given: NameAlert, ctx: ActionContext, sent: SentEffect) -> Verdict:
+        """
+        Looks whether an alert is still the one that was to be cleared.
+
+        One that is gone, or that has triggered again since, was cleared: clearing it now would take a new one away.
+        """
         async with ctx.transaction() as connection:
-            row = await rmm.get_alert_by_external_id(connection, ctx.tenant, integration.integration_id, named.uid)
-            if row is not None:
-                await rmm.acknowledge_alert(connection, ctx.tenant, row.alert_id, actor=ctx.actor)
-        return AcknowledgedAlert(acknowledged=True, alert_id=str(row.alert_id) if row else named.uid)
+            integration = await active_integration(connection, ctx.tenant)
+            named = await _named(connection, ctx.tenant, integration.integration_id, given)
+        client = await self._access.client(ctx, integration)
+        active = await _find_active(client, ctx, named.uid)
+        if active is not None:
+            seen = None if sent.prepared is None else sent.prepared["updated_at"]
+            now = _last_change(active)
+            if seen is None or now is None:
+                return Unknown("The alert is active, and NinjaOne does not say since when.")
+            if now == seen:
+                return NotHappened(f"the alert is active, unchanged since {now}")
+        return Happened(await _acknowledge(ctx, integration.integration_id, named.uid))
 
 
 # ── Which alert ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -167,13 +203,31 @@ async def _all_active(client: vendor.NinjaOneClient, ctx: ActionContext) -> vend
     return found
 
 
+async def _find_active(client: vendor.NinjaOneClient, ctx: ActionContext, uid: str) -> vendor.Alert | None:
+    return next((alert for alert in (await _all_active(client, ctx)).alerts if alert.uid == uid), None)
+
+
+def _last_change(alert: vendor.Alert) -> str | None:
+    moment = alert.updated_at or alert.created_at
+    return None if moment is None else moment.isoformat()
+
+
+async def _acknowledge(ctx: ActionContext, integration_id: UUID, uid: str) -> AcknowledgedAlert:
+    """Marks our record, if there is one, of an alert that is cleared."""
+    async with ctx.transaction() as connection:
+        row = await rmm.get_alert_by_external_id(connection, ctx.tenant, integration_id, uid)
+        if row is not None:
+            await rmm.acknowledge_alert(connection, ctx.tenant, row.alert_id, actor=ctx.actor)
+    return AcknowledgedAlert(acknowledged=True, alert_id=str(row.alert_id) if row else uid)
+
+
 async def _clear(client: vendor.NinjaOneClient, ctx: ActionContext, uid: str) -> None:
     """Resets an alert; one that is not there any more is as good as reset."""
     try:
         await client.reset_alert(uid)
     except NotFoundError:
         # The vendor does not say what a 404 means here: look whether the alert is really gone.
-        if any(alert.uid == uid for alert in (await _all_active(client, ctx)).alerts):
+        if await _find_active(client, ctx, uid) is not None:
             raise
 
 

@@ -118,14 +118,15 @@ def _device_actions(devices: DeviceActions) -> list[Action]:
         Action(
             id="ninjaone.devices.reboot",
             label="Reboot device",
-            description="Asks NinjaOne to restart a device. It is sent once; when nobody can know whether NinjaOne "
-            "has taken the command, the run waits for a person.",
+            description="Asks NinjaOne to restart a device. It is sent once; when the answer is lost and no reboot "
+            "shows in NinjaOne, the run waits for a person.",
             input=RebootDevice,
             output=RequestedReboot,
             effect=Effect.ONCE,
             io="external",
             handler=devices.reboot,
             prepare=devices.prepare_reboot,
+            reconcile=devices.reconcile_reboot,
             time_limit=_TIME_LIMIT,
             examples=(
                 Example(
@@ -174,6 +175,8 @@ def _alert_actions(alerts: AlertActions) -> list[Action]:
             effect=Effect.REPEATABLE,
             io="external",
             handler=alerts.reset,
+            prepare=alerts.prepare_reset,
+            reconcile=alerts.reconcile_reset,
             time_limit=_TIME_LIMIT,
             examples=(
                 Example(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import attrs
 
-from workflow_core.actions import ActionContext
+from workflow_core.actions import ActionContext, Happened, SentEffect, Unknown, Verdict
 from workflow_core.errors import NotFoundError
 from workflow_core.records import assets, rmm
 from workflow_core.storage.database import Connection
@@ -74,16 +76,24 @@ class DeviceActions:
             )
         return SyncedDevice(synced=True, external_device_id=reported.device_id, asset_id=synced.asset_id)
 
-    async def prepare_reboot(self, given: RebootDevice, ctx: ActionContext) -> None:
+    async def prepare_reboot(self, given: RebootDevice, ctx: ActionContext) -> dict[str, Any]:
         """
         Sees that the account lets us in and has the device: what fails here has certainly not rebooted anything.
+
+        Gives what was known of the device's reboots, and what NinjaOne's clock showed, before ours was asked for.
 
         Raises:
             NotFoundError: The account has no such device.
             WorkflowError: The connection or its credentials do not serve.
         """
         _, client = await self._access.connect(ctx)
-        await client.get_device(given.device_id)
+        reboots = await client.list_reboots(given.device_id)
+        observed = await client.observe_device(given.device_id)
+        return {
+            "last_reboot_id": max((reboot.id for reboot in reboots), default=0),
+            "last_boot_at": _moment(_booted_at(observed.device)),
+            "vendor_time": _moment(observed.at),
+        }
 
     async def reboot(self, given: RebootDevice, ctx: ActionContext) -> RequestedReboot:
         """
@@ -96,7 +106,45 @@ class DeviceActions:
         with nothing_done_yet():
             _, client = await self._access.connect(ctx)
         await client.reboot_device(given.device_id, given.mode, given.reason)
-        return RequestedReboot(reboot_requested=True, external_device_id=str(given.device_id))
+        return _requested(given)
+
+    async def reconcile_reboot(self, given: RebootDevice, ctx: ActionContext, sent: SentEffect) -> Verdict:
+        """
+        Looks whether a device has rebooted since it was asked to, on NinjaOne's clock.
+
+        That it has not, or that it has not been reported yet, proves nothing: it may still be about to.
+        """
+        since = _read_moment(sent.prepared, "vendor_time")
+        if since is None:
+            return Unknown("It is not known what NinjaOne's clock showed when the reboot was asked for.")
+        _, client = await self._access.connect(ctx)
+        for reboot in await client.list_reboots(given.device_id):
+            # A reboot before ours may be reported after it: its time tells. The second that they may share: its id.
+            if reboot.at is not None and reboot.at >= since and reboot.id > sent.prepared["last_reboot_id"]:
+                return Happened(_requested(given))
+        device = await client.get_device(given.device_id)
+        booted, seen = _booted_at(device), _read_moment(sent.prepared, "last_boot_at")
+        if booted is not None and booted >= since and (seen is None or booted > seen):
+            return Happened(_requested(given))
+        state = "offline" if device.offline else "online"
+        return Unknown(f"NinjaOne shows no reboot of device {device.id} since {since:%Y-%m-%d %H:%M:%S} UTC ({state}).")
+
+
+def _requested(given: RebootDevice) -> RequestedReboot:
+    return RequestedReboot(reboot_requested=True, external_device_id=str(given.device_id))
+
+
+def _booted_at(device: vendor.Device) -> datetime | None:
+    return device.os.last_boot_at if device.os else None
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _read_moment(prepared: Any, name: str) -> datetime | None:
+    text = None if prepared is None else prepared[name]
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _found(devices: Sequence[Device]) -> FoundDevices:

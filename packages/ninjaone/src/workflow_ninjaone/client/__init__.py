@@ -5,7 +5,7 @@ tokens, :mod:`~workflow_ninjaone.client.models` holds what we read, :mod:`~workf
 refusal into one of the platform's errors, and :mod:`~workflow_ninjaone.client.transport` is one HTTP exchange.
 """
 
-from workflow_ninjaone.client.api import NinjaOneClient, RebootMode
+from workflow_ninjaone.client.api import NinjaOneClient, Observed, RebootMode
 from workflow_ninjaone.client.auth import (
     DEFAULT_SCOPE,
     ClientCredentials,
@@ -14,6 +14,7 @@ from workflow_ninjaone.client.auth import (
     TokenSource,
 )
 from workflow_ninjaone.client.models import (
+    Activity,
     Alert,
     AlertList,
     Device,
@@ -27,12 +28,14 @@ from workflow_ninjaone.client.transport import RetryPolicy, checked_base_url
 
 __all__ = [
     "DEFAULT_SCOPE",
+    "Activity",
     "Alert",
     "AlertList",
     "ClientCredentials",
     "ClientCredentialsTokenSource",
     "Device",
     "NinjaOneClient",
+    "Observed",
     "OperatingSystem",
     "Organization",
     "Processor",

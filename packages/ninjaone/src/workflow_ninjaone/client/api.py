@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 import aiohttp
@@ -17,9 +18,11 @@ from workflow_ninjaone.client.auth import TokenSource
 from workflow_ninjaone.client.errors import error_for, lacks_privilege, retry_after_seconds, unreadable
 from workflow_ninjaone.client.models import (
     ALERT_UID,
+    Activity,
     AlertList,
     Device,
     Organization,
+    parse_activity,
     parse_alert,
     parse_device,
     parse_organization,
@@ -41,6 +44,18 @@ MAX_PAGE_SIZE = 1000
 """The largest page that is known to work; the vendor documents no limit."""
 
 _MAX_INT32 = 2**31 - 1
+
+
+@attrs.frozen
+class Observed:
+    """A device as it was at a moment.
+
+    Attributes:
+        at: On the vendor's clock, to the second before; None when the answer does not say.
+    """
+
+    device: Device
+    at: datetime | None
 
 
 @attrs.frozen
@@ -115,12 +130,37 @@ class NinjaOneClient:
         Raises:
             NotFoundError: The account has no such device.
         """
-        template = "/v2/device/{id}"
-        call = _Call("GET", template, f"/v2/device/{_checked_device_id(device_id)}")
-        device = parse_device(await self._read(call))
+        return (await self.observe_device(device_id)).device
+
+    async def observe_device(self, device_id: int) -> Observed:
+        """The same, with the moment at which the vendor said it.
+
+        Raises:
+            NotFoundError: The account has no such device.
+        """
+        call = _Call("GET", "/v2/device/{id}", f"/v2/device/{_checked_device_id(device_id)}")
+        answer = await self._answer(call)
+        device = parse_device(_decoded(answer, call))
         if device is None:
             raise _unreadable(call)
-        return device
+        return Observed(device, answer.given_at)
+
+    async def list_reboots(self, device_id: int) -> list[Activity]:
+        """A device's reboots, as far as the vendor has heard of them (``GET /v2/device/{id}/activities``).
+
+        Raises:
+            NotFoundError: The account has no such device.
+        """
+        call = _Call(
+            "GET",
+            "/v2/device/{id}/activities",
+            f"/v2/device/{_checked_device_id(device_id)}/activities",
+            {"activityType": "SYSTEM", "status": "SYSTEM_REBOOTED", "pageSize": str(MAX_PAGE_SIZE)},
+        )
+        answer = await self._read(call)
+        # Some instances give the bare list. One that does not know the filter gives activities of all kinds.
+        rows = answer.get("activities") if isinstance(answer, Mapping) else answer
+        return [found for found in _records(rows, parse_activity, call) if found.status_code == "SYSTEM_REBOOTED"]
 
     async def search_devices(self, q: str, limit: int = 50) -> list[Device]:
         """Devices by free text: name, address, logged-in user (``GET /v2/devices/search``).
@@ -230,7 +270,11 @@ class NinjaOneClient:
     # ── How they are made ────────────────────────────────────────────────────────────────────────────────────────
 
     async def _read(self, call: _Call) -> Any:
-        """The decoded JSON of a read's answer, after tries within the retry policy."""
+        """The decoded JSON of a read's answer."""
+        return _decoded(await self._answer(call), call)
+
+    async def _answer(self, call: _Call) -> Answer:
+        """A read's answer, after tries within the retry policy."""
         tries = 0
         renewed = False
         token = await self._tokens.access_token()
@@ -244,7 +288,7 @@ class NinjaOneClient:
                 failure, worth_it = error, is_lost_connection(error)
             else:
                 if answer.is_success:
-                    return _decoded(answer, call)
+                    return answer
                 if _wants_new_token(answer) and not renewed:
                     renewed = True
                     tries -= 1

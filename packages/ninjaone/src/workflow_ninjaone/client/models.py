@@ -248,6 +248,23 @@ class AlertList:
     left_out: int = 0
 
 
+@attrs.frozen
+class Activity:
+    """Something that happened to a device.
+
+    Attributes:
+        id: Rises with every activity of the account.
+        at: When it happened, on the vendor's clock.
+        activity_type: Such as ``SYSTEM``.
+        status_code: Such as ``SYSTEM_REBOOTED``.
+    """
+
+    id: int
+    at: datetime | None = None
+    activity_type: str | None = None
+    status_code: str | None = None
+
+
 # ── Reading them ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -320,6 +337,20 @@ def parse_alert(value: object) -> Alert | None:
         condition_name=_text(record, "conditionName"),
         condition_health_status=_text(record, "conditionHealthStatus"),
         device=parse_device(record.get("device")),
+    )
+
+
+def parse_activity(value: object) -> Activity | None:
+    """The activity in ``value``, or ``None`` when it has no ``id``."""
+    record = _mapping(value)
+    identity = _int(record, "id")
+    if identity is None:
+        return None
+    return Activity(
+        id=identity,
+        at=parse_time(record.get("activityTime")),
+        activity_type=_text(record, "activityType"),
+        status_code=_text(record, "statusCode"),
     )
 
 

@@ -10,6 +10,8 @@ import asyncio
 import ipaddress
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -45,6 +47,15 @@ class Answer:
     def is_success(self) -> bool:
         """Whether the status is 2xx."""
         return 200 <= self.status < 300
+
+    @property
+    def given_at(self) -> datetime | None:
+        """When it was given, on the other side's clock: its ``Date``, to the second; None without a usable one."""
+        try:
+            moment = parsedate_to_datetime(self.headers["Date"])
+        except (KeyError, ValueError):
+            return None
+        return None if moment.tzinfo is None else moment.astimezone(UTC)
 
     @property
     def may_be_retried(self) -> bool:

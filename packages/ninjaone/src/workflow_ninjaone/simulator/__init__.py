@@ -9,6 +9,6 @@ paths, :mod:`~workflow_ninjaone.simulator.faults` what can be made to go wrong, 
 
 from workflow_ninjaone.simulator.app import create_app
 from workflow_ninjaone.simulator.seed import Seed, default_seed, load_seed
-from workflow_ninjaone.simulator.state import ApiApplication, SimulatorState
+from workflow_ninjaone.simulator.state import ApiApplication, SimulatorState, Timing
 
-__all__ = ["ApiApplication", "Seed", "SimulatorState", "create_app", "default_seed", "load_seed"]
+__all__ = ["ApiApplication", "Seed", "SimulatorState", "Timing", "create_app", "default_seed", "load_seed"]

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from workflow_ninjaone.simulator.app import create_app
 from workflow_ninjaone.simulator.seed import load_seed
-from workflow_ninjaone.simulator.state import SCOPES, ApiApplication, SimulatorState
+from workflow_ninjaone.simulator.state import SCOPES, ApiApplication, SimulatorState, Timing
 
 PROGRAM = "ninjaone-simulator"
 SECRET_VARIABLE = "NINJAONE_SIMULATOR_CLIENT_SECRET"  # noqa: S105 - the variable's name
@@ -47,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     add("--journal-file", type=Path, help="file to which each acting request is added as a line of JSON")
     add("--token-seconds", type=_seconds, default=3600.0, help="life of a token (default: %(default)s)")
     add("--reboot-seconds", type=_seconds, default=2.0, help="time to reboot (default: %(default)s)")
+    add("--report-seconds", type=_seconds, default=0.0, help="time until a reboot shows (default: %(default)s)")
+    add("--clock-offset", type=float, default=0.0, help="seconds that its clock is ahead (default: %(default)s)")
     return command
 
 
@@ -101,7 +103,7 @@ def _state(options: argparse.Namespace) -> SimulatorState:
             applications=[ApiApplication(options.client_id, secret, options.scopes)],
             seed=seed,
             token_seconds=options.token_seconds,
-            reboot_seconds=options.reboot_seconds,
+            timing=Timing(options.reboot_seconds, options.report_seconds, options.clock_offset),
             state_file=options.state_file,
             journal_file=options.journal_file,
         )

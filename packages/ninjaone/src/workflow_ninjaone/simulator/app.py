@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -45,6 +46,7 @@ def create_app(state: SimulatorState) -> web.Application:
     app[_CLOSING] = asyncio.Event()
     app[_KINDS] = {}
     app.on_shutdown.append(_release_hanging)
+    app.on_response_prepare.append(_dated)
     control.add_routes(app)
     for path in TOKEN_PATHS:
         app.router.add_post(path, token)
@@ -66,6 +68,11 @@ def _checked(route: Route) -> Handler:
         return await route.handler(request)
 
     return handle
+
+
+async def _dated(request: web.Request, response: web.StreamResponse) -> None:
+    """The account's clock, which may differ from this machine's."""
+    response.headers["Date"] = formatdate(request.app[STATE].clock(), usegmt=True)
 
 
 async def _release_hanging(app: web.Application) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 from aiohttp import web
 
 from workflow_ninjaone.simulator.api import STATE
 from workflow_ninjaone.simulator.seed import Record
 
 PREFIX = "/_simulator"
+
+_LONGEST = 1e9  # seconds
 
 
 async def health(_request: web.Request) -> web.Response:
@@ -40,6 +43,7 @@ async def state(request: web.Request) -> web.Response:
             **current.to_json(),
             "alerts": [current.alert_answer(alert) for alert in current.alerts.values()],
             "faults": [rule.to_json() for rule in current.faults],
+            "timing": attrs.asdict(current.timing),
         }
     )
 
@@ -53,6 +57,37 @@ async def add_alert(request: web.Request) -> web.Response:
         return web.json_response(request.app[STATE].add_alert(body), status=201)
     except ValueError as error:
         raise _bad_request(str(error)) from None
+
+
+async def set_device(request: web.Request) -> web.Response:
+    """``POST devices/{id}``: ``{"offline": true}`` cuts a device off, ``false`` brings it back; 200 with the device."""
+    current = request.app[STATE]
+    text = request.match_info["id"]
+    device_id = int(text) if text.isascii() and text.isdecimal() else 0
+    if device_id not in current.devices:
+        raise _bad_request("there is no such device")
+    body = await _json(request)
+    if not isinstance(body, dict) or set(body) != {"offline"} or not isinstance(body["offline"], bool):
+        raise _bad_request('the body must be {"offline": true} or {"offline": false}')
+    current.set_offline(device_id, offline=body["offline"])
+    return web.json_response(current.devices[device_id])
+
+
+async def set_timing(request: web.Request) -> web.Response:
+    """``POST timing``: any of ``reboot_seconds``, ``report_seconds``, ``clock_offset``; 200 with all of them."""
+    current = request.app[STATE]
+    body = await _json(request)
+    known = attrs.asdict(current.timing)
+    if not isinstance(body, dict) or set(body) - set(known):
+        raise _bad_request(f"the body must be an object of {', '.join(known)}")
+    for name, value in body.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _bad_request(f"{name} must be a number")
+        if not abs(value) <= _LONGEST or (value < 0 and name != "clock_offset"):
+            raise _bad_request(f"{name} must be a number of seconds")
+    current.settle()
+    current.timing = attrs.evolve(current.timing, **body)
+    return web.json_response(attrs.asdict(current.timing))
 
 
 async def add_faults(request: web.Request) -> web.Response:
@@ -94,6 +129,8 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{PREFIX}/journal", journal)
     app.router.add_get(f"{PREFIX}/state", state)
     app.router.add_post(f"{PREFIX}/alerts", add_alert)
+    app.router.add_post(f"{PREFIX}/devices/{{id}}", set_device)
+    app.router.add_post(f"{PREFIX}/timing", set_timing)
     app.router.add_post(f"{PREFIX}/faults", add_faults)
     app.router.add_get(f"{PREFIX}/faults", list_faults)
     app.router.add_delete(f"{PREFIX}/faults", delete_faults)

@@ -48,6 +48,21 @@ class ApiApplication:
 
 
 @attrs.frozen
+class Timing:
+    """When what was asked for happens. All in seconds.
+
+    Attributes:
+        reboot_seconds: How long after the command a device has rebooted; one that is offline does so when it is back.
+        report_seconds: How long after that it shows: the device's boot time, and an activity, both of then.
+        clock_offset: How far the account's clock is ahead.
+    """
+
+    reboot_seconds: float = 2.0
+    report_seconds: float = 0.0
+    clock_offset: float = 0.0
+
+
+@attrs.frozen
 class Grant:
     """What an access token stands for.
 
@@ -69,7 +84,7 @@ class SimulatorState:
         applications: The applications that may ask for tokens.
         seed: What the account holds at first.
         token_seconds: How long an access token lives.
-        reboot_seconds: How long after the command a device has rebooted. A device that is offline never does.
+        timing: When what was asked for happens, and what the account's clock shows.
         clock: The present in epoch seconds; for tests.
         state_file: Where records and journal outlive the process; ``None`` for nowhere.
         journal_file: Where every entry of the journal is appended as a line of JSON; ``None`` for nowhere.
@@ -85,15 +100,15 @@ class SimulatorState:
         applications: Iterable[ApiApplication],
         seed: Seed | None = None,
         token_seconds: float = 3600.0,
-        reboot_seconds: float = 2.0,
+        timing: Timing | None = None,
         clock: Callable[[], float] = time.time,
         state_file: Path | None = None,
         journal_file: Path | None = None,
     ) -> None:
         self.applications = {application.client_id: application for application in applications}
         self.token_seconds = token_seconds
-        self.reboot_seconds = reboot_seconds
-        self.clock = clock
+        self.timing = self._first_timing = timing or Timing()
+        self._clock = clock
         self._seed = seed or default_seed()
         self._state_file = state_file
         self._journal_file = journal_file
@@ -104,6 +119,10 @@ class SimulatorState:
         self._fill()
         if state_file is not None and state_file.exists():
             self._load(state_file)
+
+    def clock(self) -> float:
+        """The account's present in epoch seconds: what its records and the ``Date`` of its answers show."""
+        return self._clock() + self.timing.clock_offset
 
     def _fill(self) -> None:
         seed = self._seed.at(self.clock())
@@ -116,6 +135,7 @@ class SimulatorState:
 
     def reset(self) -> None:
         """Back to the seed, with an empty journal and no fault rules; access tokens stay good."""
+        self.timing = self._first_timing
         self._fill()
         self.journal.clear()
         self.faults.clear()
@@ -221,7 +241,7 @@ class SimulatorState:
         return True
 
     def request_reboot(self, device_id: int, mode: str, reason: str | None) -> None:
-        """Takes the command; the device reboots :attr:`reboot_seconds` later."""
+        """Takes the command; the device reboots :attr:`Timing.reboot_seconds` later, or when it is online again."""
         self.add_activity(
             deviceId=device_id,
             activityType="ACTION",
@@ -230,8 +250,17 @@ class SimulatorState:
             type="Action",
             message=f"Reboot requested ({mode})" + (f": {reason}" if reason else "."),
         )
-        due = self.clock() + self.reboot_seconds
+        due = self.clock() + self.timing.reboot_seconds
         self.pending_reboots.append({"deviceId": device_id, "mode": mode, "due": due})
+
+    def set_offline(self, device_id: int, *, offline: bool) -> None:
+        """Cuts a device off, or lets it come back: then it does what it was asked to do meanwhile."""
+        self.settle()
+        self.devices[device_id]["offline"] = offline
+        for reboot in self.pending_reboots:
+            if reboot["deviceId"] == device_id:
+                reboot["due"] = max(reboot["due"], self.clock())
+        self.save()
 
     def settle(self) -> None:
         """Lets everything happen that is due by now."""
@@ -239,7 +268,7 @@ class SimulatorState:
         due = [
             reboot
             for reboot in self.pending_reboots
-            if reboot["due"] <= now and not self.devices[reboot["deviceId"]].get("offline")
+            if reboot["due"] + self.timing.report_seconds <= now and not self.devices[reboot["deviceId"]].get("offline")
         ]
         for reboot in due:
             self.pending_reboots.remove(reboot)

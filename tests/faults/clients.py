@@ -1,0 +1,109 @@
+"""The clients that start runs: with an ``Idempotency-Key``, most of them until they are told that it is accepted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from tests.faults.reading import read
+from tests.faults.vendor import Vendor
+from tests.faults.workload import PlannedRun
+from workflow_core.storage.database import Database
+from workflow_devstack.api import Api
+from workflow_devstack.errors import ApiError
+
+_TRIES: Final = 200
+_PAUSE_SECONDS: Final = 0.25
+_LOOK_SECONDS: Final = 0.5
+
+
+@attrs.define
+class Clients:
+    """Start the runs of a workload, and remember what they were told.
+
+    Attributes:
+        api: The platform, in the name of its user.
+        vendor: Where the runs' alerts are triggered.
+        database: Where it is seen which runs are under way.
+        asked: The runs that they wanted started.
+        accepted: The runs' ids by their refs; more than one for a ref would be a run too many.
+        given_up: Refs of runs whose client gave up; they may have been recorded all the same.
+        requests: How many it took.
+        starting: Set while a start is under way.
+    """
+
+    api: Api
+    vendor: Vendor
+    database: Database
+    asked: list[PlannedRun] = attrs.Factory(list)
+    accepted: dict[str, set[UUID]] = attrs.Factory(lambda: defaultdict(set))
+    given_up: set[str] = attrs.Factory(set)
+    requests: int = 0
+    starting: asyncio.Event = attrs.Factory(asyncio.Event)
+
+    async def start(
+        self,
+        runs: Iterable[PlannedRun],
+        workflow_ids: Mapping[str, str],
+        *,
+        at_once: int,
+        enough: Callable[[], bool],
+    ) -> None:
+        """Starts runs, so many at once; those that wait for a person are not counted among them.
+
+        Args:
+            runs: The runs.
+            workflow_ids: By their kind.
+            at_once: How many.
+            enough: Whether the rest need not be started.
+        """
+        places = asyncio.Semaphore(at_once)
+        async with asyncio.TaskGroup() as clients:
+            for run in runs:
+                await places.acquire()
+                if enough():
+                    break
+                self.asked.append(run)
+                client = clients.create_task(self._start_and_watch(run, workflow_ids[run.kind]))
+                client.add_done_callback(lambda _: places.release())
+
+    async def _start_and_watch(self, run: PlannedRun, workflow_id: str) -> None:
+        await self.vendor.trigger(run.targets)
+        tries = 1 if run.start == "once" else _TRIES
+        requests = 2 if run.start == "twice" else 1
+        await asyncio.gather(*(self._start(run, workflow_id, tries=tries) for _ in range(requests)))
+        for run_id in self.accepted.get(run.ref, ()):
+            while await read(
+                self.database, "SELECT 1 FROM workflow_runs WHERE run_id = $1 AND status = 'RUNNING'", run_id
+            ):
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _start(self, run: PlannedRun, workflow_id: str, *, tries: int) -> None:
+        """Asks for a run until it is accepted.
+
+        Raises:
+            ApiError: It was refused for good.
+        """
+        body = {"workflowId": workflow_id, "payload": run.payload}
+        for _ in range(tries):
+            self.requests += 1
+            self.starting.set()
+            try:
+                answer = await self.api.call(
+                    "POST", "/api/workflow-runs", body=body, headers={"Idempotency-Key": run.ref}
+                )
+            except ApiError as error:
+                if error.details.get("problem", {}).get("status", 503) < 500:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                self.accepted[run.ref].add(UUID(answer["runId"]))
+                return
+            finally:
+                self.starting.clear()
+        self.given_up.add(run.ref)

@@ -24,20 +24,15 @@ REBOOT: Final = "ninjaone.devices.reboot"
 _LOCAL_POINTS: Final = ("before-reserve", "before-commit", "after-commit")
 #: A moment after these points a request to the vendor, or a write, is under way.
 _IN_THE_MIDDLE: Final = ("after-reserve+0.01", "after-sent+0.01", "after-answer+0.005")
+#: Reading a device loses no answer: what fails there is refused.
+_NEVER: Final = f"after-unknown:{SYNC}"
 #: Seconds until a worker is killed that does not come to its moment.
 _GIVE_UP: Final = 15.0
 _AWAY_SECONDS: Final = (0.2, 2.0)
 _LOOK_SECONDS: Final = 0.1
 
-
-def moments() -> list[str]:
-    """Every moment at which a worker kills itself, as ``WORKFLOW_FAULT_POINT`` takes it."""
-    external = [f"{point}:{action}" for action in (REBOOT, RESET, SYNC) for point in (*FAULT_POINTS, *_IN_THE_MIDDLE)]
-    return [*external, *(f"{point}:{TICKET}" for point in _LOCAL_POINTS)]
-
-
-#: Enough for a short form: each moment once, most of them of the effect that must not happen twice.
-SHORT: Final = (
+#: Every point, and most of them of the effect that must not happen twice: enough for a short form.
+FIRST_MOMENTS: Final = (
     f"after-sent:{REBOOT}",
     f"before-commit:{TICKET}",
     f"after-answer:{REBOOT}",
@@ -51,6 +46,13 @@ SHORT: Final = (
     f"after-commit:{TICKET}",
     f"after-answer:{SYNC}",
 )
+
+
+def moments() -> list[str]:
+    """Every moment at which a worker kills itself, as ``WORKFLOW_FAULT_POINT`` takes it; the first ones first."""
+    external = [f"{point}:{action}" for point in (*FAULT_POINTS, *_IN_THE_MIDDLE) for action in (REBOOT, RESET, SYNC)]
+    local = [f"{point}:{TICKET}" for point in _LOCAL_POINTS]
+    return [moment for moment in dict.fromkeys((*FIRST_MOMENTS, *local, *external)) if moment != _NEVER]
 
 
 class Chaos:

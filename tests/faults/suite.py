@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -64,12 +65,13 @@ class Options:
 
 def short(seed: int) -> Options:
     """For every change."""
-    return Options(runs=40, seed=seed, at_once=14, moments=chaos.SHORT, pause=3.0)
+    return Options(runs=30, seed=seed, at_once=12, moments=chaos.FIRST_MOMENTS, pause=3.0)
 
 
 def long(runs: int, seed: int) -> Options:
-    """For a release."""
-    return Options(runs=runs, seed=seed, at_once=24, moments=tuple(chaos.moments()), pause=6.0)
+    """For a release: every moment, when there are runs enough for a worker's death in every fifth."""
+    wanted = max(len(chaos.FIRST_MOMENTS), runs // 5)
+    return Options(runs=runs, seed=seed, at_once=20, moments=tuple(chaos.moments()[:wanted]), pause=5.0)
 
 
 @attrs.frozen
@@ -100,6 +102,7 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
         folder: An empty one, for data and logs.
         say: Is told how it goes.
     """
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # its pool tells at length of every restart
     began = time.monotonic()
     planned = workload.plan(options.seed, 2 * options.runs)
     offset = Random(f"{options.seed}/clock").uniform(-3600.0, 3600.0)
@@ -110,7 +113,7 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
             operator = Operator(api, vendor.journal, platform.database)
             clients = Clients(api, vendor, platform.database)
             torment = Chaos(platform, clients, vendor, seed=options.seed, points=options.moments, pause=options.pause)
-            async with _beside(*(service.run() for service in torment.services), vendor.trigger_again()):
+            async with _beside(*(service.run() for service in torment.services), vendor.follow()):
                 workflow_ids = await _publish(api)
                 say(f"The platform runs ({time.monotonic() - began:.0f} s); now it suffers.")
                 async with _beside(operator.work()):

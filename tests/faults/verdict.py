@@ -280,9 +280,9 @@ def _uncertain(found: Evidence) -> Check:
 
 def _misjudged(target: Target, entries: list[Entry], named: list[Uncertain], sends: int) -> Iterable[str]:
     done = [entry for entry in entries if entry.done]
-    if any(uncertain.happened for uncertain in named) and target.reports:
+    if any(uncertain.happened for uncertain in named) and target.shows:
         yield f"device {target.device}: its reboot was uncertain, and could be seen"
-    if done and not done[0].answered and not target.reports and not any(uncertain.happened for uncertain in named):
+    if done and not done[0].answered and not target.shows and not any(uncertain.happened for uncertain in named):
         yield f"device {target.device}: the answer to its reboot was lost and nothing showed it, but nobody was asked"
     # Not done, and yet uncertain: a request whose answer was lost, or one that never reached the vendor.
     without = sum(not uncertain.happened for uncertain in named)

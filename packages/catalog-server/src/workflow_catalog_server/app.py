@@ -18,7 +18,9 @@ from workflow_catalog_server import (
     run_stream_routes,
     secret_routes,
     simulation_routes,
+    task_routes,
     trial_routes,
+    trigger_routes,
 )
 from workflow_catalog_server.api_key_auth import ApiKeyAuthenticator
 from workflow_catalog_server.bodies import MAX_BODY
@@ -53,6 +55,7 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *registry_routes(registry),
         *bundle_routes.ROUTES,
         *publish_routes.ROUTES,
+        *trigger_routes.ROUTES,
         *definition_routes.ROUTES,
         *event_routes.ROUTES,
         *effect_routes.ROUTES,
@@ -60,6 +63,7 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *run_stream_routes.ROUTES,
         *resume_routes.ROUTES,
         *secret_routes.ROUTES,
+        *task_routes.ROUTES,
         *trial_routes.ROUTES,
         *simulation_routes.ROUTES,
     )

@@ -38,6 +38,11 @@ LEAVE_WAITS: Final = "leave_waits"
 #: The signal that a wait is over; carries the wait's id.
 WAKE: Final = "wake"
 
+#: What Temporal's schedules start: a workflow type of one activity, which starts a run.
+LAUNCH_WORKFLOW: Final = "workflow-launch"
+LAUNCH_TASK_QUEUE: Final = "workflow-launches"
+START_SCHEDULED: Final = "start_scheduled_run"
+
 
 def action_task_queue(distribution: str) -> str:
     """The queue of a distribution's external actions; only workers that loaded it poll it."""

@@ -56,6 +56,7 @@ async def tell_started(
     how = {
         "api": "Started by a request.",
         "event": f"Started by the event {event_name}.",
+        "schedule": "Started by the clock.",
         "replay": f"Started as a replay of run {replay_of}.",
         "child": "Started by another run.",
         "simulation": "Started to see what the definition would do.",

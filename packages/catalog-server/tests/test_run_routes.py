@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from workflow_core.temporal import run_workflow_id
@@ -190,6 +191,25 @@ async def test_cancel(with_temporal, server, run_id, temporal_client, assert_pro
     await assert_problem(await with_temporal.a("POST", f"{RUNS}/{run_id}/cancel"), 409, "RUN_ENDED")
 
 
+async def test_terminate(with_temporal, server, run_id, temporal_client, assert_problem, db):
+    """It has ended when the answer comes; the audit log says who did it and why."""
+    path = f"{RUNS}/{run_id}/terminate"
+    await assert_problem(await with_temporal.b("POST", path), 404, "NOT_FOUND")
+    await assert_problem(await server.a("POST", path), 503, "TEMPORAL_UNAVAILABLE")
+    assert (await (await with_temporal.a("GET", f"{RUNS}/{run_id}")).json())["status"] == "RUNNING"
+    response = await with_temporal.a("POST", path, json={"reason": "It hangs"})
+    assert (response.status, await response.json()) == (200, {"runId": run_id, "status": "FAILED"})
+    run = await (await with_temporal.a("GET", f"{RUNS}/{run_id}")).json()
+    assert (run["status"], run["error"]["code"]) == ("FAILED", "TERMINATED")
+    description = await temporal_client.get_workflow_handle(run_workflow_id(run_id, 1)).describe()
+    assert description.status is WorkflowExecutionStatus.TERMINATED
+    async with db.tenant(with_temporal.tenants.a) as conn:
+        [entry] = await conn.fetch("SELECT * FROM audit_logs WHERE operation = 'terminate'")
+    assert (entry["record_id"], entry["details"]) == (run_id, {"reason": "It hangs"})
+    assert str(entry["user_id"]) == "11111111-1111-4111-8111-111111111111"
+    await assert_problem(await with_temporal.a("POST", path), 409, "RUN_ENDED")
+
+
 async def test_replay(with_temporal, run_id, assert_problem, db):
     """A new run of the same version, with the same payload or a given one; a key makes it one."""
     response = await with_temporal.a("POST", f"{RUNS}/{run_id}/replay", json={"reason": "Try again"})
@@ -255,7 +275,7 @@ async def test_timeline(with_temporal, run_id, db, assert_problem):
     await assert_problem(await with_temporal.b("GET", f"{RUNS}/{run_id}/timeline"), 404, "NOT_FOUND")
 
 
-@pytest.mark.parametrize("path", ["cancel", "replay"])
+@pytest.mark.parametrize("path", ["cancel", "replay", "terminate"])
 async def test_changing_a_run_needs_the_permission(with_temporal, run_id, make_token, assert_problem, *, path):
     """The one that starting needs."""
     reader = with_temporal.a.with_token(make_token(with_temporal.tenants.a, "workflow:read"))

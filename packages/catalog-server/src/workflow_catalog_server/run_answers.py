@@ -106,6 +106,14 @@ class CanceledRunAnswer:
 
 
 @attrs.frozen(kw_only=True)
+class TerminatedRunAnswer:
+    """Answer of ``POST /api/workflow-runs/{id}/terminate``: how the run has ended."""
+
+    runId: UUID
+    status: RunStatus
+
+
+@attrs.frozen(kw_only=True)
 class StepAnswer:
     """A step of a run, once for each iteration of the loops around it: what it took and gave.
 

@@ -22,6 +22,7 @@ from workflow_catalog_server.run_answers import (
     RunWithPayload,
     StartedRunAnswer,
     StepList,
+    TerminatedRunAnswer,
     Timeline,
 )
 from workflow_catalog_server.run_history import has_payload, list_runs, read_run, read_steps, read_timeline
@@ -31,6 +32,7 @@ from workflow_core.errors import ConflictError, RunNotStartedError
 from workflow_core.execution.cancel import cancel_run
 from workflow_core.execution.models import RunStatus
 from workflow_core.execution.runs import Origin, record_run, run_id_for_request, start_recorded
+from workflow_core.execution.terminate import terminate_run
 
 _Reason = Annotated[str, msgspec.Meta(max_length=1000)]
 
@@ -47,6 +49,13 @@ class StartRun:
 @attrs.frozen(kw_only=True)
 class CancelRun:
     """Body of ``POST /api/workflow-runs/{id}/cancel``; it may be left out."""
+
+    reason: _Reason | None = None
+
+
+@attrs.frozen(kw_only=True)
+class TerminateRun:
+    """Body of ``POST /api/workflow-runs/{id}/terminate``; it may be left out."""
 
     reason: _Reason | None = None
 
@@ -122,13 +131,28 @@ async def cancel(request: web.Request, principal: Principal) -> web.StreamRespon
     status = await cancel_run(
         services.database,
         services.temporal,
-        services.registry,
         tenant=principal.tenant,
         run_id=run_id,
         user=principal.user,
         reason=body.reason,
     )
     return json_answer(CanceledRunAnswer(runId=run_id, status=status), status=202)
+
+
+async def terminate(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Ends a run at once, and those that it called; what an action has sent is not called back."""
+    services = request.app[SERVICES]
+    run_id = path_uuid(request, "id")
+    body = await read_body(request, TerminateRun, optional=True)
+    status = await terminate_run(
+        services.database,
+        services.temporal,
+        tenant=principal.tenant,
+        run_id=run_id,
+        user=principal.user,
+        reason=body.reason,
+    )
+    return json_answer(TerminatedRunAnswer(runId=run_id, status=status))
 
 
 async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -234,6 +258,14 @@ ROUTES: Final = (
         body=CancelRun,
         answer=CanceledRunAnswer,
         status=202,
+    ),
+    Route(
+        "POST",
+        f"{_PREFIX}/{{id}}/terminate",
+        Permission.RUN,
+        terminate,
+        body=TerminateRun,
+        answer=TerminatedRunAnswer,
     ),
     Route(
         "POST",

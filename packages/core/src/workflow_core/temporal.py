@@ -33,8 +33,15 @@ RECORD_CHILD: Final = "record_child_run"
 LOAD_RUN: Final = "load_run"
 PAUSE: Final = "pause"
 OPEN_SETTLEMENT: Final = "open_settlement"
+LOOK_AT_WAIT: Final = "look_at_wait"
+LEAVE_WAITS: Final = "leave_waits"
 #: The signal that a wait is over; carries the wait's id.
 WAKE: Final = "wake"
+
+#: What Temporal's schedules start: a workflow type of one activity, which starts a run.
+LAUNCH_WORKFLOW: Final = "workflow-launch"
+LAUNCH_TASK_QUEUE: Final = "workflow-launches"
+START_SCHEDULED: Final = "start_scheduled_run"
 
 
 def action_task_queue(distribution: str) -> str:

@@ -171,6 +171,6 @@ async def _may_have_happened(state: RunState, call: ActionCall, planned: Planned
 
 async def _until_settled(state: RunState, call: ActionCall, *, give_up: bool) -> bool:
     try:
-        return await until_settled(state.wakes, call, give_up=give_up)
+        return await until_settled(state.wakes, state.is_put_aside, call, give_up=give_up)
     finally:
         state.evaluator.new_activation()

@@ -86,12 +86,12 @@ class _Items:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _is_stopped(self) -> bool:
-        return bool(self._failed) or self._returned or self._parent.stopped()
+        return bool(self._failed) or self._returned or self._parent.state.stopped()
 
     def _begin(self) -> None:
         """Begins as many items as may be under way at once: first those that were put aside."""
         loop = self._loop
-        while len(self._tasks) < loop.width and not self._is_stopped() and not self._parent.state.control.parking:
+        while len(self._tasks) < loop.width and not self._is_stopped() and not self._parent.state.is_put_aside():
             if self._put_aside:
                 index = self._put_aside.pop(0)
             elif loop.index < len(loop.items):

@@ -100,7 +100,8 @@ class EventDispatcher:
             for tenant, event_id in turns:
                 if self._stopping:
                     return
-                taken += await self._take(tenant, event_id)
+                result = await self._take(tenant, event_id)
+                taken += result  # after the awaiting: others count meanwhile
 
         await asyncio.gather(*(take() for _ in range(_EVENTS)))
         return taken

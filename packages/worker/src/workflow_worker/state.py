@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -21,7 +22,11 @@ from workflow_worker.waiting import Wakes
 
 @attrs.frozen
 class RunState:
-    """A strand's run: what it was started with, what its strands share, and the scopes of this one."""
+    """A strand's run: what it was started with, what its strands share, and the scopes of this one.
+
+    Attributes:
+        stopped: Whether a step beside this strand has ended what is around both.
+    """
 
     run: RunInput
     plan: Plan
@@ -30,11 +35,17 @@ class RunState:
     trace: Trace
     control: Control
     wakes: Wakes
+    stopped: Callable[[], bool] = lambda: False
 
-    def branch(self) -> RunState:
+    def branch(self, stopped: Callable[[], bool]) -> RunState:
         """The same run, with scopes that begin with these."""
         scopes = self.scopes.branch()
-        return attrs.evolve(self, scopes=scopes, evaluator=Evaluator(scopes, self.evaluator.account))
+        evaluator = Evaluator(scopes, self.evaluator.account)
+        return attrs.evolve(self, scopes=scopes, evaluator=evaluator, stopped=stopped)
+
+    def is_put_aside(self) -> bool:
+        """Whether nothing of this strand shall begin any more in this execution."""
+        return self.stopped() or self.control.parking
 
     def resumption_of(self, visit: Visit) -> Resumption | None:
         """What the step that had failed in an earlier execution goes on with; None for every other step."""

@@ -20,9 +20,11 @@ from typing import Any, Final
 
 from workflow_core.errors import InterpreterError, WorkflowError
 from workflow_core.execution.checkpoints import SavedStrand
+from workflow_core.execution.step_waits import LeftBlock
 from workflow_core.execution.verdicts import may_be_caught
 from workflow_core.language.mapping import parse_assign_path
 from workflow_core.manifest import canonical_json
+from workflow_core.temporal import LEAVE_WAITS
 from workflow_worker.action_steps import call_action
 from workflow_worker.checkpointing import restore_frames, save_frames
 from workflow_worker.child_steps import call_workflow
@@ -30,8 +32,10 @@ from workflow_worker.concurrency import Failed, Stopped, run_items
 from workflow_worker.failures import StepFailedError, is_cancellation, raise_if_canceled
 from workflow_worker.frames import Block, ConcurrentLoop, Frame, Loop, TryCatch, Visit, block_steps
 from workflow_worker.leaving import Parked, Returned, StrandFailedError
+from workflow_worker.local import execute_local
 from workflow_worker.scopes import Snapshot
 from workflow_worker.state import RunState, error_object, now
+from workflow_worker.wait_steps import WAITS
 
 #: Bytes of what one control step shows.
 _MAX_SHOWN: Final = 4096
@@ -39,7 +43,6 @@ _MAX_SHOWN: Final = 4096
 MAX_ITEMS: Final = 50_000
 #: Items of one loop at once, whatever it asks for.
 MAX_CONCURRENCY: Final = 1000
-_WAITS: Final = ("event.wait", "time.wait", "human.task")
 
 
 class Strand:
@@ -49,20 +52,11 @@ class Strand:
         state: The run, with the scopes that this strand reads and writes.
         frames: Where it begins.
         base: What its scopes began with; None: with nothing, as those of the run itself.
-        stopped: Whether nothing of it shall begin any more, because a step beside it has ended what is around both.
     """
 
-    def __init__(
-        self,
-        state: RunState,
-        frames: list[Frame],
-        *,
-        base: Snapshot | None = None,
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def __init__(self, state: RunState, frames: list[Frame], *, base: Snapshot | None = None) -> None:
         self.state = state
         self.frames = frames
-        self.stopped = stopped
         self.unrecorded = 0
         self._base = base
         self._under_way = False
@@ -85,7 +79,7 @@ class Strand:
     ) -> Strand:
         """The strand of one item of a loop of this one: from its beginning, or from where it was put aside."""
         base = self.state.scopes.snapshot()
-        state = self.state.branch()
+        state = self.state.branch(stopped)
         if saved is None:
             scopes = state.scopes
             scopes.begin_item(scopes.enter_loop(loop.item_var), loop.item_var, loop.items, index)
@@ -93,7 +87,7 @@ class Strand:
         else:
             state.scopes.apply(saved.difference, saved.writes)
             frames = restore_frames(saved.frames, state.plan.definition)
-        return Strand(state, frames, base=base, stopped=stopped)
+        return Strand(state, frames, base=base)
 
     def saved(self) -> SavedStrand:
         """Where it stands: before the step that is under way, if one is."""
@@ -138,12 +132,18 @@ class Strand:
                 self._under_way = True
                 await self._step(visit)
                 self._under_way = False
+                self.state.control.end_step()
 
     async def _between_steps(self) -> None:
         raise_if_canceled()
-        if self.stopped() or self.state.control.parking:
+        if self.state.is_put_aside():
             raise Parked
         await self.state.evaluator.before_step()
+        while self.state.control.abandoned:
+            left = self.state.control.abandoned.pop()
+            run = self.state.run
+            block = LeftBlock(tenant=run.tenant, run_id=run.run_id, step_path=left.path, iteration=left.iteration)
+            await execute_local(LEAVE_WAITS, block)
         if self.state.trace.is_large:
             await self.state.trace.write()
             self.state.evaluator.new_activation()
@@ -190,9 +190,6 @@ class Strand:
     async def _execute(self, visit: Visit) -> None:
         if not isinstance(visit.step, Mapping):
             raise InterpreterError("The step is not an object: mend the definition.")
-        if visit.type in _WAITS:
-            message = f"Steps of type {visit.type!r} wait, and this version of the worker cannot wait yet."
-            raise InterpreterError(message, code="UNSUPPORTED_STEP_TYPE")
         execute = self._STEPS.get(visit.type)
         if execute is None:
             message = f"Steps of type {visit.type!r} cannot be run by this version of the worker."
@@ -243,6 +240,8 @@ class Strand:
             elif isinstance(frame, ConcurrentLoop):
                 with contextlib.suppress(WorkflowError):  # it has failed already
                     frame.merge_into(self.state.scopes)
+                if frame.under_way:
+                    self.state.control.abandoned.append(frame.visit)
                 self._record_loop(frame, "FAILED", error)
         return error
 
@@ -385,6 +384,14 @@ class Strand:
         await self._assign_all(visit.fields.get("outputMapping") or {}, childRun=child.scopes)
         self._record(visit, "SUCCEEDED", output={"childRunId": child.run_id})
 
+    async def _wait(self, visit: Visit) -> None:
+        given = await WAITS[visit.type](self.state, visit)
+        for path, value in given.items():
+            self.state.scopes.assign(path, value)
+        assigned = await self._assign_all(visit.config.get("assign") or {})
+        dry = {"wouldWait": True} if self.state.run.dry_run else {}
+        self._record(visit, "SUCCEEDED", output=_shown({**dry, **given, **assigned}))
+
     _STEPS: Final = {
         "action.call": _action,
         "transform.assign": _assign,
@@ -394,6 +401,9 @@ class Strand:
         "control.forEach": _for_each,
         "control.tryCatch": _try,
         "control.callWorkflow": _call_workflow,
+        "event.wait": _wait,
+        "time.wait": _wait,
+        "human.task": _wait,
     }
 
 

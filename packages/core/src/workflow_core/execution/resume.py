@@ -60,13 +60,14 @@ _REOPEN_STEPS: Final = """
 UPDATE workflow_run_steps AS step SET
     status = CASE WHEN (step_path, iteration) = ($5, $6) THEN 'RETRYING' ELSE 'STARTED' END,
     error_json = CASE WHEN (step_path, iteration) = ($5, $6) THEN error_json END,
-    completed_at = NULL, duration_ms = NULL
+    completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
 FROM unnest($3::text[], $4::text[]) AS held(path, item)
 WHERE tenant = $1 AND run_id = $2 AND (step_path, iteration) = (held.path, held.item) AND status <> 'SUCCEEDED'
 """
 #: Everything that did not succeed is visited anew.
 _RESTART_STEPS: Final = """
-UPDATE workflow_run_steps SET status = 'RETRYING', attempt = 0, completed_at = NULL, duration_ms = NULL
+UPDATE workflow_run_steps SET
+    status = 'RETRYING', attempt = 0, completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
 WHERE tenant = $1 AND run_id = $2 AND status <> 'SUCCEEDED'
 """
 

@@ -97,6 +97,11 @@ def run_id_for_event(tenant: UUID, event_id: UUID, workflow_id: UUID) -> UUID:
     return uuid5(_RUNS, f"event:{tenant}:{event_id}:{workflow_id}")
 
 
+def run_id_for_schedule(tenant: UUID, workflow_id: UUID, scheduled_for: datetime) -> UUID:
+    """The id of the run that a clock starts of this workflow at this time."""
+    return uuid5(_RUNS, f"schedule:{tenant}:{workflow_id}:{scheduled_for.astimezone(UTC).isoformat()}")
+
+
 @attrs.frozen(kw_only=True)
 class Trial:
     """A definition that is run to try it out, whether or not it is published.

@@ -91,13 +91,6 @@ async def open_settlement(conn: Connection, wait: SettlementWait) -> bool:
         step_id=wait.step_id,
         error=shown,
     )
-    await conn.execute(
-        "UPDATE workflow_run_steps SET status = 'WAITING', error_json = $3, completed_at = NULL, duration_ms = NULL "
-        "WHERE tenant = $1 AND step_id = $2 AND status IN ('STARTED', 'RETRYING')",
-        tenant,
-        step.row_id,
-        shown,
-    )
     await waits.open_wait(
         conn,
         tenant,
@@ -106,6 +99,14 @@ async def open_settlement(conn: Connection, wait: SettlementWait) -> bool:
         run_id=run_id,
         step_path=wait.step_path,
         iteration=wait.iteration,
+    )
+    await conn.execute(
+        "UPDATE workflow_run_steps SET status = 'WAITING', error_json = $3, completed_at = NULL, duration_ms = NULL, "
+        "updated_at = clock_timestamp() "
+        "WHERE tenant = $1 AND step_id = $2 AND status IN ('STARTED', 'RETRYING')",
+        tenant,
+        step.row_id,
+        shown,
     )
     await tell_waiting(conn, tenant, wait_id, step, run_id=run_id)
     return True

@@ -9,3 +9,6 @@ CREATE INDEX workflow_runs_to_start ON workflow_runs (updated_at)
     WHERE status = 'RUNNING' AND started_at IS NULL AND parent_run_id IS NULL;
 CREATE INDEX workflow_runs_to_check ON workflow_runs (checked_at NULLS FIRST)
     WHERE status IN ('RUNNING', 'WAITING') AND (started_at IS NOT NULL OR parent_run_id IS NOT NULL);
+
+ALTER TABLE workflow_run_steps ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now();
+CREATE INDEX workflow_run_steps_by_change ON workflow_run_steps (tenant, run_id, updated_at);

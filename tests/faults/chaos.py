@@ -13,12 +13,8 @@ from typing import Final
 from tests.faults.clients import Clients
 from tests.faults.platform import Platform, Service
 from tests.faults.vendor import Vendor
+from tests.faults.workflows import REBOOT, RESET, SYNC, TICKET
 from workflow_core.execution.fault_points import FAULT_POINTS
-
-TICKET: Final = "tickets.create"
-SYNC: Final = "ninjaone.devices.sync"
-RESET: Final = "ninjaone.alerts.reset"
-REBOOT: Final = "ninjaone.devices.reboot"
 
 #: What a database action passes through; an external one passes through all.
 _LOCAL_POINTS: Final = ("before-reserve", "before-commit", "after-commit")
@@ -160,7 +156,7 @@ class Chaos:
         await self._until_ready(self._server)
         with contextlib.suppress(TimeoutError):  # all are started
             await asyncio.wait_for(self._clients.starting.wait(), 1.0)
-            await asyncio.sleep(self._random.uniform(0.0, 0.04))
+            await asyncio.sleep(self._random.uniform(0.0, 0.2))
         self._server.kill()
 
     async def _until_ready(self, service: Service) -> None:

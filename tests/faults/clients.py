@@ -22,6 +22,8 @@ _PAUSE_SECONDS: Final = 0.5
 _SLOWLY_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.5
 
+_UNDER_WAY: Final = "SELECT 1 FROM workflow_runs WHERE run_id = $1 AND status = 'RUNNING'"
+
 
 @attrs.define
 class Clients:
@@ -36,6 +38,7 @@ class Clients:
         all_asked: Whether there will be no more.
         accepted: The runs' ids by their refs; more than one for a ref would be a run too many.
         given_up: Refs of runs whose client gave up; they may have been recorded all the same.
+        canceled: Ids of runs that were asked to end.
         requests: How many it took.
         starting: Set while a start is under way.
     """
@@ -48,6 +51,7 @@ class Clients:
     all_asked: bool = False
     accepted: dict[str, set[UUID]] = attrs.Factory(lambda: defaultdict(set))
     given_up: set[str] = attrs.Factory(set)
+    canceled: set[UUID] = attrs.Factory(set)
     requests: int = 0
     starting: asyncio.Event = attrs.Factory(asyncio.Event)
 
@@ -86,13 +90,25 @@ class Clients:
         await self.vendor.trigger(run.targets)
         tries = 1 if run.start == "once" else _TRIES
         requests = 2 if run.start == "twice" else 1
+        if run.start == "once":
+            await self._until_the_server_answers()
         await asyncio.gather(*(self._start(run, workflow_id, tries=tries) for _ in range(requests)))
         for run_id in self.accepted.get(run.ref, ()):
-            while await read(
-                self.database, "SELECT 1 FROM workflow_runs WHERE run_id = $1 AND status = 'RUNNING'", run_id
-            ):
+            if run.canceled_after is not None:
+                await asyncio.sleep(run.canceled_after)
+                await self._cancel(run_id)
+            while await read(self.database, _UNDER_WAY, run_id):
                 await asyncio.sleep(_LOOK_SECONDS)
         self.passed += 1
+
+    async def _until_the_server_answers(self) -> None:
+        while True:
+            try:
+                await self.api.call("GET", "/health/live")
+            except ApiError:
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                return
 
     async def _start(self, run: PlannedRun, workflow_id: str, *, tries: int) -> None:
         """Asks for a run until it is accepted.
@@ -109,7 +125,7 @@ class Clients:
                     "POST", "/api/workflow-runs", body=body, headers={"Idempotency-Key": run.ref}
                 )
             except ApiError as error:
-                if error.details.get("problem", {}).get("status", 503) < 500:
+                if refusal(error) is not None:
                     raise
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
@@ -118,3 +134,23 @@ class Clients:
             finally:
                 self.starting.clear()
         self.given_up.add(run.ref)
+
+    async def _cancel(self, run_id: UUID) -> None:
+        while True:
+            try:
+                await self.api.call("POST", f"/api/workflow-runs/{run_id}/cancel", body={})
+            except ApiError as error:
+                if refusal(error) not in (None, "RUN_ENDED"):
+                    raise
+                if refusal(error) is not None:
+                    return
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                self.canceled.add(run_id)
+                return
+
+
+def refusal(error: ApiError) -> str | None:
+    """The code with which the platform refused for good; None: it was away, or is in trouble."""
+    problem = error.details.get("problem") or {}
+    return str(problem["code"]) if problem.get("status", 503) < 500 else None

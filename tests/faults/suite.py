@@ -33,8 +33,9 @@ _LOOK_SECONDS: Final = 0.5
 _LOOKS: Final = 20
 
 _PROGRESS: Final = """
-SELECT count(*) AS runs, count(*) FILTER (WHERE status = 'SUCCEEDED') AS ended,
+SELECT count(*) AS runs, count(*) FILTER (WHERE status IN ('SUCCEEDED', 'CANCELED')) AS ended,
        count(*) FILTER (WHERE status = 'WAITING') AS waiting, max(updated_at)::text AS latest,
+       (SELECT count(*) FROM workflow_action_invocations WHERE status = 'uncertain') AS uncertain,
        (SELECT count(*) || ' ' || coalesce(sum(attempt), 0) FROM workflow_run_steps) AS steps
 FROM workflow_runs
 """
@@ -185,12 +186,12 @@ async def _publish_one(api: Api, definition: workflows.Definition) -> str:
 
 
 async def _until_all_have_ended(database: Database, say: Callable[[str], None]) -> None:
-    """Waits as long as anything goes on; whoever has not ended then is lost."""
+    """Waits as long as anything goes on; what has not ended then is lost."""
     last: dict[str, Any] = {}
     moved = time.monotonic()
     while True:
         (progress,) = await read(database, _PROGRESS)
-        if progress["ended"] == progress["runs"]:
+        if progress["ended"] == progress["runs"] and not progress["uncertain"]:
             return
         if progress != last:
             last, moved = progress, time.monotonic()
@@ -224,6 +225,8 @@ def _torment(torment: Chaos, found: verdict.Evidence) -> Counter[str]:
             **torment.blows,
             **{f"NinjaOne: {trouble}": number for trouble, number in sorted(found.journal.troubles.items())},
             **{f"run resumed after {code}": number for code, number in sorted(found.operator.failures.items())},
-            "requests to start": found.clients.requests,
+            "requests to start a run": found.clients.requests,
+            "starts given up": len(found.clients.given_up),
+            "runs canceled": len(found.clients.canceled),
         }
     )

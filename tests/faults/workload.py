@@ -62,12 +62,14 @@ class PlannedRun:
         targets: What it acts on.
         start: How its client starts it: ``patiently`` until it is accepted, ``twice`` at the same moment with one
             key, or ``once``, giving up at the first failure.
+        canceled_after: Seconds after which its client wants it to end; None: it does not.
     """
 
     ref: str
     kind: str
     targets: tuple[Target, ...]
     start: str
+    canceled_after: float | None
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -121,8 +123,9 @@ def _run(random: Random, seed: int, number: int, devices: Iterator[int]) -> Plan
     kind = _KINDS[number % len(_KINDS)]
     count = random.randint(2, 4) if kind == "loop" else 1
     targets = tuple(_target(random, seed, next(devices), reboots=kind != "loop") for _ in range(count))
-    start = random.choices(("patiently", "twice", "once"), weights=(8, 1, 1))[0]
-    return PlannedRun(f"run-{seed}-{number:04}", kind, targets, start)
+    start = random.choices(("patiently", "twice", "once"), weights=(6, 1, 2))[0]
+    canceled_after = random.uniform(0.0, 20.0) if random.random() < 0.1 else None
+    return PlannedRun(f"run-{seed}-{number:04}", kind, targets, start, canceled_after)
 
 
 def _target(random: Random, seed: int, device: int, *, reboots: bool) -> Target:

@@ -59,7 +59,7 @@ class Cursor:
     @classmethod
     def of(cls, moment: str, record_id: str) -> Cursor:
         """The cursor of the two values that :meth:`encode` gave."""
-        return cls(_moment(moment), UUID(record_id))
+        return cls(parse_moment(moment), UUID(record_id))
 
     def encode(self) -> str:
         """As clients carry it."""
@@ -144,13 +144,19 @@ def _moment_in(name: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        return _moment(text)
+        return parse_moment(text)
     except (ValueError, OverflowError):
         words = "must be a date and time with its offset from UTC, such as 2026-08-01T09:00:00Z"
         raise ValidationError(f"{name}: {words}", errors=[FieldError(name, "FORMAT", words)]) from None
 
 
-def _moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
+    """A date and time with its offset from UTC.
+
+    Raises:
+        ValueError: It is none.
+        OverflowError: It lies beyond the first or the last year.
+    """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError

@@ -16,8 +16,7 @@ import aiohttp
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from workflow_core.discovery import Discovery, discover, require
 from workflow_core.errors import ConfigurationError, MigrationError
@@ -42,40 +41,6 @@ from workflow_worker.turns import TurnGiver
 
 _log = logging.getLogger(__name__)
 
-#: Imported once for the process, not once for each run: they hold no state of a workflow.
-PASSED_THROUGH: Final = (
-    "asyncpg",
-    "attr",
-    "attrs",
-    "cattr",
-    "cattrs",
-    "aiohttp",
-    "jsonata",
-    "msgspec",
-    "orjson",
-    "pluggy",
-    "re2",
-    "workflow_core",
-    *(
-        f"workflow_worker.{part}"
-        for part in (
-            "action_steps",
-            "child_steps",
-            "evaluation",
-            "failures",
-            "frames",
-            "launching",
-            "local",
-            "retries",
-            "scopes",
-            "state",
-            "trace",
-            "waiting",
-        )
-    ),
-)
-
-
 #: Launches at once: each records one run.
 LAUNCHES: Final = 10
 #: Workflow tasks at once. They share one interpreter lock, and Temporal gives each two seconds of wall time to compute:
@@ -83,9 +48,14 @@ LAUNCHES: Final = 10
 WORKFLOW_TASKS: Final = 8
 
 
-def workflow_runner() -> SandboxedWorkflowRunner:
-    """The sandbox of the interpreter; replays use the same."""
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+def workflow_runner() -> WorkflowRunner:
+    """How the interpreter is executed, here and in replays: without Temporal's sandbox.
+
+    The sandbox imports a workflow's code anew for each run and watches what it calls. Ours is the same for all runs,
+    and what their authors write are data; the sandbox would cost as much as all else that a worker does for a short
+    run. A test of its own watches over the interpreter instead.
+    """
+    return UnsandboxedWorkflowRunner()
 
 
 def build_workers(

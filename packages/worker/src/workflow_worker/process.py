@@ -38,6 +38,7 @@ from workflow_worker.presence import Presence
 from workflow_worker.settings import Settings
 from workflow_worker.sweeper import Sweeper
 from workflow_worker.syncer import ScheduleSyncer
+from workflow_worker.turns import TurnGiver
 
 _log = logging.getLogger(__name__)
 
@@ -215,6 +216,7 @@ async def run_worker(
             EventDispatcher(database, Inbox(database, client, discovery.registry)),
             Sweeper(database, client),
             ScheduleSyncer(database, client),
+            TurnGiver(database, client),
         )
         async with _running(workers) as failed, AsyncExitStack() as background:
             works = [await background.enter_async_context(in_background(work)) for work in beside]

@@ -16,8 +16,7 @@ import aiohttp
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from workflow_core.discovery import Discovery, discover, require
 from workflow_core.errors import ConfigurationError, MigrationError
@@ -30,6 +29,7 @@ from workflow_core.storage.migrations import CORE_SOURCE, pending_migrations
 from workflow_core.temporal import LAUNCH_TASK_QUEUE, RUN_TASK_QUEUE, action_task_queue, connect
 from workflow_worker.activities import Activities
 from workflow_worker.background import in_background
+from workflow_worker.deployment import deployment_of
 from workflow_worker.dispatcher import EventDispatcher
 from workflow_worker.faults import fault_point
 from workflow_worker.interpreter import RunWorkflow
@@ -38,42 +38,9 @@ from workflow_worker.presence import Presence
 from workflow_worker.settings import Settings
 from workflow_worker.sweeper import Sweeper
 from workflow_worker.syncer import ScheduleSyncer
+from workflow_worker.turns import TurnGiver
 
 _log = logging.getLogger(__name__)
-
-#: Imported once for the process, not once for each run: they hold no state of a workflow.
-PASSED_THROUGH: Final = (
-    "asyncpg",
-    "attr",
-    "attrs",
-    "cattr",
-    "cattrs",
-    "aiohttp",
-    "jsonata",
-    "msgspec",
-    "orjson",
-    "pluggy",
-    "re2",
-    "workflow_core",
-    *(
-        f"workflow_worker.{part}"
-        for part in (
-            "action_steps",
-            "child_steps",
-            "evaluation",
-            "failures",
-            "frames",
-            "launching",
-            "local",
-            "retries",
-            "scopes",
-            "state",
-            "trace",
-            "waiting",
-        )
-    ),
-)
-
 
 #: Launches at once: each records one run.
 LAUNCHES: Final = 10
@@ -82,9 +49,14 @@ LAUNCHES: Final = 10
 WORKFLOW_TASKS: Final = 8
 
 
-def workflow_runner() -> SandboxedWorkflowRunner:
-    """The sandbox of the interpreter; replays use the same."""
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+def workflow_runner() -> WorkflowRunner:
+    """How the interpreter is executed, here and in replays: without Temporal's sandbox.
+
+    The sandbox imports a workflow's code anew for each run and watches what it calls. Ours is the same for all runs,
+    and what their authors write are data; the sandbox would cost as much as all else that a worker does for a short
+    run. A test of its own watches over the interpreter instead.
+    """
+    return UnsandboxedWorkflowRunner()
 
 
 def build_workers(
@@ -94,8 +66,10 @@ def build_workers(
     *,
     max_concurrent: int,
     shutdown: timedelta,
+    build_id: str | None = None,
 ) -> list[Worker]:
     """The pollers of one process: the runs' queue, and one queue for each loaded distribution."""
+    deployment = deployment_of(build_id)
     runs = Worker(
         client,
         task_queue=RUN_TASK_QUEUE,
@@ -116,6 +90,7 @@ def build_workers(
         max_concurrent_local_activities=max_concurrent,
         no_remote_activities=True,
         graceful_shutdown_timeout=shutdown,
+        deployment_config=deployment,
     )
     actions = [
         Worker(
@@ -124,13 +99,14 @@ def build_workers(
             activities=[activities.execute_action],
             max_concurrent_activities=max_concurrent,
             graceful_shutdown_timeout=shutdown,
+            deployment_config=deployment,
         )
         for distribution in distributions
     ]
     return [runs, *actions]
 
 
-def build_launcher(client: Client, launches: Launches, *, shutdown: timedelta) -> Worker:
+def build_launcher(client: Client, launches: Launches, *, shutdown: timedelta, build_id: str | None = None) -> Worker:
     """The poller of what Temporal's schedules start."""
     return Worker(
         client,
@@ -140,6 +116,7 @@ def build_launcher(client: Client, launches: Launches, *, shutdown: timedelta) -
         workflow_runner=workflow_runner(),
         max_concurrent_activities=LAUNCHES,
         graceful_shutdown_timeout=shutdown,
+        deployment_config=deployment_of(build_id),
     )
 
 
@@ -222,8 +199,10 @@ async def run_worker(
             distributions,
             max_concurrent=settings.max_concurrent,
             shutdown=shutdown,
+            build_id=settings.build_id,
         )
-        workers.append(build_launcher(client, Launches(database, client, discovery.registry), shutdown=shutdown))
+        launches = Launches(database, client, discovery.registry)
+        workers.append(build_launcher(client, launches, shutdown=shutdown, build_id=settings.build_id))
         presence = Presence(
             database,
             discovery,
@@ -237,6 +216,7 @@ async def run_worker(
             EventDispatcher(database, Inbox(database, client, discovery.registry)),
             Sweeper(database, client),
             ScheduleSyncer(database, client),
+            TurnGiver(database, client),
         )
         async with _running(workers) as failed, AsyncExitStack() as background:
             works = [await background.enter_async_context(in_background(work)) for work in beside]

@@ -28,6 +28,7 @@ from workflow_core.execution.checkpoints import Checkpoint, Resumption, read_che
 from workflow_core.execution.run_log import tell_resumed
 from workflow_core.execution.runs import start_waiting
 from workflow_core.execution.settlement import ask_again
+from workflow_core.execution.turns import wait_again
 from workflow_core.language.expressions import compile_expression
 from workflow_core.language.mapping import iter_expressions, iter_secrets
 from workflow_core.language.plan import Plan
@@ -183,6 +184,7 @@ async def resume_run(
                 dict(correction),
             )
         execution = await reopen_run(conn, tenant, run_id, user=user, reason=reason)
+        await wait_again(conn, tenant, run_id)
         corrected = sorted(correction or {})
         details = {"execution": execution, "reason": reason, **({"corrected": corrected} if corrected else {})}
         change = Change(operation="resume", table_name="workflow_runs", record_id=str(run_id), details=details)

@@ -98,7 +98,7 @@ class ResumePreviewAnswer:
 
     Attributes:
         execution: The last one of the run.
-        fromBeginning: The run left no checkpoint: what it has read is read again, and what it has done is reused.
+        fromBeginning: The run left no checkpoint: it starts anew, and what it has read and done is reused.
         failedStep: None: the run failed before its first step.
         itemsLeft: Items that come after the failed one, in the innermost loop around the step.
         reused: The first 500 of ``reusedCount``.

@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from workflow_core.execution.models import RunEnd, RunInput, RunRef
     from workflow_core.execution.writing import to_the_end
     from workflow_core.manifest import canonical_json
-    from workflow_core.temporal import FINISH_RUN, LOAD_RUN, RUN_WORKFLOW, WAKE
+    from workflow_core.temporal import FINISH_RUN, LOAD_RUN, RUN_WORKFLOW, WAKE, execution_of
     from workflow_worker.child_steps import MAX_SCOPES
     from workflow_worker.control import Control
     from workflow_worker.evaluation import Account, Evaluator
@@ -182,6 +182,8 @@ class RunWorkflow:
             error=error,
             completed_at=now(),
             trace=self._trace.take(),
+            execution=execution_of(workflow.info().workflow_id),
+            leaves_open=self._strand is not None and bool(self._strand.state.control.abandoned),
         )
         if failed is not None and failed.saved is not None and self._strand is not None:
             state, visit = self._strand.state, failed.visit

@@ -348,6 +348,8 @@ class Strand:
         elif outcome is Stopped.PARKED:
             raise Parked
         elif outcome is Stopped.RETURNED:
+            if loop.under_way:
+                self.state.control.abandoned.append(loop.visit)
             self.close_frames("SUCCEEDED")
             raise Returned
         else:

@@ -133,6 +133,16 @@ class Checkpoint:
             if isinstance(frame, SavedConcurrentLoop):
                 frames += [inner for item in frame.started if item.strand for inner in item.strand.frames]
 
+    def next_steps(self) -> Iterator[tuple[str, str]]:
+        """Paths and iterations of the steps with which the strands go on."""
+        strands = [self.strand]
+        while strands:
+            frames = strands.pop().frames
+            if frames and isinstance(frames[-1], SavedBlock):
+                yield f"{frames[-1].path}[{frames[-1].index}]", frames[-1].iteration
+            loops = (frame for frame in frames if isinstance(frame, SavedConcurrentLoop))
+            strands += [item.strand for loop in loops for item in loop.started if item.strand is not None]
+
 
 _converter = cattrs.Converter()
 
@@ -160,15 +170,23 @@ class Resumption:
         step_path: Of the step that had failed.
         iteration: Of that step.
         attempts: What that step has used so far.
+        calls: What other steps that call workflows have used, by path and iteration, where it is more than one.
         correction: Mappings that take the place of fields of that step's input.
+        from_beginning: Whether it began there; what was read before stands, so that it comes the same way.
     """
 
     checkpoint: dict[str, Any] | None
     step_path: str | None
     iteration: str | None
     attempts: int = 0
+    calls: dict[str, int] = attrs.Factory(dict)
+    from_beginning: bool = False
     correction: dict[str, Any] | None = None
 
     def is_of(self, step_path: str, iteration: str) -> bool:
         """Whether this step is the one that had failed."""
         return (self.step_path, self.iteration) == (step_path, iteration)
+
+    def attempts_of(self, step_path: str, iteration: str) -> int:
+        """What a step that calls a workflow has used so far, as far as it is known."""
+        return self.attempts if self.is_of(step_path, iteration) else self.calls.get(f"{step_path}#{iteration}", 0)

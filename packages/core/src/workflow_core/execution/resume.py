@@ -50,6 +50,11 @@ SELECT step_path, iteration, definition_step_id, step_type, action_id, action_ve
        error_json
 FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 AND step_path = $3 AND iteration = $4
 """
+#: Each further attempt at a call was a further run: the last one goes on, or stands.
+_REPEATED_CALLS: Final = """
+SELECT step_path, iteration, attempt FROM workflow_run_steps
+WHERE tenant = $1 AND run_id = $2 AND step_type = 'control.callWorkflow' AND attempt > 1
+"""
 _REOPEN: Final = """
 UPDATE workflow_runs SET status = 'RUNNING', execution = execution + 1, started_at = NULL, completed_at = NULL,
        error_json = NULL, updated_at = now()
@@ -68,7 +73,8 @@ WHERE tenant = $1 AND run_id = $2 AND (step_path, iteration) = (held.path, held.
 #: Everything that did not succeed is visited anew.
 _RESTART_STEPS: Final = """
 UPDATE workflow_run_steps SET
-    status = 'RETRYING', attempt = 0, completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
+    status = 'RETRYING', attempt = CASE step_type WHEN 'control.callWorkflow' THEN attempt ELSE 0 END,
+    completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
 WHERE tenant = $1 AND run_id = $2 AND status <> 'SUCCEEDED'
 """
 
@@ -199,8 +205,9 @@ async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID
         await conn.execute(_RESTART_STEPS, tenant, run_id)
     else:
         failed = run["failed_step_path"], run["failed_iteration"]
-        open_steps = read_checkpoint(run["checkpoint"]).open_steps()
-        held = [failed, *((step.visit.path, step.visit.iteration) for step in open_steps)]
+        checkpoint = read_checkpoint(run["checkpoint"])
+        around = ((step.visit.path, step.visit.iteration) for step in checkpoint.open_steps())
+        held = {failed, *around, *checkpoint.next_steps()}
         paths, items = zip(*held, strict=True)
         await conn.execute(_REOPEN_STEPS, tenant, run_id, list(paths), list(items), *failed)
     await tell_resumed(conn, tenant, run_id, execution=run["execution"], user=user, reason=reason)
@@ -210,12 +217,15 @@ async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID
 async def find_resumption(conn: Connection, tenant: UUID, run_id: UUID, row: Record) -> Resumption:
     """How a further execution begins, from the run's row."""
     step = await conn.fetchrow(_STEP, tenant, run_id, row["failed_step_path"], row["failed_iteration"])
+    calls = await conn.fetch(_REPEATED_CALLS, tenant, run_id)
     return Resumption(
         checkpoint=row["checkpoint"],
         step_path=row["failed_step_path"],
         iteration=row["failed_iteration"],
         attempts=0 if step is None else step["attempt"],
+        calls={f"{call['step_path']}#{call['iteration']}": call["attempt"] for call in calls},
         correction=row["correction"],
+        from_beginning=row["checkpoint"] is None,
     )
 
 

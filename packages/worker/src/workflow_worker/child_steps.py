@@ -58,7 +58,7 @@ async def call_workflow(state: RunState, visit: Visit) -> EndedChild:
     resumption = state.resumption_of(visit)
     first = attempt = 1 if resumption is None else max(1, resumption.attempts)
     while True:
-        call = _Call(state, visit, attempt, resumed=resumption is not None and attempt == first)
+        call = _Call(state, visit, attempt, resumed=state.is_resumed and attempt == first)
         try:
             return await call.execute(mapped.value)
         except StepFailedError as failed:
@@ -94,6 +94,7 @@ class _Call:
         mapping = self.visit.fields.get("outputMapping")
         try:
             execution = await self._record(payload)
+            raise_if_canceled()
             ended = await self._start(execution, scopes_wanted=bool(mapping))
         except asyncio.CancelledError:
             await self._close("CANCELED", self._canceled())

@@ -47,6 +47,11 @@ class RunState:
         """Whether nothing of this strand shall begin any more in this execution."""
         return self.stopped() or self.control.parking
 
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier execution failed: what is reached now may have been reached there."""
+        return self.run.resumption is not None and self.run.resumption.execution > 1
+
     def resumption_of(self, visit: Visit) -> Resumption | None:
         """What the step that had failed in an earlier execution goes on with; None for every other step."""
         resumption = self.run.resumption

@@ -135,7 +135,7 @@ class ChildRun:
         workflow_version: As the step names it.
         actor: In whose name the parent acts.
         trace: Steps of the parent that ended since the last write, and the call itself.
-        resumed: The call had failed in an earlier execution of the parent: so may have the run.
+        resumed: The call may have been made, and the run have ended, in an earlier execution of the parent.
     """
 
     tenant: str

@@ -218,7 +218,7 @@ if "RECORD_HISTORIES" in os.environ:
 @pytest.mark.parametrize("name", NAMES)
 async def test_replay(name):
     """The interpreter of today takes the same decisions as the one that recorded the history."""
-    history = WorkflowHistory.from_json(name, (HISTORIES / f"{name}.json").read_text())
+    history = WorkflowHistory.from_json(f"{name}/1", (HISTORIES / f"{name}.json").read_text())
     replayer = Replayer(workflows=[RunWorkflow], workflow_runner=workflow_runner(), data_converter=data_converter)
     await replayer.replay_workflow(history)
 
@@ -239,4 +239,4 @@ async def test_a_changed_history_is_noticed():
     assert changed != text
     replayer = Replayer(workflows=[RunWorkflow], workflow_runner=workflow_runner(), data_converter=data_converter)
     with pytest.raises(Exception, match=r"[Nn]ondeterminism"):
-        await replayer.replay_workflow(WorkflowHistory.from_json("changed", changed))
+        await replayer.replay_workflow(WorkflowHistory.from_json("changed/1", changed))

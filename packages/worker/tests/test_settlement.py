@@ -15,6 +15,7 @@ from workflow_core.execution.cancel import cancel_run
 from workflow_core.execution.executor import Executor
 from workflow_core.execution.failed_attempts import ExecutionFailedError, own_error_object
 from workflow_core.execution.resume import resume_run
+from workflow_core.execution.terminate import terminate_run
 from workflow_core.execution.waits import wake_settled
 from workflow_core.temporal import WAKE, data_converter, run_workflow_id
 from workflow_worker.background import in_background
@@ -295,6 +296,38 @@ async def test_runs_that_wait_for_one_effect_go_on_together(runner, probe):
         [f"reused from run {first}", "settled by a person: it happened"],
     ]
     assert len(probe.calls) == 1
+
+
+async def test_a_run_that_waited_for_anothers_effect_asks_anew_when_it_is_resumed(runner, probe):
+    """Under an explicit key the effect is the first run's; the other one is not stuck with what was said of it."""
+    steps = [call("once", "probe.once", idempotencyKey={"$expr": "'k'"})]
+    first, effect = await waiting(runner, probe, steps)
+    second = await runner.start(await runner.publish(steps))
+    assert await runner.until_waiting(second) == effect
+    await runner.settle(effect, "fail")
+    for run_id in (first, second):
+        assert (await runner.finished(run_id))["error_json"]["code"] == "EFFECT_FAILED"
+    await resume_run(runner.db, runner.client, runner.registry, tenant=runner.tenant, run_id=second, user=uuid4())
+    assert await runner.until_waiting(second) == effect
+    await runner.settle(effect, "happened", OUTPUT)
+    assert (await runner.finished(second, execution=2))["status"] == "SUCCEEDED"
+
+
+async def test_it_is_not_sent_again_while_it_may_be_under_way(runner, probe):
+    """A run was terminated, and its action was not: nobody can have it sent beside itself."""
+    probe.hold = asyncio.Event()
+    run_id = await runner.start(await runner.publish([call("once", "probe.once")]))
+    await runner.until(lambda: bool(probe.calls))
+    await terminate_run(runner.db, runner.client, tenant=runner.tenant, run_id=run_id, user=uuid4())
+    async with runner.db.tenant(runner.tenant) as conn:
+        effect = await conn.fetchval("SELECT invocation_id FROM workflow_action_invocations")
+    with pytest.raises(ConflictError) as refused:
+        await runner.settle(effect, "send_again")
+    assert (refused.value.code, 0 < refused.value.details["retryAfter"] <= 10) == ("EFFECT_UNDER_WAY", True)
+    async with runner.db.tenant(runner.tenant) as conn:
+        await conn.execute("UPDATE workflow_action_invocations SET lease_until = now()")
+    assert (await runner.settle(effect, "send_again")).status == "failed"
+    probe.hold.set()
 
 
 # ── Looking before asking ────────────────────────────────────────────────────────────────────────────────────────

@@ -54,6 +54,11 @@ def run_workflow_id(run_id: str, execution: int) -> str:
     return f"{run_id}/{execution}"
 
 
+def execution_of(workflow_id: str) -> int:
+    """Which execution of a run has this Temporal workflow id."""
+    return int(workflow_id.rpartition("/")[2])
+
+
 _converter = cattrs.Converter()
 
 

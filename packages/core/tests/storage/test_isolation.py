@@ -26,7 +26,7 @@ DISPATCHED = {
     },
     "tenants": {"tenant"},
     "workflow_run_waits": {"tenant", "wait_id", "run_id", "status", "resolved_at", "signaled_at"},
-    "workflow_runtime_events": {"tenant", "event_id", "due_at", "processed_at", "created_at"},
+    "workflow_runtime_events": {"tenant", "event_id", "due_at", "processed_at", "created_at", "sequence"},
     "workflow_runs": {
         "tenant",
         "run_id",
@@ -37,6 +37,8 @@ DISPATCHED = {
         "updated_at",
         "parent_run_id",
         "checked_at",
+        "workflow_id",
+        "is_queued",
     },
 }
 

@@ -29,7 +29,7 @@ _BATCH: Final = 100
 # In turn for each tenant: one with ten thousand events does not keep the others waiting.
 _DUE = """
 SELECT tenant, event_id FROM (
-    SELECT tenant, event_id, due_at, row_number() OVER (PARTITION BY tenant ORDER BY due_at, event_id) AS turn
+    SELECT tenant, event_id, due_at, row_number() OVER (PARTITION BY tenant ORDER BY due_at, sequence) AS turn
     FROM workflow_runtime_events
     WHERE processed_at IS NULL AND due_at <= now()
 ) AS due

@@ -25,6 +25,7 @@ from workflow_core.execution import waits
 from workflow_core.execution.database_errors import DATABASE_AWAY, explain
 from workflow_core.execution.runs import Origin, run_id_for_event, start_run
 from workflow_core.execution.step_waits import ArrivedEvent, resolve_waits_for_event
+from workflow_core.execution.turns import Order
 from workflow_core.execution.waits import ResolvedWait
 from workflow_core.language.trigger_mapping import has_mapping, map_payload
 from workflow_core.storage.database import Connection, Database, Record
@@ -130,6 +131,7 @@ class Event:
         outcomes: One for each workflow that it starts; None while nobody has looked for them.
         attempts: How often it was taken.
         processed_at: When the last outcome was known; None: something is still to be done.
+        sequence: Counts up from event to event.
     """
 
     event_id: UUID
@@ -143,6 +145,7 @@ class Event:
     attempts: int
     processed_at: datetime | None
     created_at: datetime
+    sequence: int
 
     @classmethod
     def of(cls, row: Record) -> Event:
@@ -159,7 +162,7 @@ class Event:
 
 EVENT_COLUMNS: Final = """
 event_id, event_name, correlation_key, payload, payload_schema_ref, source_run_id, chain_depth, outcomes, attempts,
-processed_at, created_at
+processed_at, created_at, sequence
 """
 
 
@@ -349,6 +352,7 @@ class Inbox:
                     correlation_key=event.correlation_key,
                     payload_schema_ref=self._schema_ref(event, trigger),
                     mapping_applied=mapped,
+                    order=_order(event),
                     depth=event.chain_depth,
                 ),
             )
@@ -406,6 +410,10 @@ def _root(event: Event) -> dict[str, Any]:
         "payload": event.payload,
         "payloadSchemaRef": event.payload_schema_ref,
     }
+
+
+def _order(event: Event) -> Order | None:
+    return None if event.correlation_key is None else Order(key=event.correlation_key, number=event.sequence)
 
 
 def _endless(event: Event) -> WorkflowError:

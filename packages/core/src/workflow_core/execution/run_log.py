@@ -172,6 +172,20 @@ async def tell_resumed(
     await conn.execute(_LINE, tenant, *line)
 
 
+async def tell_queued(conn: Connection, tenant: UUID, run_id: UUID, *, execution: int) -> None:
+    """That a run waits for its turn."""
+    message = "Waits for its turn: the workflow has as many runs under way as it may have, or one of the same key."
+    line = (uuid5(run_id, f"queued:{execution}"), run_id, None, None, "INFO", message, {"execution": execution})
+    await conn.execute(_LINE, tenant, *line, None, None, "engine")
+
+
+async def tell_turn(conn: Connection, tenant: UUID, run_id: UUID, *, execution: int) -> None:
+    """That its turn has come."""
+    context = {"execution": execution}
+    line = (uuid5(run_id, f"turn:{execution}"), run_id, None, None, "INFO", "Its turn has come.", context)
+    await conn.execute(_LINE, tenant, *line, None, None, "engine")
+
+
 async def tell_ended(
     conn: Connection, tenant: UUID, run_id: UUID, *, status: str, error: Mapping[str, Any] | None, completed_at: str
 ) -> None:

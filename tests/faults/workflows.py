@@ -63,6 +63,7 @@ def definitions(data: TenantData, *, called_id: str | None) -> dict[str, Definit
                     "type": "control.forEach",
                     "items": {"$expr": "payload.items"},
                     "itemVar": "thing",
+                    "concurrency": 2,
                     "body": [
                         item_ticket,
                         _action("sync", SYNC, {"device_id": {"$expr": "thing.device"}}),

@@ -100,6 +100,11 @@ class Chaos:
         return Counter(death.point for death in deaths if death.point and death.code == -9 and not death.by_us)
 
     @property
+    def ended_by_themselves(self) -> int:
+        """How many processes ended without being killed: what they need was away when they started."""
+        return sum(death.code != -9 for service in self.services for death in service.deaths)
+
+    @property
     def missing(self) -> list[str]:
         """The moments at which no worker has killed itself yet."""
         return [point for point in self._points if point not in self.reached]
@@ -155,8 +160,10 @@ class Chaos:
     async def _kill_server(self) -> None:
         await self._until_ready(self._server)
         with contextlib.suppress(TimeoutError):  # all are started
-            await asyncio.wait_for(self._clients.starting.wait(), 1.0)
-            await asyncio.sleep(self._random.uniform(0.0, 0.2))
+            async with asyncio.timeout(1.0):
+                while not self._clients.starting:
+                    await asyncio.sleep(0.001)
+        await asyncio.sleep(self._random.uniform(0.0, 0.2))
         self._server.kill()
 
     async def _until_ready(self, service: Service) -> None:

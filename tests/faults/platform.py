@@ -50,16 +50,12 @@ class Death:
     """The end of a service's process.
 
     Attributes:
-        name: Of the process.
         point: At which moment it was to kill itself, if it was.
-        at: Epoch seconds.
         code: As ``subprocess`` has it; -9 for a killed one.
         by_us: Whether it was killed from outside.
     """
 
-    name: str
     point: str | None
-    at: float
     code: int
     by_us: bool
 
@@ -100,7 +96,7 @@ class Service:
                 self.ready_at = time.monotonic()
             code = await self._processes.ended(self._process)
             self.ready_at = None
-            self.deaths.append(Death(self._process, self.point, time.time(), code, self._killed))
+            self.deaths.append(Death(self.point, code, self._killed))
             if code != -signal.SIGKILL:  # what it needs is away
                 await asyncio.sleep(_PAUSE_SECONDS)
 

@@ -145,7 +145,7 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
                 executions = await _open_executions(platform)
                 found = await verdict.gather(platform.database, clients, operator, vendor, executions)
     checks = [_moments(torment, options), *verdict.judge(found)]
-    return Result(checks, _torment(torment, found), time.monotonic() - began)
+    return Result(checks, _torment(torment, clients, operator), time.monotonic() - began)
 
 
 @asynccontextmanager
@@ -218,15 +218,16 @@ def _moments(torment: Chaos, options: Options) -> Check:
     return Check("moments at which workers were killed", str(wanted), wanted - len(problems), problems)
 
 
-def _torment(torment: Chaos, found: verdict.Evidence) -> Counter[str]:
+def _torment(torment: Chaos, clients: Clients, operator: Operator) -> Counter[str]:
     return Counter(
         {
             **{f"worker killed at {moment}": number for moment, number in sorted(torment.reached.items())},
             **torment.blows,
-            **{f"NinjaOne: {trouble}": number for trouble, number in sorted(found.journal.troubles.items())},
-            **{f"run resumed after {code}": number for code, number in sorted(found.operator.failures.items())},
-            "requests to start a run": found.clients.requests,
-            "starts given up": len(found.clients.given_up),
-            "runs canceled": len(found.clients.canceled),
+            "processes that ended by themselves": torment.ended_by_themselves,
+            **{f"NinjaOne: {trouble}": number for trouble, number in sorted(operator.journal.troubles.items())},
+            **{f"run resumed after {code}": number for code, number in sorted(operator.failures.items())},
+            "requests to start a run": clients.requests,
+            "starts given up": len(clients.given_up),
+            "runs canceled": len(clients.canceled),
         }
     )

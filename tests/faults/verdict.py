@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,7 +13,7 @@ import attrs
 from tests.faults.clients import Clients
 from tests.faults.operating import Operator, Uncertain
 from tests.faults.reading import read
-from tests.faults.vendor import Entry, Journal, Vendor
+from tests.faults.vendor import Entry, Vendor
 from tests.faults.workflows import REBOOT, SYNC, TICKET
 from tests.faults.workload import PlannedRun, Target
 from workflow_core.storage.database import Database
@@ -63,27 +64,38 @@ class Evidence:
     """What there is to judge by.
 
     Attributes:
-        runs: Rows of the runs, called ones too.
-        effects: Rows of the ledger, with what their steps were about.
-        open_executions: Ids of executions that Temporal still has under way.
+        asked: The runs that clients wanted started.
+        accepted: The ids that they were told, by the runs' refs.
+        given_up: Refs of runs whose clients gave up.
+        settled: What the operator was asked about.
+        reboots: Requests to reboot that reached the vendor, by device.
+        resets: Requests to reset that reached the vendor, by alert.
         active_alerts: Uids of alerts that are active in NinjaOne.
+        runs: Rows of the runs, called ones too.
+        open_steps: Rows of steps that have not ended.
+        effects: Rows of the ledger, with what their steps were about.
+        tickets: How many there are of each title.
+        open_executions: Ids of executions that Temporal still has under way.
     """
 
-    clients: Clients
-    operator: Operator
-    journal: Journal
-    runs: list[dict[str, Any]]
-    open_steps: list[dict[str, Any]]
-    effects: list[dict[str, Any]]
+    asked: Sequence[PlannedRun]
+    accepted: Mapping[str, AbstractSet[UUID]]
+    given_up: AbstractSet[str]
+    settled: Sequence[Uncertain]
+    reboots: Mapping[int, Sequence[Entry]]
+    resets: Mapping[str, Sequence[Entry]]
+    active_alerts: AbstractSet[str]
+    runs: Sequence[Mapping[str, Any]]
+    open_steps: Sequence[Mapping[str, Any]]
+    effects: Sequence[Mapping[str, Any]]
     tickets: Mapping[str, int]
-    open_executions: list[str]
-    active_alerts: frozenset[str]
+    open_executions: Sequence[str]
 
     @property
     def recorded(self) -> list[PlannedRun]:
         """The planned runs that were recorded: those that count."""
         refs = {row["ref"] for row in self.runs}
-        return [run for run in self.clients.asked if run.ref in refs]
+        return [run for run in self.asked if run.ref in refs]
 
     @property
     def canceled(self) -> list[PlannedRun]:
@@ -108,15 +120,18 @@ async def gather(
     """Reads everything."""
     vendor.journal.read()
     return Evidence(
-        clients=clients,
-        operator=operator,
-        journal=vendor.journal,
+        asked=clients.asked,
+        accepted=clients.accepted,
+        given_up=clients.given_up,
+        settled=list(operator.settled.values()),
+        reboots=vendor.journal.reboots,
+        resets=vendor.journal.resets,
+        active_alerts=await vendor.active_alerts(),
         runs=await read(database, _RUNS),
         open_steps=await read(database, _OPEN_STEPS),
         effects=await read(database, _EFFECTS),
         tickets={row["title"]: row["number"] for row in await read(database, _TICKETS)},
         open_executions=open_executions,
-        active_alerts=await vendor.active_alerts(),
     )
 
 
@@ -148,12 +163,12 @@ def _accepted(found: Evidence) -> Check:
         if row["parent_run_id"] is None:
             rows[row["ref"]].add(row["run_id"])
     problems = []
-    for run in found.clients.asked:
-        told, there = found.clients.accepted.get(run.ref, set()), rows[run.ref]
-        if told != there and not (run.ref in found.clients.given_up and not told and len(there) == 1):
+    for run in found.asked:
+        told, there = found.accepted.get(run.ref, set()), rows[run.ref]
+        if told != there and not (run.ref in found.given_up and not told and len(there) == 1):
             problems.append(f"{run.ref}: accepted {len(told)}, recorded {len(there)}")
-    accepted = len(found.clients.accepted)
-    late = sum(len(rows[ref]) for ref in found.clients.given_up)
+    accepted = len(found.accepted)
+    late = sum(len(rows[ref]) for ref in found.given_up)
     return Check("runs recorded", f"{accepted} accepted + {late} given up", sum(map(len, rows.values())), problems)
 
 
@@ -173,7 +188,7 @@ def _called(found: Evidence) -> Check:
     return Check("called runs succeeded", str(sum(run.kind == "calling" for run in found.whole)), succeeded, problems)
 
 
-def _not_succeeded(rows: Iterable[dict[str, Any]]) -> list[str]:
+def _not_succeeded(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return [f"{row['ref']}: {row['status']} {row['code'] or ''}" for row in rows if row["status"] != "SUCCEEDED"]
 
 
@@ -206,7 +221,7 @@ def _tickets(found: Evidence) -> Check:
     for run in found.whole:
         if run.either is not None:
             rebooted, refused = run.either
-            expected[rebooted if _done(found.journal.reboots.get(run.targets[0].device, ())) else refused] += 1
+            expected[rebooted if _done(found.reboots.get(run.targets[0].device, ())) else refused] += 1
     problems = []
     for run in found.canceled:
         titles = [title for title in found.tickets if title.startswith(f"{run.ref} ")]
@@ -235,7 +250,7 @@ def _succeeded_as(row: Mapping[str, Any], action_id: str) -> bool:
 
 def _resets(found: Evidence) -> Check:
     """Once each; those of a canceled run once at most."""
-    done = {alert: _done(entries) for alert, entries in found.journal.resets.items()}
+    done = {alert: _done(entries) for alert, entries in found.resets.items()}
     expected = [target.alert for run in found.whole for target in run.targets]
     problems = [f"{alert}: reset {done.get(alert, 0)} times" for alert in expected if done.get(alert, 0) != 1]
     problems += [f"{alert}: reset {number} times" for alert, number in done.items() if number > 1]
@@ -245,7 +260,7 @@ def _resets(found: Evidence) -> Check:
 def _resets_sent_again(found: Evidence) -> Check:
     """What looking would have told is not sent again."""
     again = {}
-    for alert, entries in found.journal.resets.items():
+    for alert, entries in found.resets.items():
         first = next((index for index, entry in enumerate(entries) if entry.done), len(entries))
         again[alert] = len(entries) - 1 - first
     problems = [f"{alert}: {number} more requests after it was reset" for alert, number in again.items() if number > 0]
@@ -254,7 +269,7 @@ def _resets_sent_again(found: Evidence) -> Check:
 
 def _triggered_again(found: Evidence) -> Check:
     targets = [target for run in found.recorded for target in run.targets if target.triggers_again]
-    alerts = [target.alert for target in targets if _done(found.journal.resets.get(target.alert, ()))]
+    alerts = [target.alert for target in targets if _done(found.resets.get(target.alert, ()))]
     problems = [f"{alert} is not active" for alert in alerts if alert not in found.active_alerts]
     return Check("alerts that came back and are active", str(len(alerts)), len(alerts) - len(problems), problems)
 
@@ -265,14 +280,14 @@ def _reboots(found: Evidence) -> Check:
     may_fail = {run.targets[0].device for run in found.whole if run.kind == "guarded"}
     may_fail |= {target.device for run in found.canceled for target in run.targets}
     devices = [target.device for run in found.recorded for target in run.targets if target.reboot]
-    done = {device: _done(found.journal.reboots.get(device, ())) for device in devices}
+    done = {device: _done(found.reboots.get(device, ())) for device in devices}
     problems, expected = [], 0
     for device in devices:
         succeeded = device in rows and _succeeded_as(rows[device], REBOOT)
         expected += succeeded
         if done[device] != succeeded or not (succeeded or device in may_fail):
             problems.append(f"device {device}: rebooted {done[device]} times, in the ledger {succeeded:d}")
-    problems += [f"device {device}: nobody asked for it" for device in found.journal.reboots.keys() - done.keys()]
+    problems += [f"device {device}: nobody asked for it" for device in found.reboots.keys() - done.keys()]
     return Check("devices rebooted once", str(expected), sum(done.values()), problems)
 
 
@@ -287,7 +302,7 @@ def _uncertain(found: Evidence) -> Check:
     """Named are exactly the reboots whose answer was lost, and of which nothing shows."""
     named: dict[int, list[Uncertain]] = defaultdict(list)
     problems = []
-    for uncertain in found.operator.settled.values():
+    for uncertain in found.settled:
         named[uncertain.device].append(uncertain)
         if uncertain.action_id != REBOOT:
             problems.append(f"{uncertain.action_id} is uncertain")
@@ -295,17 +310,17 @@ def _uncertain(found: Evidence) -> Check:
     canceled = {run.ref for run in found.canceled}
     for run in found.recorded:
         for target in run.targets:
-            entries = found.journal.reboots.get(target.device, [])
+            entries = found.reboots.get(target.device, [])
             asked = named[target.device]
             problems += _misjudged(target, entries, asked, sends.get(target.device, 0), ended=run.ref in canceled)
-    settled = list(found.operator.settled.values())
+    settled = found.settled
     happened = sum(uncertain.happened for uncertain in settled)
     expected = f"{happened} that happened, {len(settled) - happened} that did not"
     return Check("effects that were uncertain", expected, len(settled), problems)
 
 
 def _misjudged(
-    target: Target, entries: list[Entry], named: list[Uncertain], sends: int, *, ended: bool
+    target: Target, entries: Sequence[Entry], named: Sequence[Uncertain], sends: int, *, ended: bool
 ) -> Iterable[str]:
     done = [entry for entry in entries if entry.done]
     # A run that is canceled meanwhile does not look for long.

@@ -1,0 +1,138 @@
+"""The verdict of the fault suite fails for what it is there to find."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import attrs
+import pytest
+
+from tests.faults.operating import Uncertain
+from tests.faults.vendor import Entry
+from tests.faults.verdict import Evidence, judge
+from tests.faults.workflows import REBOOT, RESET, SYNC, TICKET
+from tests.faults.workload import PlannedRun, Target
+
+RUN_ID = UUID(int=1)
+DONE = Entry(done=True, answered=True)
+DONE_WITHOUT_A_WORD = Entry(done=True, answered=False)
+LOST = Entry(done=False, answered=False)
+DEVICE = 5001
+ALERT = "an alert"
+TARGET = Target(
+    device=DEVICE,
+    alert=ALERT,
+    reboot=True,
+    offline=True,
+    comes_back=False,
+    triggers_again=True,
+    reboot_trouble=(),
+    reset_trouble=(),
+    read_trouble=(),
+)
+RUN = PlannedRun("run", "row", (TARGET,), "patiently", canceled_after=None)
+ROW: dict[str, Any] = {
+    "run_id": RUN_ID,
+    "ref": "run",
+    "status": "SUCCEEDED",
+    "code": None,
+    "parent_run_id": None,
+}
+
+
+def effect(action_id: str, **changes: Any) -> dict[str, Any]:
+    """A row of the ledger."""
+    about = {"device": DEVICE if action_id in (REBOOT, SYNC) else None, "alert": ALERT if action_id == RESET else None}
+    row = {"ref": "run", "action_id": action_id, "status": "succeeded", "sends": 1, "step_status": "SUCCEEDED"}
+    return {**row, **about, **changes}
+
+
+EFFECTS = [effect(action_id) for action_id in (TICKET, SYNC, RESET, REBOOT, TICKET)]
+WELL = Evidence(
+    asked=[RUN],
+    accepted={"run": {RUN_ID}},
+    given_up=frozenset(),
+    settled=[],
+    reboots={DEVICE: [DONE]},
+    resets={ALERT: [DONE]},
+    active_alerts=frozenset({ALERT}),
+    runs=[ROW],
+    open_steps=[],
+    effects=EFFECTS,
+    tickets={"run opened": 1, "run closed": 1},
+    open_executions=[],
+)
+
+
+def test_a_run_that_did_everything_once_is_well() -> None:
+    """Every check holds."""
+    assert [check.problems for check in judge(WELL) if not check.holds] == []
+
+
+def test_what_nobody_could_know_is_well_when_a_person_was_asked() -> None:
+    """The device was offline: whether it would reboot could not be seen."""
+    asked = [Uncertain(REBOOT, DEVICE, happened=True)]
+    found = attrs.evolve(WELL, reboots={DEVICE: [DONE_WITHOUT_A_WORD]}, settled=asked)
+    assert [check.problems for check in judge(found) if not check.holds] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "failing"),
+    [
+        ({"runs": []}, "runs recorded"),
+        ({"runs": [ROW, {**ROW, "run_id": UUID(int=2)}]}, "runs recorded"),
+        ({"runs": [{**ROW, "status": "RUNNING"}]}, "runs ended"),
+        ({"runs": [{**ROW, "status": "FAILED", "code": "X"}]}, "runs ended"),
+        (
+            {"runs": [ROW, {**ROW, "run_id": UUID(int=2), "parent_run_id": RUN_ID, "status": "WAITING"}]},
+            "called runs succeeded",
+        ),
+        (
+            {"open_steps": [{"ref": "run", "step_path": "root.steps[0]", "iteration": "", "status": "STARTED"}]},
+            "steps and executions left open",
+        ),
+        ({"open_executions": ["run/1"]}, "steps and executions left open"),
+        ({"effects": [*EFFECTS[:-1], effect(TICKET, status="reserved")]}, "effects left unknown in the ledger"),
+        ({"tickets": {"run opened": 1}}, "tickets"),
+        ({"tickets": {"run opened": 2, "run closed": 1}}, "tickets"),
+        ({"tickets": {"run opened": 1, "run closed": 1, "of nobody": 1}}, "tickets"),
+        ({"effects": [row for row in EFFECTS if row["action_id"] != SYNC]}, "devices synced"),
+        ({"resets": {ALERT: [LOST]}}, "alerts reset once"),
+        ({"resets": {ALERT: [DONE, LOST]}}, "resets sent again though they had happened"),
+        ({"active_alerts": frozenset()}, "alerts that came back and are active"),
+        ({"reboots": {DEVICE: [DONE, DONE]}}, "devices rebooted once"),
+        ({"reboots": {}}, "devices rebooted once"),
+        ({"reboots": {DEVICE: [DONE], 7: [DONE]}}, "devices rebooted once"),
+        ({"reboots": {DEVICE: [DONE_WITHOUT_A_WORD]}}, "effects that were uncertain"),
+        ({"settled": [Uncertain(REBOOT, DEVICE, happened=False)]}, "effects that were uncertain"),
+        ({"settled": [Uncertain(RESET, DEVICE, happened=True)]}, "effects that were uncertain"),
+        (
+            {
+                "asked": [attrs.evolve(RUN, targets=(attrs.evolve(TARGET, offline=False),))],
+                "settled": [Uncertain(REBOOT, DEVICE, happened=True)],
+            },
+            "effects that were uncertain",
+        ),
+    ],
+)
+def test_what_is_lost_doubled_or_misjudged_is_found(changes: dict[str, Any], failing: str) -> None:
+    """The check that is about it fails."""
+    assert failing in [check.what for check in judge(attrs.evolve(WELL, **changes)) if not check.holds]
+
+
+def test_a_canceled_run_has_done_a_part_once() -> None:
+    """Each ticket that the ledger knows of is there, and nothing twice."""
+    run = attrs.evolve(RUN, canceled_after=1.0)
+    part = attrs.evolve(
+        WELL,
+        asked=[run],
+        runs=[{**ROW, "status": "CANCELED"}],
+        effects=[effect(TICKET), effect(RESET, status="sent", step_status="CANCELED")],
+        tickets={"run opened": 1},
+        reboots={},
+        resets={},
+    )
+    assert [check.problems for check in judge(part) if not check.holds] == []
+    doubled = attrs.evolve(part, tickets={"run opened": 2}, reboots={DEVICE: [DONE]})
+    assert {"tickets", "devices rebooted once"} <= {check.what for check in judge(doubled) if not check.holds}

@@ -18,7 +18,8 @@ from workflow_devstack.api import Api
 from workflow_devstack.errors import ApiError
 
 _TRIES: Final = 200
-_PAUSE_SECONDS: Final = 0.25
+_PAUSE_SECONDS: Final = 0.5
+_SLOWLY_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.5
 
 
@@ -31,6 +32,8 @@ class Clients:
         vendor: Where the runs' alerts are triggered.
         database: Where it is seen which runs are under way.
         asked: The runs that they wanted started.
+        passed: How many of them ended, were given up, or wait for a person.
+        all_asked: Whether there will be no more.
         accepted: The runs' ids by their refs; more than one for a ref would be a run too many.
         given_up: Refs of runs whose client gave up; they may have been recorded all the same.
         requests: How many it took.
@@ -41,6 +44,8 @@ class Clients:
     vendor: Vendor
     database: Database
     asked: list[PlannedRun] = attrs.Factory(list)
+    passed: int = 0
+    all_asked: bool = False
     accepted: dict[str, set[UUID]] = attrs.Factory(lambda: defaultdict(set))
     given_up: set[str] = attrs.Factory(set)
     requests: int = 0
@@ -51,6 +56,7 @@ class Clients:
         runs: Iterable[PlannedRun],
         workflow_ids: Mapping[str, str],
         *,
+        least: int,
         at_once: int,
         enough: Callable[[], bool],
     ) -> None:
@@ -59,18 +65,22 @@ class Clients:
         Args:
             runs: The runs.
             workflow_ids: By their kind.
+            least: How many are started at least; those after them are started slowly.
             at_once: How many.
-            enough: Whether the rest need not be started.
+            enough: Whether those after them need not be started.
         """
         places = asyncio.Semaphore(at_once)
         async with asyncio.TaskGroup() as clients:
             for run in runs:
                 await places.acquire()
-                if enough():
-                    break
+                if len(self.asked) >= least:
+                    if enough():
+                        break
+                    await asyncio.sleep(_SLOWLY_SECONDS)
                 self.asked.append(run)
                 client = clients.create_task(self._start_and_watch(run, workflow_ids[run.kind]))
                 client.add_done_callback(lambda _: places.release())
+            self.all_asked = True
 
     async def _start_and_watch(self, run: PlannedRun, workflow_id: str) -> None:
         await self.vendor.trigger(run.targets)
@@ -82,6 +92,7 @@ class Clients:
                 self.database, "SELECT 1 FROM workflow_runs WHERE run_id = $1 AND status = 'RUNNING'", run_id
             ):
                 await asyncio.sleep(_LOOK_SECONDS)
+        self.passed += 1
 
     async def _start(self, run: PlannedRun, workflow_id: str, *, tries: int) -> None:
         """Asks for a run until it is accepted.

@@ -49,29 +49,31 @@ class Options:
     """How hard.
 
     Attributes:
-        runs: How many runs the clients start; up to twice as many until workers were killed at every moment.
+        runs: How many runs the clients start; up to three times as many until workers were killed at every moment.
         seed: Of workload, troubles and the order of blows.
         at_once: Runs under way at the same time.
         moments: At which workers kill themselves.
-        pause: Seconds between two other blows, at most.
+        every: How many runs come to an end from one other blow to the next.
+        again: Whether other blows are dealt again and again.
     """
 
     runs: int
     seed: int
     at_once: int
     moments: tuple[str, ...]
-    pause: float
+    every: int
+    again: bool
 
 
 def short(seed: int) -> Options:
     """For every change."""
-    return Options(runs=30, seed=seed, at_once=12, moments=chaos.FIRST_MOMENTS, pause=3.0)
+    return Options(runs=30, seed=seed, at_once=20, moments=chaos.FIRST_MOMENTS, every=4, again=False)
 
 
 def long(runs: int, seed: int) -> Options:
     """For a release: every moment, when there are runs enough for a worker's death in every fifth."""
-    wanted = max(len(chaos.FIRST_MOMENTS), runs // 5)
-    return Options(runs=runs, seed=seed, at_once=20, moments=tuple(chaos.moments()[:wanted]), pause=5.0)
+    moments = tuple(chaos.moments()[: max(len(chaos.FIRST_MOMENTS), runs // 5)])
+    return Options(runs=runs, seed=seed, at_once=30, moments=moments, every=min(5, max(1, runs // 8)), again=True)
 
 
 @attrs.frozen
@@ -104,7 +106,7 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
     """
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # its pool tells at length of every restart
     began = time.monotonic()
-    planned = workload.plan(options.seed, 2 * options.runs)
+    planned = workload.plan(options.seed, 3 * options.runs)
     offset = Random(f"{options.seed}/clock").uniform(-3600.0, 3600.0)
     async with running_platform(folder, account(planned), clock_offset=offset) as platform:
         vendor = Vendor(platform.simulator_url, planned, Journal(platform.journal))
@@ -112,7 +114,15 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
         async with Api(platform.url, platform.token()) as api:
             operator = Operator(api, vendor.journal, platform.database)
             clients = Clients(api, vendor, platform.database)
-            torment = Chaos(platform, clients, vendor, seed=options.seed, points=options.moments, pause=options.pause)
+            torment = Chaos(
+                platform,
+                clients,
+                vendor,
+                seed=options.seed,
+                points=options.moments,
+                every=options.every,
+                again=options.again,
+            )
             async with _beside(*(service.run() for service in torment.services), vendor.follow()):
                 workflow_ids = await _publish(api)
                 say(f"The platform runs ({time.monotonic() - began:.0f} s); now it suffers.")
@@ -122,8 +132,9 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
                         await clients.start(
                             planned.runs,
                             workflow_ids,
+                            least=options.runs,
                             at_once=options.at_once,
-                            enough=lambda: len(clients.asked) >= options.runs and not torment.missing,
+                            enough=lambda: not torment.missing,
                         )
                         say(f"{len(clients.asked)} runs are started ({time.monotonic() - began:.0f} s).")
                         await torment.all_dealt.wait()

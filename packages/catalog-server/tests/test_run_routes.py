@@ -182,6 +182,44 @@ async def test_runs_come_in_pages(server, db):
     assert (await (await server.b("GET", RUNS)).json())["runs"] == []
 
 
+async def test_runs_are_found_by_how_they_ended_and_what_started_them(server, db, assert_problem):
+    """Several statuses, a cause, and the code of an error; each narrows what the others left."""
+    runs = [
+        ("api", "SUCCEEDED", None),
+        ("event", "FAILED", "TERMINATED"),
+        ("api", "FAILED", "NOT_FOUND"),
+        ("api", "CANCELED", "CANCELED"),
+        ("event", "WAITING", None),
+    ]
+    async with db.tenant(server.tenants.a) as conn:
+        for number, (cause, status, code) in enumerate(runs):
+            await conn.execute(
+                "INSERT INTO workflow_runs (tenant, run_id, workflow_id, workflow_version, status, cause, plan, "
+                "plan_sha256, error_json, created_at) VALUES ($1, $2, $2, 1, $3, $4, '{}', '', $5, "
+                "now() - make_interval(mins => $6))",
+                server.tenants.a,
+                UUID(int=number),
+                status,
+                cause,
+                None if code is None else {"code": code},
+                number,
+            )
+    for query, found in {
+        "status=FAILED&status=CANCELED": [1, 2, 3],
+        "status=WAITING": [4],
+        "cause=event": [1, 4],
+        "errorCode=NOT_FOUND": [2],
+        "cause=api&status=FAILED&status=SUCCEEDED": [0, 2],
+        "cause=schedule": [],
+        "errorCode=%27%20OR%20true": [],
+    }.items():
+        page = await (await server.a("GET", f"{RUNS}?{query}")).json()
+        assert [UUID(run["runId"]).int for run in page["runs"]] == found, query
+    document = await assert_problem(await server.a("GET", f"{RUNS}?status=FAILED&status=x"), 422, "VALIDATION_ERROR")
+    assert [error["path"] for error in document["errors"]] == ["status[1]"]
+    await assert_problem(await server.a("GET", f"{RUNS}?status=FAILED&status=%00"), 422, "VALIDATION_ERROR")
+
+
 # ── Cancel, replay, timeline ─────────────────────────────────────────────────────────────────────────────────────
 
 

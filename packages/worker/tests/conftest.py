@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -259,20 +260,35 @@ def probe() -> Probe:
     return Probe()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def runner(db: Database, temporal_client: Client, probe: Probe, tenants: Any) -> AsyncIterator[Runner]:
-    """A worker on the test's database, and what runs workflows on it."""
-    registry = probe.registry()
-    async with aiohttp.ClientSession() as http:
-        executor = Executor(database=db, registry=registry, secrets=None, http=http)
-        workers = build_workers(
-            temporal_client,
-            Activities(executor, db, registry),
-            ["workflow-probe"],
-            max_concurrent=5,
-            shutdown=timedelta(seconds=5),
-        )
-        async with contextlib.AsyncExitStack() as stack:
+Working = Callable[..., AbstractAsyncContextManager[Runner]]
+
+
+@pytest.fixture
+def working(db: Database, tenants: Any) -> Working:
+    """Runs a worker on the test's database during a block: ``async with working(client, probe) as runner``."""
+
+    @contextlib.asynccontextmanager
+    async def run(client: Client, probe: Probe, *, build_id: str | None = None) -> AsyncIterator[Runner]:
+        registry = probe.registry()
+        async with aiohttp.ClientSession() as http, contextlib.AsyncExitStack() as stack:
+            executor = Executor(database=db, registry=registry, secrets=None, http=http)
+            workers = build_workers(
+                client,
+                Activities(executor, db, registry),
+                ["workflow-probe"],
+                max_concurrent=5,
+                shutdown=timedelta(seconds=5),
+                build_id=build_id,
+            )
             for worker in workers:
                 await stack.enter_async_context(worker)
-            yield Runner(db, temporal_client, registry, tenants.a)
+            yield Runner(db, client, registry, tenants.a)
+
+    return run
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def runner(temporal_client: Client, probe: Probe, working: Working) -> AsyncIterator[Runner]:
+    """A worker on the test's database, and what runs workflows on it."""
+    async with working(temporal_client, probe) as runner:
+        yield runner

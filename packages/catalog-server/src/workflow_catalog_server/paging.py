@@ -118,14 +118,17 @@ async def page_by_time(
         table: With ``tenant`` and ``created_at``.
         record_id: The column of its ids.
         columns: What to read, ``created_at`` and the id among it.
-        equal: Values that columns have to have; None does not matter.
+        equal: Values that columns have to have, or lists of those that they may have; None does not matter.
     """
     conditions, values = ["tenant = $1"], [tenant, stretch.limit + 1]
-    wanted = {f"{column} =": value for column, value in equal.items()}
-    for condition, value in {**wanted, "created_at >=": stretch.since, "created_at <": stretch.until}.items():
+    wanted = {
+        f"{column} = ANY (${{}})" if isinstance(value, list) else f"{column} = ${{}}": value
+        for column, value in equal.items()
+    }
+    for condition, value in {**wanted, "created_at >= ${}": stretch.since, "created_at < ${}": stretch.until}.items():
         if value is not None:
             values.append(value)
-            conditions.append(f"{condition} ${len(values)}")
+            conditions.append(condition.format(len(values)))
     if stretch.after is not None:
         values += [stretch.after.at, stretch.after.id]
         at, after = f"${len(values) - 1}::timestamptz", f"${len(values)}::uuid"

@@ -33,8 +33,10 @@ async def list_runs(
     stretch: Stretch,
     *,
     workflow_id: UUID | None,
-    status: RunStatus | None,
+    status: list[RunStatus] | None,
+    cause: str | None,
     event_type: str | None,
+    error_code: str | None,
     dry_run: bool,
 ) -> RunList:
     """One page of runs, newest first."""
@@ -45,7 +47,14 @@ async def list_runs(
         table="workflow_runs",
         record_id="run_id",
         columns=_LISTED,
-        equal={"workflow_id": workflow_id, "status": status, "event_type": event_type, "dry_run": dry_run},
+        equal={
+            "workflow_id": workflow_id,
+            "status": status,
+            "cause": cause,
+            "event_type": event_type,
+            "error_json->>'code'": error_code,
+            "dry_run": dry_run,
+        },
     )
     return RunList(runs=[RunAnswer.of(row) for row in page], nextCursor=following)
 

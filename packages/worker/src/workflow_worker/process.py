@@ -29,6 +29,7 @@ from workflow_core.storage.migrations import CORE_SOURCE, pending_migrations
 from workflow_core.temporal import LAUNCH_TASK_QUEUE, RUN_TASK_QUEUE, action_task_queue, connect
 from workflow_worker.activities import Activities
 from workflow_worker.background import in_background
+from workflow_worker.deployment import deployment_of
 from workflow_worker.dispatcher import EventDispatcher
 from workflow_worker.faults import fault_point
 from workflow_worker.interpreter import RunWorkflow
@@ -65,8 +66,10 @@ def build_workers(
     *,
     max_concurrent: int,
     shutdown: timedelta,
+    build_id: str | None = None,
 ) -> list[Worker]:
     """The pollers of one process: the runs' queue, and one queue for each loaded distribution."""
+    deployment = deployment_of(build_id)
     runs = Worker(
         client,
         task_queue=RUN_TASK_QUEUE,
@@ -87,6 +90,7 @@ def build_workers(
         max_concurrent_local_activities=max_concurrent,
         no_remote_activities=True,
         graceful_shutdown_timeout=shutdown,
+        deployment_config=deployment,
     )
     actions = [
         Worker(
@@ -95,13 +99,14 @@ def build_workers(
             activities=[activities.execute_action],
             max_concurrent_activities=max_concurrent,
             graceful_shutdown_timeout=shutdown,
+            deployment_config=deployment,
         )
         for distribution in distributions
     ]
     return [runs, *actions]
 
 
-def build_launcher(client: Client, launches: Launches, *, shutdown: timedelta) -> Worker:
+def build_launcher(client: Client, launches: Launches, *, shutdown: timedelta, build_id: str | None = None) -> Worker:
     """The poller of what Temporal's schedules start."""
     return Worker(
         client,
@@ -111,6 +116,7 @@ def build_launcher(client: Client, launches: Launches, *, shutdown: timedelta) -
         workflow_runner=workflow_runner(),
         max_concurrent_activities=LAUNCHES,
         graceful_shutdown_timeout=shutdown,
+        deployment_config=deployment_of(build_id),
     )
 
 
@@ -193,8 +199,10 @@ async def run_worker(
             distributions,
             max_concurrent=settings.max_concurrent,
             shutdown=shutdown,
+            build_id=settings.build_id,
         )
-        workers.append(build_launcher(client, Launches(database, client, discovery.registry), shutdown=shutdown))
+        launches = Launches(database, client, discovery.registry)
+        workers.append(build_launcher(client, launches, shutdown=shutdown, build_id=settings.build_id))
         presence = Presence(
             database,
             discovery,

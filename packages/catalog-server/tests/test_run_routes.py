@@ -48,6 +48,22 @@ async def test_run_starts(with_temporal, workflow_id, temporal_client):
     assert (await with_temporal.b("GET", f"{RUNS}/{started['runId']}")).status == 404
 
 
+async def test_run_that_waits_for_its_turn(with_temporal, workflow_id, temporal_client):
+    """It is told like any other, as waiting; nothing of it is done, and it can be canceled."""
+    await with_temporal.a("PUT", f"{DEFINITIONS}/{workflow_id}/metadata", json={"concurrencyLimit": 1})
+    body = {"workflowId": workflow_id, "payload": {"title": "Disk full"}}
+    first, second = [await (await with_temporal.a("POST", RUNS, json=body)).json() for _ in range(2)]
+    assert (first["status"], second["status"]) == ("RUNNING", "WAITING")
+    listed = (await (await with_temporal.a("GET", f"{RUNS}?status=WAITING")).json())["runs"]
+    assert [(run["runId"], run["queued"], run["startedAt"]) for run in listed] == [(second["runId"], True, None)]
+    with pytest.raises(RPCError, match="not found"):
+        await temporal_client.get_workflow_handle(run_workflow_id(second["runId"], 1)).describe()
+    canceled = await with_temporal.a("POST", f"{RUNS}/{second['runId']}/cancel", json={})
+    assert (await canceled.json())["status"] == "CANCELED"
+    run = await (await with_temporal.a("GET", f"{RUNS}/{second['runId']}")).json()
+    assert (run["status"], run["queued"], run["error"]["code"]) == ("CANCELED", False, "CANCELED")
+
+
 async def test_same_key_starts_once(with_temporal, workflow_id, assert_problem):
     """A retried request gets the run of the first; another payload or version under the key is refused."""
     headers = {"Idempotency-Key": "alert-17"}

@@ -20,6 +20,7 @@ from temporalio.client import Client, WorkflowFailureError
 from workflow_core.actions import Action, ActionContext, Effect, Example, SentEffect, Unknown, Verdict
 from workflow_core.discovery import Registry, registry_of
 from workflow_core.execution.executor import Executor
+from workflow_core.execution.inbox import Inbox, NewEvent
 from workflow_core.execution.runs import Trial, start_run
 from workflow_core.execution.settlement import Decision, Settled, settle
 from workflow_core.execution.trial_runs import TrialCause, start_trial
@@ -292,3 +293,36 @@ async def runner(temporal_client: Client, probe: Probe, working: Working) -> Asy
     """A worker on the test's database, and what runs workflows on it."""
     async with working(temporal_client, probe) as runner:
         yield runner
+
+
+@pytest.fixture
+def inbox(runner):
+    """Where events arrive."""
+    return Inbox(runner.db, runner.client, runner.registry)
+
+
+@pytest.fixture
+def post(runner, inbox):
+    """Posts an event about a ticket."""
+
+    async def post(ticket="T1", name="TICKET_UPDATED", correlation_key=None, **payload):
+        payload = {"ticketId": ticket, **payload}
+        event = NewEvent(name=name, payload=payload, correlation_key=correlation_key)
+        return await inbox.accept(runner.tenant, event)
+
+    return post
+
+
+@pytest.fixture
+def until_waiting(runner):
+    """Waits until a number of waits are open."""
+
+    async def until_waiting(count=1):
+        async with asyncio.timeout(30):
+            while True:
+                async with runner.db.tenant(runner.tenant) as conn:
+                    if await conn.fetchval("SELECT count(*) FROM workflow_run_waits WHERE status = 'WAITING'") == count:
+                        return
+                await asyncio.sleep(0.02)
+
+    return until_waiting

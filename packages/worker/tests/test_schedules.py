@@ -275,8 +275,9 @@ async def killed(*_arguments, **_options):
     raise KilledError
 
 
-async def test_what_temporal_lost_is_made_again(runner):
+async def test_what_temporal_lost_is_made_again(runner, monkeypatch):
     """A Temporal that came back without its database gets every schedule, and what nobody wants goes."""
+    monkeypatch.setattr("workflow_core.schedules.in_temporal._PAGE", 2)
     kept, lost, renewed = [await publish(runner, DAILY) for _ in range(3)]
     await sync(runner)
     await runner.client.get_schedule_handle(schedule_id(runner.tenant, lost, 1)).delete()

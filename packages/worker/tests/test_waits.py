@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 
-from workflow_core.execution.inbox import Inbox, NewEvent
 from workflow_core.execution.resume import resume_run
 from workflow_core.execution.tasks import claim_task, complete_task, list_tasks
 from workflow_worker import control
@@ -30,39 +29,6 @@ def wait_for_event(step_id="wait", key="payload.ticket", **config):
 
 def each(items, body, **fields):
     return {"id": "loop", "type": "control.forEach", "items": {"$expr": items}, "itemVar": "it", "body": body, **fields}
-
-
-@pytest.fixture
-def inbox(runner):
-    """Where events arrive."""
-    return Inbox(runner.db, runner.client, runner.registry)
-
-
-@pytest.fixture
-def post(runner, inbox):
-    """Posts an event about a ticket."""
-
-    async def post(ticket="T1", name="TICKET_UPDATED", correlation_key=None, **payload):
-        payload = {"ticketId": ticket, **payload}
-        event = NewEvent(name=name, payload=payload, correlation_key=correlation_key)
-        return await inbox.accept(runner.tenant, event)
-
-    return post
-
-
-@pytest.fixture
-def until_waiting(runner):
-    """Waits until a number of waits are open."""
-
-    async def until_waiting(count=1):
-        async with asyncio.timeout(30):
-            while True:
-                async with runner.db.tenant(runner.tenant) as conn:
-                    if await conn.fetchval("SELECT count(*) FROM workflow_run_waits WHERE status = 'WAITING'") == count:
-                        return
-                await asyncio.sleep(0.02)
-
-    return until_waiting
 
 
 async def status_of(runner, run_id):

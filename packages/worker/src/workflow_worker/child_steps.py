@@ -15,7 +15,7 @@ from workflow_core.execution.child_runs import child_run_id
 from workflow_core.execution.models import ChildRun, RunEnd, RunInput
 from workflow_core.execution.runs import TASK_TIMEOUT
 from workflow_core.execution.writing import to_the_end
-from workflow_core.temporal import FINISH_RUN, RECORD_CHILD, RUN_WORKFLOW, execution_of, run_workflow_id
+from workflow_core.temporal import FINISH_RUN, RECORD_CHILD, RUN_WORKFLOW, run_workflow_id
 from workflow_worker.failures import StepFailedError, child_end, is_cancellation, raise_if_canceled, recorded_error
 from workflow_worker.frames import Visit
 from workflow_worker.local import execute_local
@@ -57,9 +57,8 @@ async def call_workflow(state: RunState, visit: Visit) -> EndedChild:
     # The run that was called last goes on; only when it fails again is there another one.
     resumption = state.run.resumption
     first = attempt = 1 if resumption is None else max(1, resumption.attempts_of(visit.path, visit.iteration))
-    resumed = execution_of(workflow.info().workflow_id) > 1
     while True:
-        call = _Call(state, visit, attempt, resumed=resumed and attempt == first)
+        call = _Call(state, visit, attempt, resumed=state.is_resumed and attempt == first)
         try:
             return await call.execute(mapped.value)
         except StepFailedError as failed:
@@ -95,6 +94,7 @@ class _Call:
         mapping = self.visit.fields.get("outputMapping")
         try:
             execution = await self._record(payload)
+            raise_if_canceled()
             ended = await self._start(execution, scopes_wanted=bool(mapping))
         except asyncio.CancelledError:
             await self._close("CANCELED", self._canceled())

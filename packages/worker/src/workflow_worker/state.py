@@ -12,6 +12,7 @@ from workflow_core.errors import WorkflowError
 from workflow_core.execution.checkpoints import Resumption
 from workflow_core.execution.models import RunInput
 from workflow_core.language.plan import Plan
+from workflow_core.temporal import execution_of
 from workflow_worker.control import Control
 from workflow_worker.evaluation import Evaluator
 from workflow_worker.frames import Visit
@@ -46,6 +47,11 @@ class RunState:
     def is_put_aside(self) -> bool:
         """Whether nothing of this strand shall begin any more in this execution."""
         return self.stopped() or self.control.parking
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier execution failed: what is reached now may have been reached there."""
+        return execution_of(workflow.info().workflow_id) > 1
 
     def resumption_of(self, visit: Visit) -> Resumption | None:
         """What the step that had failed in an earlier execution goes on with; None for every other step."""

@@ -20,11 +20,9 @@ from typing import Any, Final
 
 from workflow_core.errors import InterpreterError, WorkflowError
 from workflow_core.execution.checkpoints import SavedStrand
-from workflow_core.execution.step_waits import LeftBlock
 from workflow_core.execution.verdicts import may_be_caught
 from workflow_core.language.mapping import parse_assign_path
 from workflow_core.manifest import canonical_json
-from workflow_core.temporal import LEAVE_WAITS
 from workflow_worker.action_steps import call_action
 from workflow_worker.checkpointing import restore_frames, save_frames
 from workflow_worker.child_steps import call_workflow
@@ -32,10 +30,10 @@ from workflow_worker.concurrency import Failed, Stopped, run_items
 from workflow_worker.failures import StepFailedError, is_cancellation, raise_if_canceled
 from workflow_worker.frames import Block, ConcurrentLoop, Frame, Loop, TryCatch, Visit, block_steps
 from workflow_worker.leaving import Parked, Returned, StrandFailedError
-from workflow_worker.local import execute_local
 from workflow_worker.scopes import Snapshot
 from workflow_worker.state import RunState, error_object, now
 from workflow_worker.wait_steps import WAITS
+from workflow_worker.waiting import leave_waits
 
 #: Bytes of what one control step shows.
 _MAX_SHOWN: Final = 4096
@@ -139,11 +137,7 @@ class Strand:
         if self.state.is_put_aside():
             raise Parked
         await self.state.evaluator.before_step()
-        while self.state.control.abandoned:
-            left = self.state.control.abandoned.pop()
-            run = self.state.run
-            block = LeftBlock(tenant=run.tenant, run_id=run.run_id, step_path=left.path, iteration=left.iteration)
-            await execute_local(LEAVE_WAITS, block)
+        await leave_waits(self.state)
         if self.state.trace.is_large:
             await self.state.trace.write()
             self.state.evaluator.new_activation()
@@ -175,13 +169,18 @@ class Strand:
             return
         self._fail(visit, error)
 
-    def _fail(self, visit: Visit, error: dict[str, Any]) -> None:
+    def _fail(self, visit: Visit, error: dict[str, Any], *, can_go_on: bool = True) -> None:
         """Unwinds to what goes on after the failure.
+
+        Args:
+            visit: The step that failed.
+            error: How.
+            can_go_on: Whether the strand still has all that it needs to go on before that step.
 
         Raises:
             StrandFailedError: Nothing does.
         """
-        saved = None if self._is_caught(error) else self.saved()
+        saved = None if not can_go_on or self._is_caught(error) else self.saved()
         self._under_way = False
         uncaught = self._unwind(error)
         if uncaught is not None:
@@ -240,9 +239,7 @@ class Strand:
             elif isinstance(frame, ConcurrentLoop):
                 with contextlib.suppress(WorkflowError):  # it has failed already
                     frame.merge_into(self.state.scopes)
-                if frame.under_way:
-                    self.state.control.abandoned.append(frame.visit)
-                self._record_loop(frame, "FAILED", error)
+                self._leave_items(frame, "FAILED", error)
         return error
 
     def close_frames(self, status: str) -> None:
@@ -254,7 +251,13 @@ class Strand:
             elif isinstance(frame, TryCatch):
                 self._end_try(frame, status)
             elif isinstance(frame, ConcurrentLoop):
-                self._record_loop(frame, status)
+                self._leave_items(frame, status)
+
+    def _leave_items(self, loop: ConcurrentLoop, status: str, error: dict[str, Any] | None = None) -> None:
+        """Ends a loop, also where items of it have been put aside."""
+        if loop.under_way:
+            self.state.control.abandoned.append(loop.visit)
+        self._record_loop(loop, status, error)
 
     # ── Node steps ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -344,7 +347,7 @@ class Strand:
         """Goes on with the items of a concurrent loop, until all have ended or nothing is to begin any more."""
         outcome = await run_items(self, loop)
         if isinstance(outcome, Failed):
-            self._fail(outcome.visit, outcome.error)
+            self._fail(outcome.visit, outcome.error, can_go_on=outcome.can_go_on)
         elif outcome is Stopped.PARKED:
             raise Parked
         elif outcome is Stopped.RETURNED:

@@ -16,6 +16,7 @@ import attrs
 from temporalio import workflow
 
 from workflow_core.errors import ErrorCategory, InterpreterError, WorkflowError
+from workflow_core.execution.event_filters import key_text
 from workflow_core.execution.step_waits import TASK_COMPLETED, HumanTask, StepWait, WaitOutcome
 from workflow_core.manifest import canonical_json
 from workflow_core.temporal import LOOK_AT_WAIT
@@ -28,6 +29,8 @@ from workflow_worker.trace import step_trace
 #: Bytes of what a task shows beside its title and description.
 _MAX_CONTEXT: Final = 256 * 1024
 _LONGEST_TEXT: Final = 10_000
+#: Characters of a correlation key: it stands in an index.
+_LONGEST_KEY: Final = 255
 
 
 class WaitTimeoutError(WorkflowError):
@@ -53,18 +56,19 @@ async def wait_for_event(state: RunState, visit: Visit) -> Given:
         raise InterpreterError("The step names no event to wait for.")
     if state.run.dry_run:
         return _sampled(state, visit, name)
-    key = (await state.evaluator.evaluate(config.get("correlationKey"))).value
-    if isinstance(key, bool) or not isinstance(key, str | int | float) or key == "":
-        raise WorkflowError("The correlation key must be a text or a number, and not empty.", code="INVALID_KEY")
+    key = key_text((await state.evaluator.evaluate(config.get("correlationKey"))).value)
+    if key is None or len(key) > _LONGEST_KEY:
+        message = f"The correlation key must be a number or a text of 1 to {_LONGEST_KEY} characters."
+        raise WorkflowError(message, code="INVALID_KEY")
     timeout = config.get("timeoutMs")
-    due = workflow.now() + timedelta(milliseconds=timeout) if isinstance(timeout, int) and timeout > 0 else None
+    due = _after(timeout) if isinstance(timeout, int) and timeout > 0 else None
     filters = config.get("filters")
     outcome = await _until_over(
         state,
         visit,
         wait_type="event",
         event_name=name,
-        key=str(key),
+        key=key,
         filters=[dict(item) for item in filters if isinstance(item, Mapping)] if isinstance(filters, list) else None,
         due_at=due.isoformat() if due else None,
     )
@@ -83,7 +87,7 @@ async def wait_for_time(state: RunState, visit: Visit) -> Given:
         duration = config.get("durationMs")
         if isinstance(duration, bool) or not isinstance(duration, int | float) or duration < 0:
             raise InterpreterError("The step does not say how long it waits (durationMs).")
-        due = workflow.now() + timedelta(milliseconds=duration)
+        due = _after(duration)
     if due > workflow.now() and not state.run.dry_run:
         outcome = await _until_over(state, visit, wait_type="time", due_at=due.isoformat())
         due = datetime.fromisoformat(outcome.due_at) if outcome.due_at else due
@@ -129,6 +133,7 @@ async def _until_over(state: RunState, visit: Visit, **wait: Any) -> WaitOutcome
         wait_id=wait_id,
         step_path=visit.path,
         iteration=visit.iteration,
+        again=state.is_resumed and state.resumption_of(visit) is None,
         trace=trace,
         **wait,
     )
@@ -166,6 +171,14 @@ def _moment(value: Any) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         message = "`until` must give a moment such as 2026-11-30T09:00:00Z."
+        raise WorkflowError(message, code="INVALID_MOMENT") from None
+
+
+def _after(milliseconds: float) -> datetime:
+    try:
+        return workflow.now() + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        message = "The wait would end after the year 9999: make it shorter."
         raise WorkflowError(message, code="INVALID_MOMENT") from None
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from temporalio import workflow
 
 from workflow_core.execution.ledger import effect_key
 from workflow_core.execution.models import ActionCall, SettlementWait
-from workflow_core.temporal import OPEN_SETTLEMENT
+from workflow_core.execution.step_waits import LeftBlock
+from workflow_core.temporal import LEAVE_WAITS, OPEN_SETTLEMENT
+from workflow_worker.failures import raise_if_canceled
 from workflow_worker.leaving import Parked
 from workflow_worker.local import execute_local
+
+if TYPE_CHECKING:
+    from workflow_worker.state import RunState
 
 
 class Wakes:
@@ -29,7 +35,9 @@ class Wakes:
 
         Raises:
             TimeoutError: Neither came in time.
+            CancelledError: The run was asked to stop, while something else was under way that does not stop.
         """
+        raise_if_canceled()
         await workflow.wait_condition(lambda: wait_id in self._over or put_aside(), timeout=within)
 
     def take(self, wait_id: str) -> bool:
@@ -38,6 +46,14 @@ class Wakes:
             return False
         self._over.discard(wait_id)
         return True
+
+
+async def leave_waits(state: RunState) -> None:
+    """Steps inside of concurrent loops that were left do not wait any more."""
+    while state.control.abandoned:
+        left, run = state.control.abandoned.pop(), state.run
+        block = LeftBlock(tenant=run.tenant, run_id=run.run_id, step_path=left.path, iteration=left.iteration)
+        await execute_local(LEAVE_WAITS, block)
 
 
 async def until_settled(wakes: Wakes, put_aside: Callable[[], bool], call: ActionCall, *, give_up: bool) -> bool:

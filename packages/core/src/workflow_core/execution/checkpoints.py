@@ -118,30 +118,34 @@ class Checkpoint:
 
     Attributes:
         sequence: Steps that have begun.
+        recorded: How often steps inside of loops have ended, by ``path#status``.
     """
 
     strand: SavedStrand
     sequence: int
+    recorded: dict[str, int] = attrs.Factory(dict)
 
     def open_steps(self) -> Iterator[SavedLoop | SavedConcurrentLoop | SavedTry]:
         """The loops and ``control.tryCatch`` steps that are under way, the outermost first."""
-        frames = list(self.strand.frames)
-        while frames:
-            frame = frames.pop(0)
-            if not isinstance(frame, SavedBlock):
-                yield frame
-            if isinstance(frame, SavedConcurrentLoop):
-                frames += [inner for item in frame.started if item.strand for inner in item.strand.frames]
+        for strand in self._strands():
+            yield from (frame for frame in strand.frames if not isinstance(frame, SavedBlock))
 
-    def next_steps(self) -> Iterator[tuple[str, str]]:
-        """Paths and iterations of the steps with which the strands go on."""
+    def held_steps(self) -> Iterator[tuple[str, str]]:
+        """Path and iteration of the steps that are under way, and of those at which each strand goes on."""
+        yield from ((step.visit.path, step.visit.iteration) for step in self.open_steps())
+        for strand in self._strands():
+            if strand.frames and isinstance(block := strand.frames[-1], SavedBlock):
+                yield f"{block.path}[{block.index}]", block.iteration
+
+    def _strands(self) -> Iterator[SavedStrand]:
+        """The run's own strand, then those inside of it."""
         strands = [self.strand]
         while strands:
-            frames = strands.pop().frames
-            if frames and isinstance(frames[-1], SavedBlock):
-                yield f"{frames[-1].path}[{frames[-1].index}]", frames[-1].iteration
-            loops = (frame for frame in frames if isinstance(frame, SavedConcurrentLoop))
-            strands += [item.strand for loop in loops for item in loop.started if item.strand is not None]
+            strand = strands.pop(0)
+            yield strand
+            for frame in strand.frames:
+                if isinstance(frame, SavedConcurrentLoop):
+                    strands += [item.strand for item in frame.started if item.strand is not None]
 
 
 _converter = cattrs.Converter()

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from workflow_core.language.definition import CORRELATION_FIELDS
 
 _MISSING: Final = object()
+#: No list is so long that its indexes have as many.
+_DIGITS: Final = 10
 
 
 def correlation_keys(correlation_key: str | None, payload: Any) -> list[str]:
     """Everything that an event can be known by: its own key, and the ids in its payload."""
     fields = [payload.get(name) for name in CORRELATION_FIELDS] if isinstance(payload, Mapping) else []
-    found = {str(value) for value in [correlation_key, *fields] if isinstance(value, str | int) and value != ""}
-    return sorted(found)
+    return sorted({key for value in [correlation_key, *fields] if (key := key_text(value)) is not None})
+
+
+def key_text(value: Any) -> str | None:
+    """A text or a number as a key: ``7.0`` is the key ``7``; None: it can be none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        return None
+    return value if isinstance(value, str) else format(Decimal(repr(value)).normalize(), "f")
 
 
 def all_hold(filters: Sequence[Mapping[str, Any]] | None, payload: Any) -> bool:
@@ -76,7 +85,7 @@ def _at(payload: Any, path: str) -> Any:
     for name in path.removeprefix("payload.").split("."):
         if isinstance(payload, Mapping) and name in payload:
             payload = payload[name]
-        elif isinstance(payload, list) and name.isdigit() and int(name) < len(payload):
+        elif isinstance(payload, list) and name.isdecimal() and len(name) < _DIGITS and int(name) < len(payload):
             payload = payload[int(name)]
         else:
             return _MISSING

@@ -67,11 +67,12 @@ UPDATE workflow_runs SET status = 'RUNNING', execution = execution + 1, started_
 WHERE tenant = $1 AND run_id = $2
 RETURNING execution, checkpoint, failed_step_path, failed_iteration
 """
-#: What is under way again. It keeps its attempts, and a step that is tried again its error.
+#: What is under way again. The step that is tried again keeps its attempts and its error.
 _REOPEN_STEPS: Final = """
 UPDATE workflow_run_steps AS step SET
     status = CASE WHEN (step_path, iteration) = ($5, $6) THEN 'RETRYING' ELSE 'STARTED' END,
     error_json = CASE WHEN (step_path, iteration) = ($5, $6) THEN error_json END,
+    attempt = CASE WHEN (step_path, iteration) = ($5, $6) THEN attempt ELSE 0 END,
     completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
 FROM unnest($3::text[], $4::text[]) AS held(path, item)
 WHERE tenant = $1 AND run_id = $2 AND (step_path, iteration) = (held.path, held.item) AND status <> 'SUCCEEDED'
@@ -211,9 +212,7 @@ async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID
         await conn.execute(_RESTART_STEPS, tenant, run_id)
     else:
         failed = run["failed_step_path"], run["failed_iteration"]
-        checkpoint = read_checkpoint(run["checkpoint"])
-        around = ((step.visit.path, step.visit.iteration) for step in checkpoint.open_steps())
-        held = {failed, *around, *checkpoint.next_steps()}
+        held = {failed, *read_checkpoint(run["checkpoint"]).held_steps()}
         paths, items = zip(*held, strict=True)
         await conn.execute(_REOPEN_STEPS, tenant, run_id, list(paths), list(items), *failed)
     await tell_resumed(conn, tenant, run_id, execution=run["execution"], user=user, reason=reason)

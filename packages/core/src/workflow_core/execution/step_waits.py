@@ -51,6 +51,7 @@ class StepWait:
         filters: Conditions on its payload.
         due_at: The moment that is waited for, or at which waiting ends. ISO 8601, UTC.
         expire: That moment has come.
+        again: The step was reached in an earlier execution of the run and may have got what it waited for there.
         trace: Steps that ended, and the step itself as it begins to wait.
     """
 
@@ -66,6 +67,7 @@ class StepWait:
     due_at: str | None = None
     task: HumanTask | None = None
     expire: bool = False
+    again: bool = False
     trace: list[StepTrace] = attrs.Factory(list)
 
 
@@ -81,6 +83,15 @@ class WaitOutcome:
     status: WaitStatus
     result: dict[str, Any] | None
     due_at: str | None
+
+
+def _is_key(name: str) -> str:
+    """Whether a field of the payload is the key, as ``event_filters.key_text`` reads it."""
+    field = f"payload->'{name}'"
+    return (
+        f"CASE jsonb_typeof({field}) WHEN 'string' THEN payload->>'{name}' "
+        f"WHEN 'number' THEN trim_scale(({field})::numeric)::text END = $4"
+    )
 
 
 _READ: Final = "SELECT status, result, due_at FROM workflow_run_waits WHERE tenant = $1 AND wait_id = $2"
@@ -104,12 +115,24 @@ _EXPIRE: Final = """
 UPDATE workflow_run_waits SET status = $3, resolved_at = clock_timestamp(), signaled_at = clock_timestamp()
 WHERE tenant = $1 AND wait_id = $2 AND status = 'WAITING'
 """
+_GIVEN_BEFORE: Final = """
+UPDATE workflow_run_waits AS wait
+SET status = before.status, event_id = before.event_id, result = before.result, due_at = before.due_at,
+    resolved_at = clock_timestamp(), signaled_at = clock_timestamp()
+FROM (
+    SELECT status, event_id, result, due_at FROM workflow_run_waits
+    WHERE tenant = $1 AND run_id = $3 AND step_path = $4 AND iteration = $5 AND wait_type = $6
+      AND status IN ('RESOLVED', 'EXPIRED') AND wait_id <> $2
+    ORDER BY resolved_at DESC LIMIT 1
+) AS before
+WHERE wait.tenant = $1 AND wait.wait_id = $2
+"""
 #: Events that came since the run began, but for the one that started it and those that it has waited for already.
 _EARLIER: Final = f"""
 SELECT event_id, event_name, payload, correlation_key FROM workflow_runtime_events AS event
 WHERE tenant = $1 AND event_name = $2
   AND created_at >= (SELECT created_at FROM workflow_runs WHERE tenant = $1 AND run_id = $3)
-  AND (correlation_key = $4 OR {" OR ".join(f"payload->>'{name}' = $4" for name in CORRELATION_FIELDS)})
+  AND (correlation_key = $4 OR {" OR ".join(map(_is_key, CORRELATION_FIELDS))})
   AND event_id IS DISTINCT FROM (SELECT event_id FROM workflow_runs WHERE tenant = $1 AND run_id = $3)
   AND NOT EXISTS (
       SELECT FROM workflow_run_waits AS wait
@@ -117,9 +140,15 @@ WHERE tenant = $1 AND event_name = $2
   )
 ORDER BY created_at, event_id
 """  # noqa: S608 - the fields are constant
+#: An event may be taken again: what started a run, or ended a wait of it, does not end another one.
 _MATCHING: Final = """
-SELECT wait_id, run_id, key, filters FROM workflow_run_waits
+SELECT wait_id, run_id, key, filters FROM workflow_run_waits AS wait
 WHERE tenant = $1 AND wait_type = 'event' AND status = 'WAITING' AND event_name = $2 AND key = ANY ($3)
+  AND NOT EXISTS (
+      SELECT FROM workflow_run_waits AS other
+      WHERE other.tenant = $1 AND other.run_id = wait.run_id AND other.event_id = $4
+  )
+  AND NOT EXISTS (SELECT FROM workflow_runs AS run WHERE tenant = $1 AND run.run_id = wait.run_id AND run.event_id = $4)
 ORDER BY run_id, wait_id
 """
 _LOCK_RUNS: Final = (
@@ -173,6 +202,13 @@ async def _begin(conn: Connection, tenant: UUID, run_id: UUID, wait_id: UUID, wa
         wait.filters,
         datetime.fromisoformat(wait.due_at) if wait.due_at else None,
     )
+    if (
+        wait.again
+        and await conn.execute(_GIVEN_BEFORE, tenant, wait_id, run_id, wait.step_path, wait.iteration, wait.wait_type)
+        != "UPDATE 0"
+    ):
+        await waits.go_on(conn, tenant, [run_id])
+        return
     if wait.task is not None:
         await conn.execute(
             _INSERT_TASK,
@@ -214,9 +250,8 @@ async def resolve_waits_for_event(conn: Connection, tenant: UUID, event: Arrived
     if not keys:
         return []
     await _lock(conn, tenant, event.name, keys)
-    found = [
-        row for row in await conn.fetch(_MATCHING, tenant, event.name, keys) if all_hold(row["filters"], event.payload)
-    ]
+    waiting = await conn.fetch(_MATCHING, tenant, event.name, keys, event.event_id)
+    found = [row for row in waiting if all_hold(row["filters"], event.payload)]
     if not found:
         return []
     await conn.execute(_LOCK_RUNS, tenant, [row["run_id"] for row in found])

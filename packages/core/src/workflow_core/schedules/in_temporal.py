@@ -7,11 +7,10 @@ nothing.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -32,6 +31,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflow_core.errors import NotFoundError, TransientError, ValidationError
+from workflow_core.execution.engine import TIMEOUT, ask
 from workflow_core.execution.runs import TASK_TIMEOUT
 from workflow_core.language.clock import LAST_MADE_UP, Once, Recurring, Timing, between
 from workflow_core.temporal import LAUNCH_TASK_QUEUE, LAUNCH_WORKFLOW
@@ -39,11 +39,8 @@ from workflow_core.temporal import LAUNCH_TASK_QUEUE, LAUNCH_WORKFLOW
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-T = TypeVar("T")
-
 _PREFIX: Final = "workflow-schedule/"
-_TIMEOUT: Final = timedelta(seconds=10)
-_LIST_TIMEOUT: Final = timedelta(seconds=60)
+_PAGE: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
 _DAY: Final = timedelta(days=1)
@@ -120,22 +117,32 @@ async def create_schedule(
     if made_up:
         backfill = [ScheduleBackfill(made_up[0], made_up[-1] + _SECOND, ScheduleOverlapPolicy.ALLOW_ALL)]
 
-    async def create() -> None:
-        await _ask(client.create_schedule(known_as, schedule, backfill=backfill, rpc_timeout=_TIMEOUT))
+    if await _create(client, known_as, schedule, backfill):
+        return
+    # Made by whoever died before it was written down; or left by a database that is no more.
+    if await _note_of(client, known_as) != note:
+        await delete_schedule(client, known_as)
+        await _create(client, known_as, schedule, backfill)
 
+
+async def _create(client: Client, known_as: str, schedule: Schedule, backfill: Sequence[ScheduleBackfill]) -> bool:
+    """Makes a schedule; answers False when there is one of this id."""
     try:
-        await create()
+        await ask(client.create_schedule(known_as, schedule, backfill=backfill, rpc_timeout=TIMEOUT))
     except ScheduleAlreadyRunningError:
-        # Made by whoever died before it was written down; or left by a database that is no more.
-        if await _note_of(client, known_as) != note:
-            await delete_schedule(client, known_as)
-            with contextlib.suppress(ScheduleAlreadyRunningError):
-                await create()
+        return False
+    except TransientError as error:
+        refused = error.__cause__
+        if isinstance(refused, RPCError) and refused.status is RPCStatusCode.INVALID_ARGUMENT:
+            words = f"Temporal refuses the schedule: {refused.message}"
+            raise ValidationError(words, code="SCHEDULE_REFUSED") from refused
+        raise
+    return True
 
 
 async def _note_of(client: Client, known_as: str) -> str | None:
     try:
-        description = await _ask(client.get_schedule_handle(known_as).describe(rpc_timeout=_TIMEOUT))
+        description = await ask(client.get_schedule_handle(known_as).describe(rpc_timeout=TIMEOUT))
     except NotFoundError:
         return None
     return description.schedule.state.note
@@ -148,7 +155,7 @@ async def delete_schedule(client: Client, known_as: str) -> None:
         TransientError: ``TEMPORAL_UNAVAILABLE``.
     """
     with contextlib.suppress(NotFoundError):
-        await _ask(client.get_schedule_handle(known_as).delete(rpc_timeout=_TIMEOUT))
+        await ask(client.get_schedule_handle(known_as).delete(rpc_timeout=TIMEOUT))
 
 
 async def list_schedules(client: Client) -> set[str]:
@@ -157,33 +164,12 @@ async def list_schedules(client: Client) -> set[str]:
     Raises:
         TransientError: ``TEMPORAL_UNAVAILABLE``.
     """
-
-    async def ids() -> set[str]:
-        listed = await client.list_schedules(rpc_timeout=_TIMEOUT)
-        return {entry.id async for entry in listed if entry.id.startswith(_PREFIX)}
-
-    return await _ask(ids(), within=_LIST_TIMEOUT)
-
-
-async def _ask(answer: Awaitable[T], *, within: timedelta = _TIMEOUT) -> T:
-    try:
-        async with asyncio.timeout(within.total_seconds()):
-            return await answer
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise NotFoundError("Temporal does not have this schedule.") from error
-        if error.status is RPCStatusCode.INVALID_ARGUMENT:
-            raise ValidationError(f"Temporal refuses the schedule: {error.message}", code="SCHEDULE_REFUSED") from error
-        raise _unavailable() from error
-    except (TimeoutError, OSError, RuntimeError) as error:
-        # A lazy client's first connection fails with a bare RuntimeError; afterwards such failures are RPC errors.
-        if isinstance(error, RuntimeError) and not str(error).startswith("Failed client connect"):
-            raise
-        raise _unavailable() from error
-
-
-def _unavailable() -> TransientError:
-    return TransientError("Temporal does not answer; the schedule follows when it does.", code="TEMPORAL_UNAVAILABLE")
+    listed = await ask(client.list_schedules(page_size=_PAGE, rpc_timeout=TIMEOUT))
+    found: set[str] = set()
+    while listed.current_page is None or listed.next_page_token:
+        await ask(listed.fetch_next_page())
+        found |= {entry.id for entry in listed.current_page or ()}
+    return {known_as for known_as in found if known_as.startswith(_PREFIX)}
 
 
 # ── Times ────────────────────────────────────────────────────────────────────────────────────────────────────────

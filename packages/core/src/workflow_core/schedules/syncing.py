@@ -173,7 +173,7 @@ WHERE tenant = $1 AND workflow_id = $2 AND revision = $3 AND NOT EXISTS (
 
 
 async def compare_all(database: Database, client: Client) -> int:
-    """Looks for what Temporal has lost, has too much, or will soon know too little of.
+    """Looks for what Temporal has lost, has too much, or knows too few changes of the clocks of.
 
     What is missing becomes due to be brought in step; what nobody wants is deleted.
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import one_answer, requests_per_second
-from benchmarks.platform import Platform, _free_ports
+from benchmarks.platform import Platform, free_ports
 
 PATH = "/api/workflow/registry/designer-catalog"
 ROUNDS = 5
@@ -24,7 +24,7 @@ TARGET = 0.6
 
 @asynccontextmanager
 async def _bare(body: bytes, etag: str) -> AsyncIterator[str]:
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "body")
         file.write_bytes(body)

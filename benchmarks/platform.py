@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 import tempfile
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import attrs
 
-from workflow_devstack import keys, postgres
+from workflow_devstack import keys, postgres, temporal
 from workflow_devstack.folder import DataFolder
 from workflow_devstack.ports import HOST
+from workflow_devstack.processes import child_environment, command_path
 from workflow_devstack.seed import CONNECTED
 
 START_SECONDS = 120
@@ -23,15 +25,22 @@ START_SECONDS = 120
 
 @attrs.frozen
 class Platform:
-    """What a benchmark talks to."""
+    """What a benchmark talks to.
+
+    Attributes:
+        temporal_address: Of the Temporal server, which keeps its state in a file.
+        dsn: Of the server's role.
+        worker: The worker's environment.
+    """
 
     url: str
     temporal_address: str
     dsn: str
     token: str
+    worker: dict[str, str]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -42,7 +51,7 @@ def _free_ports(count: int) -> list[int]:
 @asynccontextmanager
 async def running_platform() -> AsyncIterator[Platform]:
     """Starts ``workflow-devstack up``; stops it at the end."""
-    server, temporal, temporal_ui, simulator = _free_ports(4)
+    server, temporal_port, temporal_ui, simulator = free_ports(4)
     with tempfile.TemporaryDirectory(prefix="workflow-bench-", ignore_cleanup_errors=True) as folder:
         data = Path(folder, "data")
         log = Path(folder, "up.log")
@@ -52,7 +61,7 @@ async def running_platform() -> AsyncIterator[Platform]:
                 "up",
                 *("--data", str(data)),
                 *("--port", str(server)),
-                *("--temporal-port", str(temporal)),
+                *("--temporal-port", str(temporal_port)),
                 *("--temporal-ui-port", str(temporal_ui)),
                 *("--simulator-port", str(simulator)),
                 stdout=output,
@@ -65,13 +74,54 @@ async def running_platform() -> AsyncIterator[Platform]:
                         sys.exit(f"The devstack did not start:\n{log.read_text(errors='replace')}")
                     await asyncio.sleep(0.1)
             opened = DataFolder(data)
+            database = postgres.start(opened)
             yield Platform(
                 url=f"http://{HOST}:{server}",
-                temporal_address=f"{HOST}:{temporal}",
-                dsn=postgres.start(opened).dsn(postgres.SERVER_ROLE),
+                temporal_address=f"{HOST}:{temporal_port}",
+                dsn=database.dsn(postgres.SERVER_ROLE),
                 token=keys.token(opened, tenant=CONNECTED.tenant, user=CONNECTED.user_id),
+                worker=child_environment(
+                    {
+                        "WORKFLOW_DATABASE_URL": database.dsn(postgres.WORKER_ROLE),
+                        "WORKFLOW_TEMPORAL_ADDRESS": f"{HOST}:{temporal_port}",
+                        "WORKFLOW_SECRETS_KEY_FILE": str(opened.secrets_key),
+                    },
+                    os.environ,
+                ),
             )
         finally:
             if process.returncode is None:
                 process.terminate()
                 await process.wait()
+
+
+@asynccontextmanager
+async def temporal_in_memory(platform: Platform) -> AsyncIterator[str]:
+    """A Temporal server that keeps nothing, with a worker of its own on the platform's database: its address."""
+    (port,) = free_ports(1)
+    address = f"{HOST}:{port}"
+    settings = (word for option in temporal.SETTINGS if option[0] != "--sqlite-pragma" for word in option)
+    server = ("temporal", "server", "start-dev", "--headless", "--ip", HOST, "--port", str(port), *settings)
+    async with running(*server, "--log-level", "warn"):
+        async with asyncio.timeout(START_SECONDS):
+            while await temporal.why_not_ready(address) is not None:
+                await asyncio.sleep(0.1)
+        async with running("workflow-worker", environ={**platform.worker, "WORKFLOW_TEMPORAL_ADDRESS": address}):
+            yield address
+
+
+@asynccontextmanager
+async def running(command: str, *arguments: str, environ: dict[str, str] | None = None) -> AsyncIterator[None]:
+    """A command of an installed package, until the end of the block."""
+    process = await asyncio.create_subprocess_exec(
+        command_path(command),
+        *arguments,
+        env=environ,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        await process.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -121,6 +122,22 @@ async def test_a_process_that_ends_later_is_named(folder, processes):
     ended = await processes.first_ended()
 
     assert (ended.name, ended.how) == ("second", "signal SIGKILL")
+
+
+async def test_one_process_is_killed_and_another_takes_its_name(folder, processes):
+    """With its children; the others go on."""
+    await processes.start(python(processes, FOREVER, name="other"))
+    await processes.start(python(processes, WITH_CHILD))
+    grandchild = int(processes.log("child").read_text().split()[0])
+
+    processes.send("child", signal.SIGKILL)
+
+    assert await processes.ended("child") == -9
+    assert list(listed(folder)) == ["other"]
+    await asyncio.to_thread(wait_until_gone, grandchild)
+    processes.send("child", signal.SIGKILL)  # there is none
+    await processes.start(python(processes, FOREVER))
+    assert is_alive(listed(folder)["child"])
 
 
 async def test_stopping_ends_the_whole_group(processes):

@@ -4,6 +4,9 @@ import asyncio
 import datetime
 import ipaddress
 import ssl
+import time
+from email import message_from_bytes
+from email.policy import default as default_policy
 from uuid import UUID
 
 import attrs
@@ -22,8 +25,9 @@ from workflow_core.errors import (
     ValidationError,
 )
 from workflow_core.schema import convert
+from workflow_psa.email.message import write_message
 from workflow_psa.email.send import prepare_email, send_email
-from workflow_psa.email.shapes import SendEmail
+from workflow_psa.email.shapes import Mailbox, SendEmail
 
 
 @attrs.define
@@ -458,3 +462,81 @@ async def test_a_key_whose_answer_was_lost(desk, server):
     (row,) = await desk.rows("workflow_idempotency_keys")
     assert row["record_id"] == UUID(hex="2" * 32)
     assert orjson.loads(orjson.dumps(row["answer"]))["message_id"] == sent.message_id
+
+
+@pytest.mark.parametrize("answer", ["gibberish", "2x0 taken", "x" * 40_000, "100 perhaps"])
+async def test_an_answer_that_says_nothing(desk, mail_servers, server, monkeypatch, answer):
+    """It may have been sent: an answer that cannot be understood is no refusal, and the key stays taken."""
+
+    async def answered(_recorder, smtp, _session, _envelope):
+        await smtp.push(answer)
+        smtp.transport.close()
+
+    monkeypatch.setattr(type(server), "handle_DATA", answered)
+    with pytest.raises(TransientError) as caught:
+        await send(desk, idempotency_key="k")
+    assert caught.value.code == "SMTP_ANSWER_LOST"
+    (row,) = await desk.rows("workflow_idempotency_keys")
+    assert row["answer"] is None
+
+
+async def test_a_worker_that_stops_when_it_is_sent(desk, server, monkeypatch):
+    """A cancellation between the server's yes and its good-bye does not hide that the e-mail was sent."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def quit_slowly(_recorder, _smtp, _session, _envelope):
+        asked.set()
+        await answer.wait()
+        return "221 bye"
+
+    monkeypatch.setattr(type(server), "handle_QUIT", quit_slowly, raising=False)
+    step = asyncio.create_task(send(desk, idempotency_key="k"))
+    await asked.wait()
+    step.cancel()
+    await asyncio.sleep(0)
+    answer.set()
+
+    sent = await step
+    assert (await send(desk, key="1" * 64, idempotency_key="k")).message_id == sent.message_id
+    assert server.seen == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"subject": "{{a}}", "template_data": {"a": "x" * 999}}, "LENGTH"),
+        ({"text": "{{a}}" * 1000, "template_data": {"a": "x" * 2000}}, None),
+    ],
+)
+async def test_template_data_that_bursts(desk, server, change, code):
+    """Refused before anything is said to have been sent."""
+    ctx = desk.external_context(secrets=Secrets())
+    given = {"to": [{"email": "ada@x.test"}], "subject": "s", "text": "t"} | change
+    with pytest.raises(ValidationError) as caught:
+        await prepare_email(convert(SendEmail, given), ctx)
+    assert [error.code for error in caught.value.errors] == ([code] if code else [])
+
+
+@pytest.mark.parametrize("page", ["<" * 500_000, "<style>" * 70_000, "<title " * 70_000, "<br" * 150_000])
+def test_hostile_pages(page):
+    """The plain text of a page takes a time that grows with its length, not with the square of it."""
+    given = convert(SendEmail, {"to": [{"email": "ada@x.test"}], "subject": "s", "html": page})
+    began = time.thread_time()
+    write_message(given, Mailbox(email="me@x.test"), identity="<1@x.test>", now=datetime.datetime.now(datetime.UTC))
+    assert time.thread_time() - began < 5
+
+
+@pytest.mark.parametrize("filler", ["", "é"])
+def test_names_that_look_like_addresses(filler):
+    """However long a name is, it does not become an address, neither of a recipient nor of the sender."""
+    name = f'Ada {filler}, "Chief" <chief@bank.test>, of the emerald city: north; east (and west).'
+    given = {"to": [{"email": "ada@x.test", "name": name}, {"email": "ben@x.test", "name": name}], "subject": "s"}
+    content = write_message(
+        convert(SendEmail, given | {"text": "t"}),
+        Mailbox(email="me@x.test", name=name),
+        identity="<1@x.test>",
+        now=datetime.datetime.now(datetime.UTC),
+    )
+    message = message_from_bytes(content, policy=default_policy)
+    assert [box.addr_spec for box in message["To"].addresses] == ["ada@x.test", "ben@x.test"]
+    assert [box.addr_spec for box in message["From"].addresses] == ["me@x.test"]

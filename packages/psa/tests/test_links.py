@@ -1,6 +1,8 @@
 """``links``: pairs of records of any kind."""
 
 import asyncio
+import random
+from uuid import uuid4
 
 import pytest
 
@@ -146,3 +148,27 @@ async def test_tenants_have_their_own(desk, foreign_desk):
     assert (await foreign_desk.run("links.list_namespaces", {})).namespaces == ()
     (namespace,) = (await desk.run("links.list_namespaces", {})).namespaces
     assert (namespace.namespace, namespace.link_count) == ("mirror", 1)
+
+
+async def test_names_that_no_index_takes(desk):
+    """Names of any length up to their limit, in any script: what does not fit together is refused, as a whole."""
+
+    def name(seed):
+        letters = random.Random(seed)
+        return "".join(chr(letters.randrange(0x4E00, 0x9FFF)) for _ in range(256))
+
+    given = {"namespace": name(1), "from": ref(name(2), name(3)), "to": ref(name(4), name(5)), "relation": name(6)}
+    with pytest.raises(ValidationError) as caught:
+        await desk.run("links.upsert", given)
+    assert places(caught.value) == {("", "LENGTH")}
+    assert (
+        await desk.run("links.upsert", given | {"to": ref("ticket", "1"), "relation": "a", "namespace": "n"})
+    ).created
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+async def test_a_cursor_at_the_end_of_time(desk, moment):
+    """It is none of ours."""
+    with pytest.raises(ValidationError) as caught:
+        await desk.run("links.list", {"namespace": "n", "cursor": f"{moment}/{uuid4()}"})
+    assert places(caught.value) == {("cursor", "FORMAT")}

@@ -164,3 +164,13 @@ async def test_keys_are_the_tenants_own(desk, foreign_desk, send):
     )
 
     assert await told(foreign_desk) == [foreign_desk["user"]]
+
+
+@pytest.mark.parametrize("name", ["Ärzte", "İzmir", "STRAẞE"])
+async def test_role_names_of_any_script(desk, name):
+    """The database makes small letters of both names: Python knows others."""
+    role = await desk.add("roles", "role_id", role_name=name)
+    async with desk.db.tenant(desk.tenant) as conn:
+        await conn.execute("INSERT INTO user_roles VALUES ($1, $2, $3)", desk.tenant, desk["user"], role)
+    given = {"recipients": {"role_names": [name]}, "title": "t", "body": "b"}
+    assert (await desk.run("notifications.send_in_app", given)).delivered_count == 1

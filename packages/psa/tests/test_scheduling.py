@@ -202,3 +202,11 @@ async def test_a_window_that_ends_before_it_starts(plan, length):
     with pytest.raises(ValidationError) as caught:
         await assign(plan, length=length)
     assert places(caught.value) == {("window", "RULE")}
+
+
+async def test_a_shift_to_the_end_of_time(plan):
+    """Somebody who is never free again is busy."""
+    await busy(plan, TEN, datetime(9999, 12, 31, 23, tzinfo=UTC) - TEN)
+    with pytest.raises(ConflictError):
+        await assign(plan, length=2 * HOUR, conflict_mode="shift")
+    assert len(await plan.rows("schedule_entries")) == 1

@@ -1,6 +1,7 @@
 """``tickets.create``: what it writes, what it refuses, and what the same key does twice."""
 
 import asyncio
+import random
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -586,3 +587,29 @@ async def test_the_first_ticket_has_been_deleted(desk, ticket):
 
     with pytest.raises(ConflictError):
         await create(desk, ticket(idempotency_key="k"))
+
+
+def endless(length=3000):
+    """A text that compresses badly, as an index sees it."""
+    letters = random.Random(length)
+    return "".join(chr(letters.randrange(0x4E00, 0x9FFF)) for _ in range(length))
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [({"tags": ["ok", endless()]}, "tags[1]"), ({"attributes": {"external_ref": endless()}}, "")],
+)
+async def test_what_no_index_takes(desk, ticket, change, path):
+    """Words that a ticket is found by have a length."""
+    with pytest.raises(ValidationError) as caught:
+        await desk.run("tickets.create", ticket(**change))
+    assert places(caught.value) == {(path, "LENGTH")}
+
+
+async def test_the_longest_words(desk, ticket):
+    """What is just short enough is stored and found."""
+    reference = endless(512)
+    given = ticket(tags=[endless(256)], attributes={"external_ref": reference})
+    created = await create(desk, given)
+    found = await desk.run("tickets.find", {"external_ref": reference})
+    assert found.ticket.ticket_id == created.ticket_id

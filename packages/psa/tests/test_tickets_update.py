@@ -445,3 +445,11 @@ async def test_a_key_is_free_after_a_refusal(desk, update):
     await update({"title": "One"}, idempotency_key="k")
 
     assert (await only(desk))["title"] == "One"
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+async def test_a_due_date_beyond_the_years(desk, opened, moment):
+    """Moments that are in no year from 1 to 9999 are refused, as everywhere."""
+    with pytest.raises(ValidationError) as caught:
+        await desk.run("tickets.update_fields", {"ticket_id": str(opened), "patch": {"due_date": moment}})
+    assert [(error.path, error.code) for error in caught.value.errors] == [("patch.due_date", "RANGE")]

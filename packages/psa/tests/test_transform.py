@@ -1,5 +1,6 @@
 """``transform``: texts, patterns, lists and objects."""
 
+import asyncio
 import importlib.metadata
 from datetime import UTC, datetime
 
@@ -137,6 +138,17 @@ async def test_a_catastrophic_pattern():
     assert not (await transform("match_text", given))["matched"]
 
 
+def test_a_search_that_is_given_up():
+    """Every match costs a look at the whole rest: when the step's time is over, the thread is free for others."""
+
+    async def step():
+        async with asyncio.timeout(0.5):
+            await transform("replace_pattern", {"text": "ab" * (MAX_TEXT // 2), "pattern": "a.*?z|b"})
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(step())  # which waits for the threads
+
+
 async def test_replacing():
     """Groups by number and name, all of it, and a plain dollar."""
     given = {"text": "a1 b2", "pattern": "(?P<letter>[a-z])([0-9])", "replacement": "$2$<letter>[$&]$$"}
@@ -207,6 +219,22 @@ async def test_filtering(path, op, value, kept):
     found = await transform("filter_array", {"items": items, "conditions": [{"path": path, "op": op, "value": value}]})
 
     assert found == {"items": [items[i] for i in kept], "first": items[kept[0]], "count": len(kept)}
+
+
+@pytest.mark.parametrize("op", ["in", "not_in"])
+async def test_filtering_by_a_long_list(op):
+    """Each item is looked up, not compared with each value: nothing else would ever end."""
+    items = [{"id": number} for number in range(100_000)]
+    condition = {"path": "id", "op": op, "value": [float(number) for number in range(50_000, 200_000)]}
+    found = await transform("filter_array", {"items": items, "conditions": [condition]})
+    assert found["items"] == (items[50_000:] if op == "in" else items[:50_000])
+
+
+async def test_too_many_conditions():
+    """Each costs time for every item."""
+    with pytest.raises(ValidationError) as caught:
+        await transform("filter_array", {"items": [1], "conditions": [{"op": "exists"}] * 101})
+    assert places(caught.value) == {("conditions", "LENGTH")}
 
 
 async def test_several_conditions():

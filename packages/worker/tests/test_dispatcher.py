@@ -19,7 +19,8 @@ from workflow_core.events import EventType, emit
 from workflow_core.execution.inbox import Inbox, NewEvent, OutcomeStatus
 from workflow_core.modules import Module
 from workflow_core.temporal import data_converter
-from workflow_worker.dispatcher import EventDispatcher, dispatching
+from workflow_worker.background import in_background
+from workflow_worker.dispatcher import EventDispatcher
 
 #: Nothing that a test waits for may come from looking: only from being told.
 NEVER = 3600.0
@@ -138,7 +139,7 @@ async def processed(runner, event_id):
 async def test_an_action_starts_another_workflow(runner, inbox):
     """What it emits is taken as soon as it has committed, and tells where it came from."""
     follower = await publish(runner, [ASSIGN], "THING_MADE")
-    async with dispatching(EventDispatcher(runner.db, inbox, poll=NEVER)):
+    async with in_background(EventDispatcher(runner.db, inbox, poll=NEVER)):
         source = await runner.run([make("lamp")])
         assert source["status"] == "SUCCEEDED"
         [run] = await eventually(lambda: runs_of(runner, follower))
@@ -166,7 +167,7 @@ async def test_what_was_left_behind_is_taken_at_the_start(runner, inbox):
         # What was to be started stays so, whatever is done to the workflow since.
         await conn.execute("UPDATE workflow_definitions SET is_paused = true WHERE workflow_id = $1", follower)
     await put(runner, "nothing waits for it", event="OTHER")
-    async with dispatching(EventDispatcher(runner.db, inbox, poll=NEVER)):
+    async with in_background(EventDispatcher(runner.db, inbox, poll=NEVER)):
         [outcome] = await processed(runner, new.event_id)
         none = await processed(runner, left)
     assert none == []
@@ -188,7 +189,7 @@ async def test_a_workflow_that_was_deleted_meanwhile(runner, inbox):
     async with runner.db.tenant(runner.tenant) as conn:
         await delete_workflow(conn, runner.tenant, follower, actor=None, force=True)
         await conn.execute("UPDATE workflow_runtime_events SET due_at = now() - interval '1 s'")
-    async with dispatching(EventDispatcher(runner.db, inbox, poll=NEVER)):
+    async with in_background(EventDispatcher(runner.db, inbox, poll=NEVER)):
         [started] = await processed(runner, new.event_id)
         [failed] = await processed(runner, unrecorded)
     assert (started["status"], started["runId"]) == ("STARTED", str(pending.run_id))
@@ -225,7 +226,7 @@ async def test_what_has_started_is_told_although_the_database_went_away(runner, 
     assert (await runner.finished(outcome.run_id))["status"] == "SUCCEEDED"
     async with runner.db.tenant(runner.tenant) as conn:
         await conn.execute("UPDATE workflow_runtime_events SET due_at = now() - interval '1 s'")
-    async with dispatching(EventDispatcher(runner.db, inbox, poll=NEVER)):
+    async with in_background(EventDispatcher(runner.db, inbox, poll=NEVER)):
         [told] = await processed(runner, new.event_id)
     assert (told["status"], told["runId"]) == ("STARTED", str(outcome.run_id))
     assert [run["run_id"] for run in await runs_of(runner, follower)] == [outcome.run_id]
@@ -238,7 +239,7 @@ async def test_a_statement_that_was_canceled_is_no_end(runner, inbox, migrated_d
     async with refusing(migrated_database, "INSERT ON workflow_runs", "57014"):
         accepted = await inbox.accept(runner.tenant, new)
     assert [outcome.status for outcome in accepted.event.outcomes] == [OutcomeStatus.PENDING]
-    async with dispatching(EventDispatcher(runner.db, inbox, poll=0.1)):
+    async with in_background(EventDispatcher(runner.db, inbox, poll=0.1)):
         [outcome] = await processed(runner, new.event_id)
     assert outcome["status"] == "STARTED"
 
@@ -250,9 +251,9 @@ async def test_many_workers_act_once(runner, inbox):
     events = [await put(runner, str(number)) for number in range(8)]
     posted = NewEvent(name="THING_MADE", payload={"name": "posted"})
     async with (
-        dispatching(EventDispatcher(runner.db, inbox, poll=NEVER)),
-        dispatching(EventDispatcher(runner.db, others[0], poll=NEVER)),
-        dispatching(EventDispatcher(runner.db, others[1], poll=NEVER)),
+        in_background(EventDispatcher(runner.db, inbox, poll=NEVER)),
+        in_background(EventDispatcher(runner.db, others[0], poll=NEVER)),
+        in_background(EventDispatcher(runner.db, others[1], poll=NEVER)),
     ):
         accepted = await asyncio.gather(*(some.accept(runner.tenant, posted) for some in [inbox, *others]))
         outcomes = [await processed(runner, event_id) for event_id in [*events, posted.event_id]]
@@ -268,7 +269,7 @@ async def test_many_workers_act_once(runner, inbox):
 async def test_a_workflow_that_starts_itself_comes_to_an_end(runner, inbox):
     """After ten events that led to one another, none is started any more, and the last one says why."""
     endless = await publish(runner, [make("again")], "THING_MADE")
-    async with dispatching(EventDispatcher(runner.db, inbox, poll=NEVER)):
+    async with in_background(EventDispatcher(runner.db, inbox, poll=NEVER)):
         await inbox.accept(runner.tenant, NewEvent(name="THING_MADE", payload={"name": "first"}))
         query = "SELECT outcomes FROM workflow_runtime_events WHERE chain_depth = 11 AND processed_at IS NOT NULL"
         [last] = await eventually(lambda: rows(runner, query))
@@ -283,7 +284,7 @@ async def test_a_lost_connection_loses_no_event(runner, inbox, migrated_database
     await publish(runner, [ASSIGN], "THING_MADE")
     admin = await asyncpg.connect(migrated_database.admin_dsn)
     try:
-        async with dispatching(EventDispatcher(runner.db, inbox, poll=NEVER)):
+        async with in_background(EventDispatcher(runner.db, inbox, poll=NEVER)):
             listening = (
                 "SELECT pid FROM pg_stat_activity WHERE application_name = 'tests listener' AND query ~ 'LISTEN'"
             )
@@ -304,7 +305,7 @@ async def test_an_event_that_is_not_due_waits_for_its_time(runner, inbox):
     new = NewEvent(name="THING_MADE", payload={"name": "x"})
     await dying.accept(runner.tenant, new)
     assert await inbox.process(runner.tenant, new.event_id) is None
-    async with dispatching(EventDispatcher(runner.db, inbox, poll=0.1)):
+    async with in_background(EventDispatcher(runner.db, inbox, poll=0.1)):
         [outcome] = await processed(runner, new.event_id)
     assert UUID(outcome["runId"])
     assert outcome["status"] == "STARTED"
@@ -323,7 +324,7 @@ async def test_stopping_lets_events_under_way_end(runner, inbox):
 
     inbox.process = slowly
     event_id = await put(runner)
-    async with dispatching(EventDispatcher(runner.db, inbox, poll=NEVER)):
+    async with in_background(EventDispatcher(runner.db, inbox, poll=NEVER)):
         await working.wait()
         asyncio.get_running_loop().call_soon(go_on.set)
     assert [outcome["status"] for outcome in await processed(runner, event_id)] == ["STARTED"]

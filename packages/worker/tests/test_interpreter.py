@@ -231,8 +231,8 @@ async def test_a_canceled_run_says_so(runner, probe):
     assert [step["status"] for step in run["steps"]] == ["CANCELED"]
 
 
-async def test_libraries_are_passed_through_the_sandbox(runner):
-    """They are imported once for the process: what a run compiled is found in the process's own cache."""
+async def test_nothing_is_imported_anew_for_a_run(runner):
+    """Modules are those of the process: what a run compiled is found in the process's own cache."""
     source = f"'{uuid4()}'"
     before = compile_expression.cache_info().currsize
     await runner.run([{"id": "a", "type": "transform.assign", "config": {"assign": {"x": {"$expr": source}}}}])

@@ -28,3 +28,12 @@ def test_jitter_draws_from_the_upper_half():
 def test_a_step_without_a_word_is_tried_once():
     """Unless its action has a hint."""
     assert Retry.of({}).max_attempts == 1
+
+
+def test_a_dry_run_is_not_patient():
+    """Few attempts without pauses, whatever the step or its action says; what asks for a pause gets a short one."""
+    patient = {"retry": {"maxAttempts": 100, "backoffMs": 600_000}}
+    dry = Retry.of(patient, dry_run=True)
+    assert (dry.max_attempts, dry.delay(1, Random(1)), dry.longest_asked) == (3, 0, 10)
+    assert Retry.of({}, dry_run=True).max_attempts == 1
+    assert Retry.of(patient).longest_asked == 24 * 3600

@@ -1,4 +1,4 @@
-"""Canceling runs, and the lines that tell what became of them, on real Temporal."""
+"""Canceling and terminating runs, and the lines that tell what became of them, on real Temporal."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from uuid import uuid4
 
 import attrs
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from workflow_core.errors import ActionError, ConflictError, NotFoundError, TransientError
 from workflow_core.execution.cancel import cancel_run
 from workflow_core.execution.runs import start_run
+from workflow_core.execution.terminate import terminate_run
 from workflow_core.temporal import data_converter, run_workflow_id
 
 PATIENT = {"maxAttempts": 5, "backoffMs": 3_600_000}
@@ -26,7 +27,6 @@ async def cancel(runner, run_id, *, tenant=None, client=None, **options):
     return await cancel_run(
         runner.db,
         client or runner.client,
-        runner.registry,
         tenant=tenant or runner.tenant,
         run_id=run_id,
         user=uuid4(),
@@ -51,7 +51,7 @@ async def test_a_waiting_run_is_canceled(runner, probe):
     """Its row, its log and Temporal tell the same end; asking twice is asking once; then it has ended."""
     probe.failures = [TransientError("Later.")]
     run_id = await runner.start(await runner.publish([call("a", "probe.fetch", PATIENT), call("b", "probe.write")]))
-    await runner.until(lambda: len(probe.calls) == 1)
+    await runner.until_step(run_id, "a", "RETRYING")
     assert await cancel(runner, run_id, reason="Wrong client") == "RUNNING"
     run = await runner.finished(run_id)
     assert (run["status"], run["error_json"]["code"]) == ("CANCELED", "CANCELED")
@@ -170,6 +170,118 @@ async def test_a_run_begins_before_it_ends(runner):
     run_id = await late.start(await runner.publish([call("a", "probe.write")]))
     run = await runner.finished(run_id)
     assert run["created_at"] <= run["started_at"] <= run["steps"][0]["started_at"] <= run["completed_at"]
+
+
+@pytest.fixture
+def hold(runner, probe):
+    """Holds what the test integration does; released at the latest before the worker stops."""
+    probe.hold = asyncio.Event()
+    yield probe.hold
+    probe.hold.set()
+
+
+async def terminate(runner, run_id, *, client=None, tenant=None, **options):
+    return await terminate_run(
+        runner.db, client or runner.client, tenant=tenant or runner.tenant, run_id=run_id, user=uuid4(), **options
+    )
+
+
+async def rows(runner, query, *values):
+    async with runner.db.tenant(runner.tenant) as conn:
+        return [dict(row) for row in await conn.fetch(query, *values)]
+
+
+async def test_a_run_is_terminated_with_those_that_it_called(runner, probe, hold):
+    """At once: rows, steps and executions, each in the audit log with the reason; then it has ended."""
+    innermost = await runner.publish([call("a", "probe.send")])
+    callee = {"type": "control.callWorkflow", "workflowVersion": 1, "inputMapping": {}}
+    middle = await runner.publish([{"id": "inner", "workflowId": str(innermost), **callee}])
+    run_id = await runner.start(await runner.publish([{"id": "outer", "workflowId": str(middle), **callee}]))
+    await runner.until(lambda: len(probe.calls) == 1)
+    assert await terminate(runner, run_id, reason="It hangs") == "FAILED"
+    runs = await rows(runner, "SELECT * FROM workflow_runs")
+    assert [(run["status"], run["error_json"]["code"]) for run in runs] == [("FAILED", "TERMINATED")] * 3
+    steps = await rows(runner, "SELECT definition_step_id, status FROM workflow_run_steps")
+    assert {(s["definition_step_id"], s["status"]) for s in steps} == {
+        ("outer", "CANCELED"),
+        ("inner", "CANCELED"),
+        ("a", "CANCELED"),
+    }
+    audit = await rows(runner, "SELECT record_id, details FROM audit_logs WHERE operation = 'terminate'")
+    assert {entry["record_id"] for entry in audit} == {str(run["run_id"]) for run in runs}
+    assert audit[0]["details"] == {"reason": "It hangs"}
+    told = [line for _, line, _ in await lines(runner, run_id)]
+    assert told[1] == "A user asked for the run to be terminated: It hangs"
+    assert told[2].startswith("Ended: FAILED: TERMINATED: ")
+    for run in runs:
+        description = await runner.client.get_workflow_handle(run_workflow_id(str(run["run_id"]), 1)).describe()
+        assert description.status is WorkflowExecutionStatus.TERMINATED
+    with pytest.raises(ConflictError) as caught:
+        await terminate(runner, run_id)
+    assert caught.value.code == "RUN_ENDED"
+
+
+async def test_an_action_under_way_still_tells_its_success(runner, probe, hold):
+    """What was sent before the run was terminated is not called back: its step says that it succeeded."""
+    run_id = await runner.start(await runner.publish([call("a", "probe.once")]))
+    await runner.until(lambda: len(probe.calls) == 1)
+    await terminate(runner, run_id)
+    await runner.until_step(run_id, "a", "CANCELED")
+    hold.set()
+    await runner.until_step(run_id, "a", "SUCCEEDED")
+    assert [row["status"] for row in await rows(runner, "SELECT status FROM workflow_action_invocations")] == [
+        "succeeded"
+    ]
+    assert [run["status"] for run in await rows(runner, "SELECT status FROM workflow_runs")] == ["FAILED"]
+
+
+async def test_an_action_that_is_tried_again_ends_with_its_terminated_run(runner, probe, hold):
+    """Nothing tries it again: its row is no open one."""
+    probe.failures = [TransientError("Later.")]
+    run_id = await runner.start(await runner.publish([call("a", "probe.fetch", PATIENT)]))
+    await runner.until(lambda: len(probe.calls) == 1)
+    await terminate(runner, run_id)
+    hold.set()
+    failed = "SELECT status FROM workflow_run_steps WHERE error_json IS NOT NULL"
+    async with asyncio.timeout(30):
+        while not (steps := await rows(runner, failed)):
+            await asyncio.sleep(0.02)
+    assert [step["status"] for step in steps] == ["CANCELED"]
+
+
+async def test_a_recorded_run_is_terminated(runner, probe):
+    """It is handed over first, so that nobody can start it afterwards; without Temporal, nothing is done."""
+    workflow_id, run_id = await runner.publish([call("a", "probe.fetch", PATIENT)]), uuid4()
+    probe.failures = [TransientError("Later.")] * 5
+    nowhere = await Client.connect("127.0.0.1:1", data_converter=data_converter, lazy=True)
+    start = {
+        "tenant": runner.tenant,
+        "workflow_id": workflow_id,
+        "version": None,
+        "payload": {},
+        "actor": None,
+        "cause": "api",
+        "run_id": run_id,
+    }
+    with pytest.raises(TransientError):
+        await start_run(runner.db, nowhere, runner.registry, **start)
+    with pytest.raises(TransientError) as caught:
+        await terminate(runner, run_id, client=nowhere)
+    assert caught.value.code == "TEMPORAL_UNAVAILABLE"
+    assert [run["status"] for run in await rows(runner, "SELECT status FROM workflow_runs")] == ["RUNNING"]
+    assert await terminate(runner, run_id) == "FAILED"
+    assert (await start_run(runner.db, runner.client, runner.registry, **start)).status == "FAILED"
+    description = await runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).describe()
+    assert description.status is WorkflowExecutionStatus.TERMINATED
+
+
+async def test_another_tenants_run_is_not_terminated(runner, probe, tenants):
+    """It is not there."""
+    probe.failures = [TransientError("Later.")]
+    run_id = await runner.start(await runner.publish([call("a", "probe.fetch", PATIENT)]))
+    with pytest.raises(NotFoundError):
+        await terminate(runner, run_id, tenant=tenants.b)
+    assert await terminate(runner, run_id) == "FAILED"
 
 
 async def test_a_run_that_was_deleted_comes_to_its_end(runner, probe):

@@ -22,6 +22,7 @@ from workflow_catalog_server.run_answers import (
     RunWithPayload,
     StartedRunAnswer,
     StepList,
+    TerminatedRunAnswer,
     Timeline,
 )
 from workflow_catalog_server.run_history import has_payload, list_runs, read_run, read_steps, read_timeline
@@ -31,6 +32,7 @@ from workflow_core.errors import ConflictError, RunNotStartedError
 from workflow_core.execution.cancel import cancel_run
 from workflow_core.execution.models import RunStatus
 from workflow_core.execution.runs import Origin, record_run, run_id_for_request, start_recorded
+from workflow_core.execution.terminate import terminate_run
 
 _Reason = Annotated[str, msgspec.Meta(max_length=1000)]
 
@@ -52,6 +54,13 @@ class CancelRun:
 
 
 @attrs.frozen(kw_only=True)
+class TerminateRun:
+    """Body of ``POST /api/workflow-runs/{id}/terminate``; it may be left out."""
+
+    reason: _Reason | None = None
+
+
+@attrs.frozen(kw_only=True)
 class ReplayRun:
     """Body of ``POST /api/workflow-runs/{id}/replay``; without a payload, the run's own."""
 
@@ -64,8 +73,10 @@ class ListRuns(TimeQuery):
     """Query of ``GET /api/workflow-runs``."""
 
     workflowId: UUID | None = None
-    status: RunStatus | None = None
+    status: Annotated[list[RunStatus], msgspec.Meta(description="One of these; may be repeated.")] | None = None
+    cause: Annotated[str, msgspec.Meta(description="What started it, such as api, event or replay.")] | None = None
     eventType: Annotated[str, msgspec.Meta(description="Only runs that this event started.")] | None = None
+    errorCode: Annotated[str, msgspec.Meta(description="The code of the error that ended it.")] | None = None
     dryRun: Annotated[bool, msgspec.Meta(description="Dry runs, and no others.")] = False
 
 
@@ -122,13 +133,28 @@ async def cancel(request: web.Request, principal: Principal) -> web.StreamRespon
     status = await cancel_run(
         services.database,
         services.temporal,
-        services.registry,
         tenant=principal.tenant,
         run_id=run_id,
         user=principal.user,
         reason=body.reason,
     )
     return json_answer(CanceledRunAnswer(runId=run_id, status=status), status=202)
+
+
+async def terminate(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """Ends a run at once, and those that it called; what an action has sent is not called back."""
+    services = request.app[SERVICES]
+    run_id = path_uuid(request, "id")
+    body = await read_body(request, TerminateRun, optional=True)
+    status = await terminate_run(
+        services.database,
+        services.temporal,
+        tenant=principal.tenant,
+        run_id=run_id,
+        user=principal.user,
+        reason=body.reason,
+    )
+    return json_answer(TerminatedRunAnswer(runId=run_id, status=status))
 
 
 async def list_all(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -142,7 +168,9 @@ async def list_all(request: web.Request, principal: Principal) -> web.StreamResp
             stretch,
             workflow_id=query.workflowId,
             status=query.status,
+            cause=query.cause,
             event_type=query.eventType,
+            error_code=query.errorCode,
             dry_run=query.dryRun,
         )
     return json_answer(runs)
@@ -234,6 +262,14 @@ ROUTES: Final = (
         body=CancelRun,
         answer=CanceledRunAnswer,
         status=202,
+    ),
+    Route(
+        "POST",
+        f"{_PREFIX}/{{id}}/terminate",
+        Permission.RUN,
+        terminate,
+        body=TerminateRun,
+        answer=TerminatedRunAnswer,
     ),
     Route(
         "POST",

@@ -18,7 +18,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, TypeVar, cast, runtime_checkable
 from uuid import UUID
@@ -511,6 +511,10 @@ class _Conversion:
             return self.wrong(path, "FORMAT", "must be an ISO 8601 date and time")
         if parsed.tzinfo is None:
             return self.wrong(path, "FORMAT", "must say its offset from UTC, such as a Z at the end")
+        try:
+            parsed.astimezone(UTC)
+        except OverflowError:
+            return self.wrong(path, "RANGE", "must be in one of the years 1 to 9999 in UTC")
         return parsed
 
     def _date(self, _info: types.DateType, value: Any, path: str) -> Any:

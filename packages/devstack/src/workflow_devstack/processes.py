@@ -267,6 +267,22 @@ class Processes:
             self._tell(f"- {process.pid}")
             self._write_list()
 
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to one process and its group; nothing happens when it has ended."""
+        process = self._children.get(name)
+        if process is not None:
+            send(process.pid, "group", number)
+
+    async def ended(self, name: str) -> int:
+        """Wait until one process has ended, and forget it; answers its return code."""
+        code = await asyncio.shield(self._waits[name])  # others may wait for it, too
+        pid = self._children.pop(name).pid
+        del self._waits[name]
+        send(pid, "group", signal.SIGKILL)  # whatever of the group is left
+        self._tell(f"- {pid}")
+        self._write_list()
+        return code
+
     def kill(self) -> None:
         """End everything at once; for a user who does not want to wait."""
         for process in self._children.values():

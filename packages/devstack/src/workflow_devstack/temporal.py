@@ -14,7 +14,7 @@ from workflow_devstack.processes import Command, child_environment, command_path
 NAME: Final = "temporal"
 NAMESPACE: Final = "default"
 
-SETTINGS: Final = (
+SETTINGS: Final[tuple[tuple[str, str], ...]] = (
     # Its default looks for new tasks 20 times a second, which a run of a few steps feels at every one of them.
     ("--dynamic-config-value", "history.transferProcessorMaxPollRPS=10000"),
     # SQLite's defaults flush the file at every write; what a power cut would lose here may be lost.

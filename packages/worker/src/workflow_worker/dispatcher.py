@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
@@ -24,8 +22,6 @@ _log = logging.getLogger(__name__)
 
 #: Seconds between two looks when nothing is notified.
 POLL: Final = 5.0
-#: Seconds for which events under way may go on when the worker stops; what they leave another worker takes.
-GRACE: Final = 10.0
 #: Events at once.
 _EVENTS: Final = 4
 _BATCH: Final = 100
@@ -33,7 +29,7 @@ _BATCH: Final = 100
 # In turn for each tenant: one with ten thousand events does not keep the others waiting.
 _DUE = """
 SELECT tenant, event_id FROM (
-    SELECT tenant, event_id, due_at, row_number() OVER (PARTITION BY tenant ORDER BY due_at, event_id) AS turn
+    SELECT tenant, event_id, due_at, row_number() OVER (PARTITION BY tenant ORDER BY due_at, sequence) AS turn
     FROM workflow_runtime_events
     WHERE processed_at IS NULL AND due_at <= now()
 ) AS due
@@ -104,7 +100,8 @@ class EventDispatcher:
             for tenant, event_id in turns:
                 if self._stopping:
                     return
-                taken += await self._take(tenant, event_id)
+                result = await self._take(tenant, event_id)
+                taken += result  # after the awaiting: others count meanwhile
 
         await asyncio.gather(*(take() for _ in range(_EVENTS)))
         return taken
@@ -117,19 +114,3 @@ class EventDispatcher:
         except Exception:  # noqa: BLE001 - guards the other events against one that cannot be read
             _log.exception("event %s could not be taken", event_id)
         return False
-
-
-@asynccontextmanager
-async def dispatching(dispatcher: EventDispatcher) -> AsyncIterator[asyncio.Task[None]]:
-    """Runs a dispatcher beside a block of code, and lets what it has under way end; gives its task."""
-    task = asyncio.create_task(dispatcher.run(), name="dispatch events")
-    try:
-        yield task
-    finally:
-        dispatcher.stop()
-        done, _ = await asyncio.wait([task], timeout=GRACE)
-        if not done:
-            _log.warning("events were still under way %g s after stopping; another worker takes them", GRACE)
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):  # told to whoever watches the task
-            await task

@@ -19,10 +19,12 @@ _PATIENCE: Final = timedelta(minutes=30)
 #: Seconds between two such tries: doubled from the first to the second.
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 30.0
-#: How long the other side may ask us to wait; it may ask again.
+#: How long the other side may ask us to wait.
 _LONGEST_ASKED: Final = 24 * 3600.0
 
+#: A dry run, for which somebody waits, is not patient.
 _DRY_ATTEMPTS: Final = 3
+_DRY_ASKED: Final = 10.0
 
 
 @attrs.frozen
@@ -31,6 +33,7 @@ class Retry:
 
     Attributes:
         jitter: Each delay is drawn from its upper half, so that runs that failed together do not return together.
+        longest_asked: How long the other side may ask us to wait; it may ask again.
         retry_on: The categories and codes that are retried; None: the error itself says whether it is.
     """
 
@@ -39,18 +42,20 @@ class Retry:
     multiplier: float = 2.0
     max_delay: float = 300.0
     jitter: bool = True
+    longest_asked: float = _LONGEST_ASKED
     retry_on: list[str] | None = None
 
     @classmethod
     def of(cls, step: Mapping[str, Any], planned: PlannedAction | None = None, *, dry_run: bool = False) -> Retry:
         """What a step says; without a word of its own, what its action says; else: once.
 
-        A dry run does not pause, and therefore asks what it reads a few times at most.
+        A dry run pauses only when it is asked to, and therefore reads a few times at most.
         """
         retry = cls._said(step, planned)
         if not dry_run:
             return retry
-        return attrs.evolve(retry, max_attempts=min(retry.max_attempts, _DRY_ATTEMPTS), backoff=0.0)
+        attempts = min(retry.max_attempts, _DRY_ATTEMPTS)
+        return attrs.evolve(retry, max_attempts=attempts, backoff=0.0, longest_asked=_DRY_ASKED)
 
     @classmethod
     def _said(cls, step: Mapping[str, Any], planned: PlannedAction | None) -> Retry:
@@ -102,7 +107,7 @@ class Attempts:
         if failure.counts:
             if not self.retry.goes_on(failure.error, retryable=failure.retryable, attempt=self.number):
                 return None
-            asked = min(failure.retry_after or 0.0, _LONGEST_ASKED)
+            asked = min(failure.retry_after or 0.0, self.retry.longest_asked)
             delay = max(self.retry.delay(self.number, workflow.random()), asked)
             self.number, self.waits = self.number + 1, 0
             return delay

@@ -1,29 +1,37 @@
-"""The rows of a run's history: its steps, and its end."""
+"""The rows of a run's history: its steps, and its end.
+
+What goes on in a run that has ended is canceled: no step is left under way there. An action that was sent before may
+still write what became of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
+
+import attrs
 
 from workflow_core.execution import ledger, waits
 from workflow_core.execution.models import ActionCall, RunEnd, StepTrace
 from workflow_core.execution.run_log import FailedStep, tell_ended, tell_failed_steps
-from workflow_core.storage.database import Connection
+from workflow_core.storage.database import Connection, Record
 
+#: The statuses of steps that have not ended.
+UNDER_WAY: Final = ("STARTED", "RETRYING", "WAITING")
 #: What ``duration_ms`` can hold: a step may take longer than its 24 days.
 _LONGEST: Final = 2**31 - 1
 
 _TRACE = """
 INSERT INTO workflow_run_steps AS step (
     tenant, step_id, run_id, step_path, iteration, definition_step_id, step_type, sequence, status,
-    output_json, error_json, started_at, completed_at, duration_ms, action_id, action_version, attempt
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    output_json, error_json, started_at, completed_at, duration_ms, action_id, action_version, attempt, updated_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, clock_timestamp())
 ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
     status = EXCLUDED.status, error_json = EXCLUDED.error_json, completed_at = EXCLUDED.completed_at,
     duration_ms = EXCLUDED.duration_ms, output_json = COALESCE(EXCLUDED.output_json, step.output_json),
-    attempt = GREATEST(EXCLUDED.attempt, step.attempt)
+    attempt = GREATEST(EXCLUDED.attempt, step.attempt), updated_at = EXCLUDED.updated_at
 -- What an activity wrote itself says more; only a row that it left open is closed here.
 WHERE step.status IN ('STARTED', 'RETRYING', 'WAITING')
 """
@@ -32,17 +40,18 @@ _ACTION = """
 INSERT INTO workflow_run_steps AS step (
     tenant, step_id, run_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt,
     action_id, action_version, input_json, output_json, error_json, notes, started_at, would_do, completed_at,
-    duration_ms
+    duration_ms, updated_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, 'action.call', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
     CASE WHEN $8 IN ('STARTED', 'WAITING') THEN NULL ELSE clock_timestamp() END,
     CASE WHEN $8 IN ('STARTED', 'WAITING') THEN NULL
-         ELSE LEAST(2147483647, GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - $16) * 1000))::int END
+         ELSE LEAST(2147483647, GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - $16) * 1000))::int END,
+    clock_timestamp()
 )
 ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
     status = EXCLUDED.status, attempt = EXCLUDED.attempt, input_json = EXCLUDED.input_json,
     output_json = EXCLUDED.output_json, error_json = EXCLUDED.error_json, notes = EXCLUDED.notes,
-    would_do = EXCLUDED.would_do, completed_at = EXCLUDED.completed_at,
+    would_do = EXCLUDED.would_do, completed_at = EXCLUDED.completed_at, updated_at = EXCLUDED.updated_at,
     duration_ms = CASE WHEN EXCLUDED.completed_at IS NULL THEN NULL
                        ELSE LEAST(2147483647, GREATEST(
                            0, EXTRACT(EPOCH FROM EXCLUDED.completed_at - step.started_at) * 1000
@@ -59,6 +68,32 @@ def step_row_id(run_id: UUID, step_path: str, iteration: str) -> UUID:
 
 async def write_trace(conn: Connection, tenant: UUID, run_id: UUID, trace: Sequence[StepTrace]) -> None:
     """Writes steps; writing one that ended again changes nothing."""
+    ended = any(step.status in UNDER_WAY for step in trace) and await _has_ended(conn, tenant, run_id)
+    await _write_steps(conn, tenant, run_id, _canceled(trace) if ended else trace)
+
+
+def _canceled(trace: Sequence[StepTrace]) -> Sequence[StepTrace]:
+    """The steps of a run that has ended."""
+    now = datetime.now(UTC).isoformat()
+    return [
+        attrs.evolve(step, status="CANCELED", completed_at=now) if step.status in UNDER_WAY else step for step in trace
+    ]
+
+
+async def _has_ended(conn: Connection, tenant: UUID, run_id: UUID) -> bool:
+    """Whether a run has ended; one that has not does not end before this transaction has.
+
+    Asked before any step is written: rows are locked in one order.
+    """
+    ended = await conn.fetchval(
+        "SELECT status NOT IN ('RUNNING', 'WAITING') FROM workflow_runs WHERE tenant = $1 AND run_id = $2 FOR SHARE",
+        tenant,
+        run_id,
+    )
+    return bool(ended)
+
+
+async def _write_steps(conn: Connection, tenant: UUID, run_id: UUID, trace: Sequence[StepTrace]) -> None:
     if not trace:
         return
     rows = []
@@ -115,6 +150,8 @@ async def write_action_step(
 ) -> None:
     """Writes an action's own row, and the control steps before it. Input, output and error are redacted already."""
     tenant, run_id = UUID(call.tenant), UUID(call.run_id)
+    if status in UNDER_WAY and await _has_ended(conn, tenant, run_id):
+        status = "CANCELED"
     await write_trace(conn, tenant, run_id, call.trace)
     row_id = step_row_id(run_id, call.step_path, call.iteration)
     written = await conn.execute(
@@ -149,25 +186,62 @@ async def write_action_step(
         await tell_failed_steps(conn, tenant, run_id, [failed])
 
 
+async def read_success(conn: Connection, call: ActionCall) -> Record | None:
+    """What an action gave in its step, as ``output_json``; None: it has not succeeded there."""
+    return await conn.fetchrow(
+        "SELECT output_json FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 AND step_path = $3 "
+        "AND iteration = $4 AND action_id = $5 AND action_version = $6 AND status = 'SUCCEEDED'",
+        UUID(call.tenant),
+        UUID(call.run_id),
+        call.step_path,
+        call.iteration,
+        call.action_id,
+        call.action_version,
+    )
+
+
+_END: Final = """
+UPDATE workflow_runs SET status = $3, error_json = $4, completed_at = $5, updated_at = now(),
+       failed_step_path = $6, failed_iteration = $7, checkpoint = $8, correction = NULL
+WHERE tenant = $1 AND run_id = $2 AND status IN ('RUNNING', 'WAITING') AND execution = COALESCE($9, execution)
+"""
+_GOES_ON: Final = "SELECT execution > $3 FROM workflow_runs WHERE tenant = $1 AND run_id = $2"
+_CANCEL_STEPS: Final = """
+UPDATE workflow_run_steps SET
+    status = 'CANCELED', completed_at = $3, updated_at = clock_timestamp(),
+    duration_ms = LEAST(2147483647, GREATEST(0, EXTRACT(EPOCH FROM $3 - started_at) * 1000))::int
+WHERE tenant = $1 AND run_id = $2 AND status IN ('STARTED', 'RETRYING', 'WAITING')
+"""
+
+
 async def write_end(conn: Connection, end: RunEnd) -> None:
-    """Writes a run's end; a run that has ended already keeps its first end."""
+    """Writes a run's end; one that has ended already keeps its first end, and one that was resumed since goes on."""
     tenant, run_id = UUID(end.tenant), UUID(end.run_id)
+    completed_at = datetime.fromisoformat(end.completed_at)
     if end.status != "SUCCEEDED":
+        if end.execution is not None and await conn.fetchval(_GOES_ON, tenant, run_id, end.execution):
+            return  # this end was written before, by a worker that died before Temporal heard of it
         await ledger.give_up_run(conn, tenant, run_id)
-    await write_trace(conn, tenant, run_id, end.trace)
     ended = await conn.execute(
-        "UPDATE workflow_runs SET status = $3, error_json = $4, completed_at = $5, updated_at = now(), "
-        "failed_step_path = $6, failed_iteration = $7, checkpoint = $8, correction = NULL "
-        "WHERE tenant = $1 AND run_id = $2 AND status IN ('RUNNING', 'WAITING')",
+        _END,
         tenant,
         run_id,
         end.status,
         end.error,
-        datetime.fromisoformat(end.completed_at),
+        completed_at,
         *(end.failed_step or (None, None)),
         end.checkpoint,
+        end.execution,
     )
-    if end.status != "SUCCEEDED":
-        await waits.close(conn, tenant, run_id)
-    if ended != "UPDATE 0":
-        await tell_ended(conn, tenant, run_id, status=end.status, error=end.error, completed_at=end.completed_at)
+    await _write_steps(conn, tenant, run_id, end.trace)
+    if ended == "UPDATE 0":
+        return
+    if end.status != "SUCCEEDED" or end.leaves_open:  # otherwise a run succeeds after all its steps have ended
+        await cancel_rest(conn, tenant, run_id, completed_at)
+    await tell_ended(conn, tenant, run_id, status=end.status, error=end.error, completed_at=end.completed_at)
+
+
+async def cancel_rest(conn: Connection, tenant: UUID, run_id: UUID, at: datetime) -> None:
+    """Ends the steps that an ended run left under way, and what it waited for."""
+    await conn.execute(_CANCEL_STEPS, tenant, run_id, at)
+    await waits.close(conn, tenant, run_id)

@@ -431,11 +431,24 @@ def _overtaken(retry_after: float) -> KeyBusyError:
     return KeyBusyError("Another attempt at this step has taken over.", retry_after=retry_after)
 
 
+async def lock_run(conn: Connection, tenant: UUID, run_id: UUID) -> None:
+    """Locks what :func:`give_up_run` changes, for whoever has to lock the run's own row before that."""
+    await conn.execute(
+        "SELECT FROM workflow_action_invocations "
+        "WHERE tenant = $1 AND run_id = $2 AND status = 'sent' AND effect = 'ONCE' FOR UPDATE",
+        tenant,
+        run_id,
+    )
+
+
 async def give_up_run(conn: Connection, tenant: UUID, run_id: UUID) -> None:
-    """A run ends before it is known what became of its effects: those that must not be sent twice are uncertain."""
+    """A run ends before it is known what became of its effects: those that must not be sent twice are uncertain.
+
+    One whose attempt may still be at work keeps its lease.
+    """
     await conn.execute(
         "UPDATE workflow_action_invocations SET status = 'uncertain', error_json = COALESCE(error_json, $3), "
-        "lease_until = NULL, updated_at = now() "
+        "updated_at = now() "
         "WHERE tenant = $1 AND run_id = $2 AND status = 'sent' AND effect = 'ONCE'",
         tenant,
         run_id,

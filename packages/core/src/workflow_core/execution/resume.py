@@ -28,9 +28,11 @@ from workflow_core.execution.checkpoints import Checkpoint, Resumption, read_che
 from workflow_core.execution.run_log import tell_resumed
 from workflow_core.execution.runs import start_waiting
 from workflow_core.execution.settlement import ask_again
+from workflow_core.execution.turns import wait_again
 from workflow_core.language.expressions import compile_expression
 from workflow_core.language.mapping import iter_expressions, iter_secrets
 from workflow_core.language.plan import Plan
+from workflow_core.manifest import canonical_json
 from workflow_core.schema import json_schema
 from workflow_core.storage.database import Connection, Database
 
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
 _log = logging.getLogger(__name__)
+
+#: Bytes of a correction as JSON: an execution begins with it, with its plan and with its checkpoint or payload.
+MAX_CORRECTION: Final = 256 * 1024
 
 _FIND: Final = """
 SELECT run_id, workflow_id, status, execution, plan, checkpoint, failed_step_path, failed_iteration, parent_run_id,
@@ -49,24 +54,34 @@ SELECT step_path, iteration, definition_step_id, step_type, action_id, action_ve
        error_json
 FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 AND step_path = $3 AND iteration = $4
 """
+#: Each further attempt at a call was a further run: the last one goes on, or stands.
+_REPEATED_CALLS: Final = """
+SELECT step_path, iteration, attempt FROM workflow_run_steps
+WHERE tenant = $1 AND run_id = $2 AND step_type = 'control.callWorkflow' AND attempt > 1
+  AND ($3 OR status <> 'SUCCEEDED')
+ORDER BY sequence LIMIT 5000
+"""
 _REOPEN: Final = """
 UPDATE workflow_runs SET status = 'RUNNING', execution = execution + 1, started_at = NULL, completed_at = NULL,
        error_json = NULL, updated_at = now()
 WHERE tenant = $1 AND run_id = $2
 RETURNING execution, checkpoint, failed_step_path, failed_iteration
 """
-#: What is under way again. It keeps its attempts, and a step that is tried again its error.
+#: What is under way again. The step that is tried again keeps its attempts and its error.
 _REOPEN_STEPS: Final = """
 UPDATE workflow_run_steps AS step SET
     status = CASE WHEN (step_path, iteration) = ($5, $6) THEN 'RETRYING' ELSE 'STARTED' END,
     error_json = CASE WHEN (step_path, iteration) = ($5, $6) THEN error_json END,
-    completed_at = NULL, duration_ms = NULL
+    attempt = CASE WHEN (step_path, iteration) = ($5, $6) THEN attempt ELSE 0 END,
+    completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
 FROM unnest($3::text[], $4::text[]) AS held(path, item)
 WHERE tenant = $1 AND run_id = $2 AND (step_path, iteration) = (held.path, held.item) AND status <> 'SUCCEEDED'
 """
 #: Everything that did not succeed is visited anew.
 _RESTART_STEPS: Final = """
-UPDATE workflow_run_steps SET status = 'RETRYING', attempt = 0, completed_at = NULL, duration_ms = NULL
+UPDATE workflow_run_steps SET
+    status = 'RETRYING', attempt = CASE step_type WHEN 'control.callWorkflow' THEN attempt ELSE 0 END,
+    completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
 WHERE tenant = $1 AND run_id = $2 AND status <> 'SUCCEEDED'
 """
 
@@ -165,6 +180,7 @@ async def resume_run(
         ValidationError: The correction fits no action, or not the one that failed.
     """
     async with database.tenant(tenant) as conn:
+        await ask_again(conn, tenant, run_id)  # before the run is locked: the ledger's rows come first
         chain = await find_failed(conn, tenant, run_id, lock=True)
         await _refuse_paused(conn, tenant, chain[0].workflow_id)
         if correction:
@@ -176,6 +192,7 @@ async def resume_run(
                 dict(correction),
             )
         execution = await reopen_run(conn, tenant, run_id, user=user, reason=reason)
+        await wait_again(conn, tenant, run_id)
         corrected = sorted(correction or {})
         details = {"execution": execution, "reason": reason, **({"corrected": corrected} if corrected else {})}
         change = Change(operation="resume", table_name="workflow_runs", record_id=str(run_id), details=details)
@@ -189,15 +206,13 @@ async def resume_run(
 
 async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID | None, reason: str | None) -> int:
     """Makes an ended run one that waits for a further execution; answers which one that is."""
-    await ask_again(conn, tenant, run_id)
     run = await conn.fetchrow(_REOPEN, tenant, run_id)
     assert run is not None  # noqa: S101 - whoever calls has read it in this transaction
     if run["checkpoint"] is None:
         await conn.execute(_RESTART_STEPS, tenant, run_id)
     else:
         failed = run["failed_step_path"], run["failed_iteration"]
-        open_steps = read_checkpoint(run["checkpoint"]).open_steps()
-        held = [failed, *((step.visit.path, step.visit.iteration) for step in open_steps)]
+        held = {failed, *read_checkpoint(run["checkpoint"]).held_steps()}
         paths, items = zip(*held, strict=True)
         await conn.execute(_REOPEN_STEPS, tenant, run_id, list(paths), list(items), *failed)
     await tell_resumed(conn, tenant, run_id, execution=run["execution"], user=user, reason=reason)
@@ -207,12 +222,15 @@ async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID
 async def find_resumption(conn: Connection, tenant: UUID, run_id: UUID, row: Record) -> Resumption:
     """How a further execution begins, from the run's row."""
     step = await conn.fetchrow(_STEP, tenant, run_id, row["failed_step_path"], row["failed_iteration"])
+    calls = await conn.fetch(_REPEATED_CALLS, tenant, run_id, row["checkpoint"] is None)
     return Resumption(
         checkpoint=row["checkpoint"],
         step_path=row["failed_step_path"],
         iteration=row["failed_iteration"],
         attempts=0 if step is None else step["attempt"],
+        calls={f"{call['step_path']}#{call['iteration']}": call["attempt"] for call in calls},
         correction=row["correction"],
+        from_beginning=row["checkpoint"] is None,
     )
 
 
@@ -228,6 +246,11 @@ def _check_correction(registry: Registry, step: Record | None, correction: Mappi
     action = None if step is None else registry.actions.get((step["action_id"], step["action_version"]))
     if action is None:
         raise ValidationError("Only the input of an action can be corrected: resume without `input`.", code="NO_INPUT")
+    if (size := len(canonical_json(correction))) > MAX_CORRECTION:
+        words = f"has {size} bytes; {MAX_CORRECTION} are possible."
+        raise ValidationError(
+            f"The corrected input {words} Correct only what is wrong.", errors=[FieldError("input", "LENGTH", words)]
+        )
     known = json_schema(action.input).get("properties", {})
     errors = [
         FieldError(f"input.{name}", "UNKNOWN_FIELD", f"{action.id} has no such field.")

@@ -56,6 +56,7 @@ async def tell_started(
     how = {
         "api": "Started by a request.",
         "event": f"Started by the event {event_name}.",
+        "schedule": "Started by the clock.",
         "replay": f"Started as a replay of run {replay_of}.",
         "child": "Started by another run.",
         "simulation": "Started to see what the definition would do.",
@@ -141,9 +142,23 @@ async def tell_cancel_requested(
     conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID, reason: str | None
 ) -> None:
     """That somebody wants the run to end, and why."""
-    message = _short(f"A user asked for the run to be canceled{f': {reason}' if reason else '.'}")
+    await _tell_requested(conn, tenant, run_id, ("cancel", "canceled"), user=user, reason=reason)
+
+
+async def tell_termination_requested(
+    conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID, reason: str | None
+) -> None:
+    """That somebody wants the run to end at once, and why."""
+    await _tell_requested(conn, tenant, run_id, ("terminate", "terminated"), user=user, reason=reason)
+
+
+async def _tell_requested(
+    conn: Connection, tenant: UUID, run_id: UUID, verb: tuple[str, str], *, user: UUID, reason: str | None
+) -> None:
+    request, done = verb
+    message = _short(f"A user asked for the run to be {done}{f': {reason}' if reason else '.'}")
     context = {"userId": str(user)}
-    line = (uuid5(run_id, "cancel requested"), run_id, None, None, "INFO", message, context, None, None, "api")
+    line = (uuid5(run_id, f"{request} requested"), run_id, None, None, "INFO", message, context, None, None, "api")
     await conn.execute(_LINE, tenant, *line)
 
 
@@ -155,6 +170,20 @@ async def tell_resumed(
     context = {"execution": execution, **({} if user is None else {"userId": str(user)})}
     line = (uuid5(run_id, f"resumed:{execution}"), run_id, None, None, "INFO", message, context, None, None, "api")
     await conn.execute(_LINE, tenant, *line)
+
+
+async def tell_queued(conn: Connection, tenant: UUID, run_id: UUID, *, execution: int) -> None:
+    """That a run waits for its turn."""
+    message = "Waits for its turn: the workflow has as many runs under way as it may have, or one of the same key."
+    line = (uuid5(run_id, f"queued:{execution}"), run_id, None, None, "INFO", message, {"execution": execution})
+    await conn.execute(_LINE, tenant, *line, None, None, "engine")
+
+
+async def tell_turn(conn: Connection, tenant: UUID, run_id: UUID, *, execution: int) -> None:
+    """That its turn has come."""
+    context = {"execution": execution}
+    line = (uuid5(run_id, f"turn:{execution}"), run_id, None, None, "INFO", "Its turn has come.", context)
+    await conn.execute(_LINE, tenant, *line, None, None, "engine")
 
 
 async def tell_ended(

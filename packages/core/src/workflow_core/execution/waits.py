@@ -1,7 +1,7 @@
 """What runs wait for: rows that are committed before a run waits, and resolved before it is signaled.
 
 Whoever resolves a wait signals its run; what a crash keeps from being signaled is found by :func:`wake_settled`.
-Rows are locked in one order: ledger, steps, runs, waits.
+Rows are locked in one order: ledger, runs, steps, waits.
 """
 
 from __future__ import annotations
@@ -77,13 +77,18 @@ WHERE tenant = $1 AND run_id = ANY ($2) AND status = 'WAITING' AND NOT EXISTS (
 async def open_wait(
     conn: Connection, tenant: UUID, wait_id: UUID, invocation_id: UUID, *, run_id: UUID, step_path: str, iteration: str
 ) -> None:
-    """Has a run wait until it is known what became of an effect, whose ledger row is locked; again: changes nothing."""
-    await conn.execute(
+    """Has a run wait until it is known what became of an effect, whose ledger row is locked.
+
+    Doing it again changes nothing, and a run that has ended waits for nothing.
+    """
+    waits = await conn.execute(
         "UPDATE workflow_runs SET status = 'WAITING', updated_at = now() "
-        "WHERE tenant = $1 AND run_id = $2 AND status = 'RUNNING'",
+        "WHERE tenant = $1 AND run_id = $2 AND status IN ('RUNNING', 'WAITING')",
         tenant,
         run_id,
     )
+    if waits == "UPDATE 0":
+        return
     await conn.execute(_OPEN, tenant, wait_id, run_id, step_path, iteration, str(invocation_id))
 
 
@@ -96,9 +101,14 @@ async def resolve_settlements(conn: Connection, tenant: UUID, invocation_id: UUI
     key = str(invocation_id)
     await conn.execute(_LOCK_RUNS, tenant, key)
     resolved = [ResolvedWait(**row) for row in await conn.fetch(_RESOLVE, tenant, key)]
-    if resolved:
-        await conn.execute(_GO_ON, tenant, [wait.run_id for wait in resolved])
+    await go_on(conn, tenant, [wait.run_id for wait in resolved])
     return resolved
+
+
+async def go_on(conn: Connection, tenant: UUID, run_ids: Sequence[UUID]) -> None:
+    """Runs that wait for nothing any more are running."""
+    if run_ids:
+        await conn.execute(_GO_ON, tenant, list(run_ids))
 
 
 async def close(conn: Connection, tenant: UUID, run_id: UUID) -> None:

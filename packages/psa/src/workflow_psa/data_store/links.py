@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from workflow_core.actions import ActionContext
@@ -28,6 +28,9 @@ from workflow_psa.idempotency import answer_once
 
 if TYPE_CHECKING:
     from workflow_core.storage.database import Record
+
+# They stand in an index, whose entries have an end.
+_MAX_NAMES: Final = 2500
 
 # PostgreSQL: a row that an INSERT made has no xmax, one that it updated has.
 _UPSERT = """
@@ -83,16 +86,26 @@ WHERE tenant = $1 GROUP BY namespace ORDER BY namespace COLLATE "C"
 
 
 async def upsert_link(given: UpsertLink, ctx: ActionContext) -> UpsertedLink:
-    """Links two records; a link that is there already gets the new attributes."""
+    """
+    Links two records; a link that is there already gets the new attributes.
+
+    Raises:
+        ValidationError: The names are too long together.
+    """
+    sides = (*_side(given.from_), *_side(given.to))
+    relation = given.relation or "related"
+    size = sum(len(name.encode()) for name in (given.namespace, *sides, relation) if name)
+    if size > _MAX_NAMES:
+        problem = FieldError("", "LENGTH", f"the names of a link have at most {_MAX_NAMES} bytes in UTF-8 together")
+        raise ValidationError(f"{problem.message}; these have {size}", errors=[problem])
 
     async def act() -> UpsertedLink:
         row = await ctx.tx.fetchrow(
             _UPSERT,
             ctx.tenant,
             given.namespace,
-            *_side(given.from_),
-            *_side(given.to),
-            given.relation or "related",
+            *sides,
+            relation,
             given.attributes or {},
             ctx.run_id,
         )
@@ -179,7 +192,8 @@ def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
         created_at, identity = datetime.fromisoformat(moment), UUID(link_id)
         if created_at.tzinfo is None:
             raise ValueError
-    except ValueError:
+        created_at = created_at.astimezone(UTC)
+    except (ValueError, OverflowError):
         problem = FieldError("cursor", "FORMAT", "give the next_cursor of the list before, as it is")
         raise ValidationError(f"cursor: {problem.message}", errors=[problem]) from None
     return created_at, identity

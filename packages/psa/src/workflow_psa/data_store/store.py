@@ -84,7 +84,8 @@ _LIST = f"""
 SELECT store_id, namespace, key, value, value_type, revision, expires_at, created_at, updated_at
 FROM workflow_data_store
 WHERE tenant = $1 AND namespace = $2 AND {_ALIVE}
-  AND ($3::text IS NULL OR starts_with(key, $3)) AND ($4::text IS NULL OR key COLLATE "C" > $4)
+  AND ($3::text IS NULL OR (key COLLATE "C" >= $3 AND starts_with(key, $3)))
+  AND ($4::text IS NULL OR key COLLATE "C" > $4)
 ORDER BY key COLLATE "C"
 LIMIT $5
 """  # noqa: S608 - all parts stand above

@@ -1,6 +1,7 @@
 """Handing an e-mail to a server: what it refused, and what nobody knows.
 
 Until the server has been given the text, and whenever it says no, certainly nothing was sent: :class:`Refused`.
+Once it has said yes, the e-mail is sent, whatever happens then.
 """
 
 from __future__ import annotations
@@ -12,21 +13,23 @@ import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from email.message import EmailMessage
 from typing import Final
 
 import aiosmtplib
 from aiosmtplib import SMTPException, SMTPResponseException
 
 from workflow_core.errors import ActionError, Refused, TransientError, WorkflowError
+from workflow_core.execution.writing import to_the_end
 from workflow_psa.email.settings import SmtpServer
 
 #: Seconds for each answer of the server; with all of them together the action's limit is the last word.
 TIMEOUT: Final = 15.0
+#: Answers from here on say no; one that cannot be understood has a code below.
+_NO: Final = 400
 
 
 async def deliver(
-    server: SmtpServer, password: str | None, message: EmailMessage, *, sender: str, recipients: Sequence[str]
+    server: SmtpServer, password: str | None, content: bytes, *, sender: str, recipients: Sequence[str]
 ) -> None:
     """
     Sends one e-mail to everybody, or to nobody.
@@ -35,7 +38,6 @@ async def deliver(
         Refused: Nothing was sent; around the error that says why, and whether trying again may help.
         TransientError: The connection was lost after the text was handed over: it may have been sent.
     """
-    content = message.as_bytes()
     client = aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
@@ -53,9 +55,7 @@ async def deliver(
             for recipient in recipients:
                 await client.rcpt(recipient)
         await _hand_over(client, content)
-        # It is sent: whatever the server says to a good-bye does not change it.
-        with contextlib.suppress(SMTPException, OSError, TimeoutError):
-            await asyncio.wait_for(client.quit(), 2)
+        await to_the_end(_say_goodbye(client))
     finally:
         client.close()
 
@@ -81,14 +81,21 @@ def _is_here(host: str) -> bool:
         return False
 
 
+async def _say_goodbye(client: aiosmtplib.SMTP) -> None:
+    """Whatever the server says to it, the e-mail is sent."""
+    with contextlib.suppress(SMTPException, OSError, TimeoutError):
+        await asyncio.wait_for(client.quit(), 2)
+
+
 async def _hand_over(client: aiosmtplib.SMTP, content: bytes) -> None:
     try:
         await client.data(content)
-    except SMTPResponseException as answer:
-        raise Refused(_told(answer.code, "the text")) from None
-    except (SMTPException, OSError, TimeoutError):
+    except (SMTPException, OSError, TimeoutError) as error:
+        if isinstance(error, SMTPResponseException) and error.code >= _NO:
+            raise Refused(_told(error.code, "the text")) from None
         raise TransientError(
-            "The connection to the e-mail server was lost while it took the text: it may have been sent.",
+            "The connection to the e-mail server was lost while it took the text, or its answer could not be "
+            "understood: it may have been sent.",
             code="SMTP_ANSWER_LOST",
         ) from None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from workflow_core.actions import ActionContext
 from workflow_core.errors import FieldError, Refused, ValidationError, WorkflowError
+from workflow_core.execution.writing import to_the_end
 from workflow_core.schema import convert, to_json
 from workflow_core.storage.database import Connection
 from workflow_psa.email import keys
@@ -27,7 +29,8 @@ async def prepare_email(given: SendEmail, ctx: ActionContext) -> None:
         IntegrationNotConfiguredError: The tenant cannot send e-mail.
         ValidationError: It cannot send this one.
     """
-    await _route(given, ctx)
+    route, _ = await _route(given, ctx)
+    await _write(given, route, ctx)
 
 
 async def send_email(given: SendEmail, ctx: ActionContext) -> SentEmail:
@@ -41,35 +44,29 @@ async def send_email(given: SendEmail, ctx: ActionContext) -> SentEmail:
     key = given.idempotency_key
     try:
         route, password = await _route(given, ctx)
+        content = await _write(given, route, ctx)
         answer = None if key is None else await keys.take(ctx, key)
     except WorkflowError as error:
         raise Refused(error) from None
     if answer is not None:
         ctx.log.info("the idempotency key has already sent an e-mail")
         return convert(SentEmail, answer)
-    identity = message_id(ctx.idempotency_key, ctx.tenant, given, route.sender)
     try:
-        await deliver(
-            route.server,
-            password,
-            write_message(given, route.sender, identity=identity, now=ctx.now),
-            sender=route.sender.email,
-            recipients=_recipients(given),
-        )
+        await deliver(route.server, password, content, sender=route.sender.email, recipients=_recipients(given))
     except Refused:
         if key is not None:
             await _note(ctx, lambda conn: keys.release(conn, ctx, key))
         raise
     sent = SentEmail(
         success=True,
-        message_id=identity,
+        message_id=_identity(given, route, ctx),
         provider_id=route.provider_id,
         provider_type="smtp",
         status="sent",
         sent_at=datetime.now(UTC),
     )
     if key is not None:
-        await _note(ctx, lambda conn: keys.keep(conn, ctx, key, to_json(sent)))
+        await to_the_end(_note(ctx, lambda conn: keys.keep(conn, ctx, key, to_json(sent))))
     return sent
 
 
@@ -83,6 +80,16 @@ async def _route(given: SendEmail, ctx: ActionContext) -> tuple[Route, str | Non
     if not route.server.username:
         return route, None
     return route, (await ctx.secrets.require(PASSWORD))[PASSWORD]
+
+
+async def _write(given: SendEmail, route: Route, ctx: ActionContext) -> bytes:
+    """In a thread: long headers take a moment, and this is a process for many."""
+    identity = _identity(given, route, ctx)
+    return await asyncio.to_thread(write_message, given, route.sender, identity=identity, now=ctx.now)
+
+
+def _identity(given: SendEmail, route: Route, ctx: ActionContext) -> str:
+    return message_id(ctx.idempotency_key, ctx.tenant, given, route.sender)
 
 
 def _recipients(given: SendEmail) -> list[str]:

@@ -35,7 +35,9 @@ class Mailbox:
     """Who gets an e-mail, or who it is from."""
 
     email: _Addr
-    name: Annotated[str | None, msgspec.Meta(description="The name to show with it.")] = None
+    name: Annotated[
+        Annotated[str, msgspec.Meta(max_length=100)] | None, msgspec.Meta(description="The name to show with it.")
+    ] = None
 
 
 @attrs.frozen(kw_only=True)

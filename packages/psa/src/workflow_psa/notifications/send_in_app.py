@@ -21,14 +21,19 @@ _LOOK_UP = """
 SELECT ARRAY(SELECT user_id FROM users WHERE tenant = $1 AND user_id = ANY ($2::uuid[])) AS users,
        ARRAY(SELECT user_id FROM users WHERE tenant = $1 AND user_id = ANY ($2::uuid[]) AND is_inactive) AS inactive,
        ARRAY(SELECT role_id FROM roles WHERE tenant = $1 AND role_id = ANY ($3::uuid[])) AS roles,
-       ARRAY(SELECT DISTINCT lower(role_name) FROM roles WHERE tenant = $1 AND lower(role_name) = ANY ($4::text[]))
-           AS names,
+       ARRAY(
+           SELECT name FROM unnest($4::text[]) AS name
+           WHERE EXISTS (SELECT FROM roles r WHERE r.tenant = $1 AND lower(r.role_name) = lower(name))
+       ) AS names,
        ARRAY(
            SELECT DISTINCT u.user_id
            FROM roles r
            JOIN user_roles ur ON ur.tenant = $1 AND ur.role_id = r.role_id
            JOIN users u ON u.tenant = $1 AND u.user_id = ur.user_id AND NOT u.is_inactive
-           WHERE r.tenant = $1 AND (r.role_id = ANY ($3::uuid[]) OR lower(r.role_name) = ANY ($4::text[]))
+           WHERE r.tenant = $1 AND (
+               r.role_id = ANY ($3::uuid[])
+               OR lower(r.role_name) IN (SELECT lower(name) FROM unnest($4::text[]) AS name)
+           )
            ORDER BY u.user_id
        ) AS members
 """
@@ -58,9 +63,7 @@ async def send_in_app(given: SendInApp, ctx: ActionContext) -> SentInApp:
 
 async def _send(given: SendInApp, ctx: ActionContext) -> SentInApp:
     to = given.recipients
-    found = await ctx.tx.fetchrow(
-        _LOOK_UP, ctx.tenant, to.user_ids, to.role_ids, [name.lower() for name in to.role_names]
-    )
+    found = await ctx.tx.fetchrow(_LOOK_UP, ctx.tenant, to.user_ids, to.role_ids, to.role_names)
     assert found is not None  # noqa: S101 - it has no FROM
     problems = list(_problems(to, found))
     if problems:
@@ -100,5 +103,5 @@ def _problems(to: Recipients, found: Record) -> Iterator[FieldError]:
         if role_id not in found["roles"]:
             yield missing(f"recipients.role_ids[{index}]", "role")
     for index, name in enumerate(to.role_names):
-        if name.lower() not in found["names"]:
+        if name not in found["names"]:
             yield missing(f"recipients.role_names[{index}]", "role")

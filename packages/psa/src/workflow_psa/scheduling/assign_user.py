@@ -81,7 +81,7 @@ async def assign_user(given: AssignUser, ctx: ActionContext) -> AssignedUser:
         NotFoundError: The user, the ticket or the task does not exist for this tenant.
         ValidationError: The user is inactive.
         PermissionDeniedError: The user is no technician.
-        ConflictError: The user is busy then, and ``conflict_mode`` is ``fail``.
+        ConflictError: The user is busy then, and ``conflict_mode`` is ``fail``; or to the end of all time.
     """
     found = await ctx.tx.fetchrow(_LOOK_UP, ctx.tenant, given.user_id, given.link.type, given.link.id)
     assert found is not None  # noqa: S101 - it is one row
@@ -98,14 +98,14 @@ async def assign_user(given: AssignUser, ctx: ActionContext) -> AssignedUser:
     conflicts: list[UUID] = []
     match given.conflict_mode:
         case "shift":
-            start, end = _first_free(start, end, busy)
+            try:
+                start, end = _first_free(start, end, busy)
+            except OverflowError:
+                raise _busy_then(given, busy) from None
         case "override":
             conflicts = [row["entry_id"] for row in busy]
         case "fail" if busy:
-            raise ConflictError(
-                "The user is busy then: choose another time, or another conflict_mode.",
-                details={"user_id": str(given.user_id), "entry_ids": [str(row["entry_id"]) for row in busy]},
-            )
+            raise _busy_then(given, busy)
     assigned = AssignedUser(schedule_event_id=uuid4(), assigned_user_id=given.user_id, start=start, end=end)
     created_at = await ctx.tx.fetchval(
         _INSERT,
@@ -131,6 +131,13 @@ def _problems(given: AssignUser, found: Record) -> Iterator[FieldError]:
         yield FieldError("user_id", "INACTIVE", "this user is inactive")
     if not found["work_item_found"]:
         yield missing("link.id", "ticket" if given.link.type == "ticket" else "task")
+
+
+def _busy_then(given: AssignUser, busy: Sequence[Record]) -> ConflictError:
+    return ConflictError(
+        "The user is busy then: choose another time, or another conflict_mode.",
+        details={"user_id": str(given.user_id), "entry_ids": [str(row["entry_id"]) for row in busy]},
+    )
 
 
 def _first_free(start: datetime, end: datetime, busy: Sequence[Record]) -> tuple[datetime, datetime]:

@@ -14,9 +14,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from workflow_core.schema import AtLeastOne, Timestamp, Trimmed
-from workflow_psa.rules import AnyField
+from workflow_psa.rules import AnyField, ShortReference
 
 Visibility = Literal["public", "internal"]
+#: What stands in an index.
+_Word = Annotated[Trimmed, msgspec.Meta(max_length=256)]
 
 
 @attrs.frozen(kw_only=True)
@@ -67,6 +69,8 @@ class InitialComment:
 class CreateTicket:
     """Input of ``tickets.create``."""
 
+    __rules__: ClassVar = (ShortReference(),)
+
     client_id: Annotated[UUID, msgspec.Meta(description="The client that the ticket is for.")]
     title: Annotated[Trimmed, msgspec.Meta(description="One line that says what it is about.")]
     board_id: Annotated[UUID, msgspec.Meta(description="The board that it stands on.")]
@@ -81,7 +85,7 @@ class CreateTicket:
     assignment: Annotated[Assignment | None, msgspec.Meta(description="Who works on it.")] = None
     category_id: Annotated[UUID | None, msgspec.Meta(description="A category of the board.")] = None
     subcategory_id: Annotated[UUID | None, msgspec.Meta(description="A category below the category.")] = None
-    tags: Annotated[tuple[Trimmed, ...] | None, msgspec.Meta(description="Words to find it by.")] = None
+    tags: Annotated[tuple[_Word, ...] | None, msgspec.Meta(description="Words to find it by.")] = None
     custom_fields: Annotated[
         dict[str, Any] | None, msgspec.Meta(description="Values of the tenant's own fields, by name.")
     ] = None
@@ -142,7 +146,7 @@ class AddedComment:
 class TicketPatch:
     """What to change; what is left out stays as it is."""
 
-    __rules__: ClassVar = (AnyField(),)
+    __rules__: ClassVar = (AnyField(), ShortReference())
 
     status_id: Annotated[UUID | UnsetType, msgspec.Meta(description="Another status of the ticket's board.")] = UNSET
     priority_id: Annotated[UUID | UnsetType, msgspec.Meta(description="Another priority.")] = UNSET
@@ -165,7 +169,7 @@ class TicketPatch:
         Timestamp | UnsetType | None, msgspec.Meta(description="When it has to be done; null for no such date.")
     ] = UNSET
     tags: Annotated[
-        tuple[Trimmed, ...] | UnsetType, msgspec.Meta(description="The tags that it has from now on, and no others.")
+        tuple[_Word, ...] | UnsetType, msgspec.Meta(description="The tags that it has from now on, and no others.")
     ] = UNSET
     custom_fields: Annotated[
         dict[str, Any] | UnsetType,
@@ -302,7 +306,7 @@ class LinkEntities:
     ticket_id: Annotated[UUID, msgspec.Meta(description="The ticket to link.")]
     entity_type: Annotated[LinkedEntity, msgspec.Meta(description="What kind of record to link it to.")]
     entity_id: Annotated[UUID, msgspec.Meta(description="The record.")]
-    link_type: Annotated[Trimmed, msgspec.Meta(description="How they belong together, such as affected.")]
+    link_type: Annotated[_Word, msgspec.Meta(description="How they belong together, such as affected.")]
     metadata: Annotated[
         dict[str, Any] | None, msgspec.Meta(description="Further facts to keep with a new link, by name.")
     ] = None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Annotated, Any, Final
+import threading
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Final, TypeVar
 
 import attrs
 import msgspec
@@ -13,6 +15,8 @@ import re2
 from workflow_core.actions import ActionContext
 from workflow_core.errors import FieldError, ValidationError
 from workflow_psa.transform.sizes import as_text, check_length
+
+T = TypeVar("T")
 
 _Text = Annotated[Any, msgspec.Meta(description="The text; a number or anything else is written as text.")]
 _Pattern = Annotated[
@@ -97,14 +101,34 @@ async def match_text(given: MatchText, _ctx: ActionContext) -> Matches:
         ValidationError: The expression cannot be used.
     """
     compiled = _compile(given)
-    # In a thread: a long text takes a moment, and this is a process for many.
-    matches = await asyncio.to_thread(_find, compiled, _bounded(given.text), given.limit or 100)
+    matches = await _in_thread(_find, compiled, _bounded(given.text), given.limit or 100)
     return Matches(matched=bool(matches), first=matches[0] if matches else None, matches=matches)
 
 
-def _find(compiled: Any, text: str, limit: int) -> tuple[Match, ...]:
-    matches: list[Match] = []
+async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    """
+    In a thread: a long text takes a moment, and this is a process for many.
+
+    One search is linear in the text, many need not be: a step that is given up must not keep its thread.
+    """
+    given_up = threading.Event()
+    try:
+        return await asyncio.to_thread(work, *arguments, given_up)
+    finally:
+        given_up.set()
+
+
+def _searched(compiled: Any, text: str, given_up: threading.Event) -> Iterator[Any]:
+    """Where the expression fits, as long as somebody wants to know."""
     for found in compiled.finditer(text):
+        if given_up.is_set():
+            return
+        yield found
+
+
+def _find(compiled: Any, text: str, limit: int, given_up: threading.Event) -> tuple[Match, ...]:
+    matches: list[Match] = []
+    for found in _searched(compiled, text, given_up):
         matches.append(
             Match(text=found.group(), index=found.start(), groups=tuple(found.groups()), named=found.groupdict())
         )
@@ -128,13 +152,13 @@ async def replace_pattern(given: ReplacePattern, _ctx: ActionContext) -> Replace
         message = f"the expression has no group for {', '.join(unknown)}; write $$ for $"
         raise ValidationError(f"replacement: {message}", errors=[FieldError("replacement", "FORMAT", message)])
     limit = _MAX_MATCHES if given.replace_all is not False else 1
-    return await asyncio.to_thread(_replace, compiled, _bounded(given.text), replacement, limit)
+    return await _in_thread(_replace, compiled, _bounded(given.text), replacement, limit)
 
 
-def _replace(compiled: Any, text: str, replacement: str, limit: int) -> ReplacedText:
+def _replace(compiled: Any, text: str, replacement: str, limit: int, given_up: threading.Event) -> ReplacedText:
     pieces: list[str] = []
     end = length = count = 0
-    for found in compiled.finditer(text):
+    for found in _searched(compiled, text, given_up):
         if count == limit:
             if limit > 1:
                 raise ValidationError(f"The expression fits in more than {limit} places.")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import attrs
@@ -208,7 +208,9 @@ class FilterArray:
     """Input of ``transform.filter_array``."""
 
     items: Annotated[_Values, msgspec.Meta(description="The list.")] = ()
-    conditions: Annotated[tuple[Condition, ...], msgspec.Meta(description="What an item has to be like.")]
+    conditions: Annotated[
+        tuple[Condition, ...], msgspec.Meta(max_length=100, description="What an item has to be like.")
+    ]
     match: Annotated[
         Literal["all", "any"] | None, msgspec.Meta(description="Whether all conditions have to hold, or one of them.")
     ] = "all"
@@ -226,9 +228,8 @@ class FilteredArray:
 async def filter_array(given: FilterArray, _ctx: ActionContext) -> FilteredArray:
     """The items for which the conditions hold."""
     enough = any if given.match == "any" else all
-    items = tuple(
-        item for item in given.items or () if enough(_holds(condition, item) for condition in given.conditions)
-    )
+    tests = [_test(condition) for condition in given.conditions]
+    items = tuple(item for item in given.items or () if enough(holds(item) for holds in tests))
     return FilteredArray(items=items, first=items[0] if items else None, count=len(items))
 
 
@@ -241,42 +242,55 @@ _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def _at(item: Any, path: str | None) -> Any:
+def _steps(path: str | None) -> list[str | int]:
+    return [step[0] if step[1] is None else int(step[1]) for step in _STEP.finditer(path or "")]
+
+
+def _at(item: Any, steps: Iterable[str | int]) -> Any:
     """The value at a path in an item; None where there is none."""
-    for step in _STEP.finditer(path or ""):
-        index = step.group(1)
-        if index is not None:
-            item = item[int(index)] if isinstance(item, list | tuple) and int(index) < len(item) else None
+    for step in steps:
+        if isinstance(step, int):
+            item = item[step] if isinstance(item, list | tuple) and step < len(item) else None
         else:
-            item = item.get(step.group()) if isinstance(item, Mapping) else None
+            item = item.get(step) if isinstance(item, Mapping) else None
+        if item is None:
+            break
     return item
 
 
-def _holds(condition: Condition, item: Any) -> bool:
-    found, value = _at(item, condition.path), condition.value
-    match condition.op:
+def _test(condition: Condition) -> Callable[[Any], bool]:
+    """Whether the condition holds for an item; what needs to be done only once is done here."""
+    steps, holds = _steps(condition.path), _comparison(condition.op, condition.value)
+    return lambda item: holds(_at(item, steps))
+
+
+def _comparison(op: Op, value: Any) -> Callable[[Any], bool]:
+    """Whether what was found in an item compares to the value as the operator says."""
+    wanted = _key(value)
+    match op:
         case "=":
-            return _same(found, value)
+            return lambda found: bool(_key(found) == wanted)
         case "!=":
-            return not _same(found, value)
-        case "in":
-            return any(_same(found, one) for one in value)
-        case "not_in":
-            return not any(_same(found, one) for one in value)
+            return lambda found: bool(_key(found) != wanted)
+        case "in" | "not_in":
+            keys = {_key(one) for one in value}
+            return lambda found: (_key(found) in keys) is (op == "in")
         case "exists":
-            return found is not None
+            return lambda found: found is not None
         case "not_exists":
-            return found is None
-        case "contains" if isinstance(found, list | tuple):
-            return any(_same(one, value) for one in found)
+            return lambda found: found is None
         case "contains":
-            return isinstance(found, str) and isinstance(value, str) and value in found
+            return lambda found: (
+                any(_key(one) == wanted for one in found)
+                if isinstance(found, list | tuple)
+                else isinstance(found, str) and isinstance(value, str) and value in found
+            )
         case "starts_with":
-            return isinstance(found, str) and found.startswith(value)
+            return lambda found: isinstance(found, str) and found.startswith(value)
         case "ends_with":
-            return isinstance(found, str) and found.endswith(value)
+            return lambda found: isinstance(found, str) and found.endswith(value)
         case order:
-            return _kind(found) == _kind(value) in {"number", "text"} and _ORDER[order](found, value)
+            return lambda found: _kind(found) == _kind(value) in {"number", "text"} and _ORDER[order](found, value)
 
 
 def _kind(value: Any) -> str:
@@ -287,10 +301,12 @@ def _kind(value: Any) -> str:
     return "text" if isinstance(value, str) else type(value).__name__
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equal as JSON: ``1`` is no ``true``."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+def _key(value: Any) -> Any:
+    """Equal for values that are equal as JSON, where ``1`` is ``1.0`` and no ``true``; to be looked up in a set."""
+    if isinstance(value, bool):
+        return ("boolean", value)
+    if isinstance(value, Mapping):
+        return ("object", frozenset((name, _key(item)) for name, item in value.items()))
+    if isinstance(value, list | tuple):
+        return ("list", tuple(map(_key, value)))
+    return value

@@ -179,6 +179,7 @@ async def posting(runner, post):
 )
 @given(batch=st.lists(definitions, min_size=5, max_size=5))
 @pytest.mark.usefixtures("posting")
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # definitions are what they are
 async def test_the_same_as_without(runner, probe, monkeypatch, batch):
     """Loops in loops, several items at once, open catches, returns, waits, called workflows, failures in all places."""
     async with runner.db.tenant(runner.tenant) as conn:

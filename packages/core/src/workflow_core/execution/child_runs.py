@@ -105,7 +105,4 @@ async def load_run(conn: Connection, tenant: UUID, run_id: UUID) -> RunInput:
     run = run_input(tenant, run_id, row)
     if row["execution"] == 1:
         return run
-    resumption = await find_resumption(conn, tenant, run_id, row)
-    # What the checkpoint holds need not travel twice.
-    payload = run.payload if resumption.checkpoint is None else None
-    return attrs.evolve(run, payload=payload, resumption=resumption)
+    return attrs.evolve(run, resumption=await find_resumption(conn, tenant, run_id, row))

@@ -32,7 +32,7 @@ from workflow_core.discovery import registry_of
 from workflow_core.errors import ConflictError, Refused, TransientError
 from workflow_core.execution.executor import Executor
 from workflow_core.execution.failed_attempts import ExecutionFailedError
-from workflow_core.execution.ledger import effect_key
+from workflow_core.execution.ledger import effect_key, give_up_run
 from workflow_core.execution.models import ActionCall, ActionResult, SettlementWait
 from workflow_core.execution.settlement import Decision, open_settlement, settle
 from workflow_core.modules import Module
@@ -42,7 +42,7 @@ LOST = TransientError("reset", code="LOST")
 #: Where nothing is open in the database: an attempt can stand there for ever.
 PAUSES = ("before-reserve", "after-reserve", "after-prepare", "after-sent", "after-answer", "after-unknown")
 
-_PLACES = st.one_of(st.just("the end"), st.sampled_from(["acted", "look", "handler", *PAUSES[1:]]))
+_PLACES = st.one_of(st.sampled_from(["acted", "handler", "the end"]), st.sampled_from(["look", *PAUSES[1:]]))
 _ANSWERS = st.sampled_from(["lose", "answer", "refuse"])
 #: And whether its action can look for it.
 _EFFECTS = st.tuples(st.sampled_from([Effect.ONCE, Effect.REPEATABLE]), st.booleans())
@@ -366,16 +366,34 @@ class LedgerMachine(RuleBasedStateMachine):
             )
 
         asked = row["status"] == "uncertain" and row["settled_as"] is None
+        at_work = row["lease_until"] is not None and row["lease_until"] > datetime.now(UTC)
+        expected = "ALREADY_SETTLED"
+        if asked:
+            expected = "EFFECT_UNDER_WAY" if at_work and decision is Decision.SEND_AGAIN else None
+        refusal = None
         try:
             self.run(decide())
-        except ConflictError:
-            assert not asked
+        except ConflictError as error:
+            refusal = error.code
+        assert refusal == expected
+        if refusal is not None:
             return
-        assert asked
         assert set(waiting) <= set(self.signaled)
         if decision is not Decision.FAIL:
             self.excused += 1
             self.settled_at = self.acts
+
+    @rule(of=st.integers(0, 1))
+    def a_run_ends(self, of):
+        """The one that has the key was canceled or terminated, maybe beside its attempt; another one waits."""
+
+        async def end():
+            async with self.database.tenant(self.tenant) as conn:
+                for run_id in self.runs:
+                    await give_up_run(conn, self.tenant, run_id)
+
+        self.run(end())
+        self.a_run_waits(of=of, give_up=False)
 
     @rule(of=st.integers(0, 1), give_up=st.booleans())
     def a_run_waits(self, of, give_up):
@@ -443,6 +461,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for worker in list(self.running):
             self.tell(worker, "die")
         for _ in range(4):
+            self.change_row("lease_until = clock_timestamp() - interval '1 second'")
             row = self.row()
             if row is not None and row["status"] == "succeeded":
                 break
@@ -452,7 +471,6 @@ class LedgerMachine(RuleBasedStateMachine):
                     self.a_person_decides(Decision.HAPPENED if happened else Decision.SEND_AGAIN)
                 else:
                     break
-            self.change_row("lease_until = clock_timestamp() - interval '1 second'")
             self.an_attempt_begins(0, "the end", "answer", sees=True, following=(self.effect, True))
         row = self.row()
         assert (row["status"], row["settled_as"]) in {

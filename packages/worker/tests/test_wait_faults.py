@@ -9,7 +9,9 @@ import pytest
 
 from workflow_core.errors import ActionError
 from workflow_core.execution import waits
+from workflow_core.execution.models import StepTrace
 from workflow_core.execution.resume import resume_run
+from workflow_core.execution.step_waits import StepWait, look
 from workflow_core.execution.waits import ResolvedWait
 
 
@@ -179,6 +181,34 @@ async def test_called_runs_that_failed_beside_each_other_go_on_together(runner, 
     run = await runner.finished(run_id, execution=2)
     assert run["status"] == "SUCCEEDED", run["error_json"]
     assert sorted(given.text for given in probe.inputs) == ["", "A", "A", "B", "B"]
+
+
+async def test_a_wait_that_is_looked_at_again_brings_other_steps(runner, until_waiting):
+    """An execution that was continued finds its wait, and what has ended beside it meanwhile is written."""
+    run_id = await runner.start(await runner.publish([wait_for_event(key="'T1'")]))
+    await until_waiting(1)
+    ended = StepTrace(
+        step_path="root.steps[7]",
+        iteration="",
+        step_id="beside",
+        step_type="state.set",
+        sequence=7,
+        status="SUCCEEDED",
+        started_at="2026-01-01T00:00:00+00:00",
+        completed_at="2026-01-01T00:00:00+00:00",
+    )
+    async with runner.db.tenant(runner.tenant) as conn:
+        again = StepWait(
+            tenant=str(runner.tenant),
+            run_id=str(run_id),
+            wait_id=str(await conn.fetchval("SELECT wait_id FROM workflow_run_waits")),
+            step_path="root.steps[0]",
+            iteration="",
+            wait_type="event",
+            trace=[ended],
+        )
+        assert (await look(conn, again)).status == "WAITING"
+    await runner.until_step(run_id, "beside", "SUCCEEDED")
 
 
 async def test_temporal_is_away_while_many_are_to_be_told(runner, monkeypatch):

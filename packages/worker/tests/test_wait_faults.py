@@ -6,11 +6,13 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from temporalio.api.enums.v1 import EventType
 
 from workflow_core.errors import ActionError
+from workflow_core.execution import waits
+from workflow_core.execution.models import StepTrace
 from workflow_core.execution.resume import resume_run
-from workflow_core.temporal import run_workflow_id
+from workflow_core.execution.step_waits import StepWait, look
+from workflow_core.execution.waits import ResolvedWait
 
 
 def call(step_id, action, text=None, **fields):
@@ -122,27 +124,6 @@ async def test_a_wait_beside_a_failure_goes_on_after_resuming(runner, failed, po
     assert {step["status"] for step in run["steps"]} == {"SUCCEEDED"}
 
 
-async def test_canceled_while_a_wait_begins(runner):
-    """Also when the database takes so long that the request arrives before the wait does."""
-    async with runner.db.tenant(runner.tenant) as conn:
-        run_id = uuid4()
-        workflow = await runner.publish([wait_for_event(key="'T1'")])
-        await conn.execute("LOCK TABLE workflow_run_waits IN SHARE MODE")
-        await runner.start(workflow, run_id=run_id)
-        handle = runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1))
-        await handle.cancel()
-        requested = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
-        started = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
-        async with asyncio.timeout(60):
-            kinds = []
-            while requested not in kinds or started not in kinds[kinds.index(requested) :]:
-                await asyncio.sleep(0.1)
-                kinds = [event.event_type for event in (await handle.fetch_history()).events]
-    async with asyncio.timeout(30):
-        run = await runner.finished(run_id)
-    assert run["status"] == "CANCELED"
-
-
 @pytest.mark.parametrize("first", ["event", "wait"])
 async def test_keys_that_are_numbers(runner, probe, post, until_waiting, first):
     """A number is one key, however it is written."""
@@ -183,3 +164,62 @@ async def test_a_filter_that_looks_like_an_index(runner, post, until_waiting):
     )
     await until_waiting()
     assert (await post(l=[1, 2, 3])).created
+
+
+async def test_called_runs_that_failed_beside_each_other_go_on_together(runner, probe):
+    """Not only the one whose failure ended the run; one that had succeeded gives what it gave."""
+    probe.failures = [None, ActionError("No.", code="NO"), ActionError("No.", code="NO")]
+    child = await runner.publish([call("inside", "probe.write", "payload.text")])
+    called = {"type": "control.callWorkflow", "workflowId": str(child), "workflowVersion": 1}
+    body = [{"id": "inner", **called, "inputMapping": {"text": {"$expr": "it"}}}]
+    steps = [{"id": "before", **called}, each("['A', 'B']", body, concurrency=2)]
+    run_id = await runner.start(await runner.publish(steps))
+    assert (await runner.finished(run_id))["status"] == "FAILED"
+    async with runner.db.tenant(runner.tenant) as conn:  # as of an execution that was terminated
+        await conn.execute("UPDATE workflow_runs SET checkpoint = NULL WHERE parent_run_id IS NULL")
+    await resume(runner, run_id)
+    run = await runner.finished(run_id, execution=2)
+    assert run["status"] == "SUCCEEDED", run["error_json"]
+    assert sorted(given.text for given in probe.inputs) == ["", "A", "A", "B", "B"]
+
+
+async def test_a_wait_that_is_looked_at_again_brings_other_steps(runner, until_waiting):
+    """An execution that was continued finds its wait, and what has ended beside it meanwhile is written."""
+    run_id = await runner.start(await runner.publish([wait_for_event(key="'T1'")]))
+    await until_waiting(1)
+    ended = StepTrace(
+        step_path="root.steps[7]",
+        iteration="",
+        step_id="beside",
+        step_type="state.set",
+        sequence=7,
+        status="SUCCEEDED",
+        started_at="2026-01-01T00:00:00+00:00",
+        completed_at="2026-01-01T00:00:00+00:00",
+    )
+    async with runner.db.tenant(runner.tenant) as conn:
+        again = StepWait(
+            tenant=str(runner.tenant),
+            run_id=str(run_id),
+            wait_id=str(await conn.fetchval("SELECT wait_id FROM workflow_run_waits")),
+            step_path="root.steps[0]",
+            iteration="",
+            wait_type="event",
+            trace=[ended],
+        )
+        assert (await look(conn, again)).status == "WAITING"
+    await runner.until_step(run_id, "beside", "SUCCEEDED")
+
+
+async def test_temporal_is_away_while_many_are_to_be_told(runner, monkeypatch):
+    """Whoever ended the waits is not kept; the sweeper tells their runs."""
+    asked = []
+
+    async def refuse(client, wait):
+        asked.append(wait)
+        return False
+
+    monkeypatch.setattr(waits, "_tell", refuse)
+    many = [ResolvedWait(uuid4(), uuid4(), 1, "root.steps[0]", "") for _ in range(1000)]
+    assert await waits.signal(runner.db, runner.client, runner.tenant, many) == 0
+    assert len(asked) <= 20

@@ -171,6 +171,8 @@ async def look(conn: Connection, wait: StepWait) -> WaitOutcome:
     if row is None:
         await _begin(conn, tenant, run_id, wait_id, wait)
         row = await conn.fetchrow(_READ, tenant, wait_id)
+    elif wait.trace:  # an execution that was continued looks again; what it brings may be of other steps
+        await write_trace(conn, tenant, run_id, wait.trace)
     if row is not None and row["status"] == "WAITING" and wait.expire:
         status = "RESOLVED" if wait.wait_type == "time" else "EXPIRED"
         await conn.execute(_LOCK_RUNS, tenant, [run_id])

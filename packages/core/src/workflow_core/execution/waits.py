@@ -128,14 +128,20 @@ async def signal(database: Database, client: Client, tenant: UUID, resolved: Seq
         How many were told, or had ended.
     """
     told: list[UUID] = []
-    limit = asyncio.Semaphore(_SIGNALS)
+    left = iter(resolved)
+    is_away = False
 
-    async def tell(wait: ResolvedWait) -> None:
-        async with limit:
+    async def tell() -> None:
+        nonlocal is_away
+        for wait in left:
             if await _tell(client, wait):
                 told.append(wait.wait_id)
+            else:
+                is_away = True  # whoever posted an event does not wait while each of a thousand is tried in vain
+            if is_away:
+                return
 
-    await asyncio.gather(*(tell(wait) for wait in resolved))
+    await asyncio.gather(*(tell() for _ in range(min(_SIGNALS, len(resolved)))))
     if told:
         async with database.tenant(tenant) as conn:
             await conn.execute(

@@ -82,11 +82,14 @@ class Operator:
         if found.happened:
             output = {"reboot_requested": True, "external_device_id": str(device)}
             body = {"decision": "happened", "output": output, "reason": "NinjaOne has taken the command."}
-        self.settled[effect["invocationId"], effect["sentAt"]] = found
+        asked = (effect["invocationId"], effect["sentAt"])
+        self.settled[asked] = found
         try:
             await self.api.call("POST", f"/api/workflow-runs/effects/{effect['invocationId']}/settle", body=body)
         except ApiError as error:
-            if refusal(error) != "ALREADY_SETTLED":  # by the same request, whose answer was lost
+            if refusal(error) == "EFFECT_UNDER_WAY":  # of a canceled run; what became of it shows later
+                del self.settled[asked]
+            elif refusal(error) != "ALREADY_SETTLED":  # by the same request, whose answer was lost
                 raise
 
     async def _resume_all(self) -> None:

@@ -261,6 +261,7 @@ async def test_connection_that_ends_in_mid_use(serve, db, assert_problem):
         asyncpg.InterfaceError("x"),
         asyncpg.InternalClientError("x"),
         ConnectionResetError(),
+        FileNotFoundError(2, "No such file or directory"),
         TimeoutError(),
     ],
 )

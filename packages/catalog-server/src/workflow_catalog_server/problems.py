@@ -69,6 +69,7 @@ _STATUSES: Final[tuple[tuple[type[WorkflowError], int], ...]] = (
 )
 _DATABASE_GONE: Final = (
     *CONNECTION_GONE,
+    FileNotFoundError,  # its socket: it is not running
     asyncpg.OperatorInterventionError,  # a statement was cancelled, for its time-out or by an operator
     TimeoutError,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import secrets
 import sys
 import tempfile
@@ -23,7 +22,6 @@ def main() -> int:
     """Answers 0 when every check holds."""
     options = _parser().parse_args()
     console = Console()
-    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # its pool tells at length of every restart
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     wanted = suite.short(seed) if options.runs is None else suite.long(options.runs, seed)
     console.print(f"{wanted.runs} runs with seed {seed}: ./dev faults --runs {wanted.runs} --seed {seed}")

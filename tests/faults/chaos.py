@@ -13,44 +13,40 @@ from typing import Final
 from tests.faults.clients import Clients
 from tests.faults.platform import Platform, Service
 from tests.faults.vendor import Vendor
+from tests.faults.workflows import REBOOT, RESET, SYNC, TICKET
 from workflow_core.execution.fault_points import FAULT_POINTS
-
-TICKET: Final = "tickets.create"
-SYNC: Final = "ninjaone.devices.sync"
-RESET: Final = "ninjaone.alerts.reset"
-REBOOT: Final = "ninjaone.devices.reboot"
 
 #: What a database action passes through; an external one passes through all.
 _LOCAL_POINTS: Final = ("before-reserve", "before-commit", "after-commit")
 #: A moment after these points a request to the vendor, or a write, is under way.
 _IN_THE_MIDDLE: Final = ("after-reserve+0.01", "after-sent+0.01", "after-answer+0.005")
+#: Reading a device loses no answer: what fails there is refused.
+_NEVER: Final = f"after-unknown:{SYNC}"
 #: Seconds until a worker is killed that does not come to its moment.
-_GIVE_UP: Final = 15.0
+_GIVE_UP: Final = 20.0
 _AWAY_SECONDS: Final = (0.2, 2.0)
 _LOOK_SECONDS: Final = 0.1
 
-
-def moments() -> list[str]:
-    """Every moment at which a worker kills itself, as ``WORKFLOW_FAULT_POINT`` takes it."""
-    external = [f"{point}:{action}" for action in (REBOOT, RESET, SYNC) for point in (*FAULT_POINTS, *_IN_THE_MIDDLE)]
-    return [*external, *(f"{point}:{TICKET}" for point in _LOCAL_POINTS)]
-
-
-#: Enough for a short form: each moment once, most of them of the effect that must not happen twice.
-SHORT: Final = (
+#: Every point, and most of them of the effect that must not happen twice: enough for a short form.
+FIRST_MOMENTS: Final = (
     f"after-sent:{REBOOT}",
     f"before-commit:{TICKET}",
     f"after-answer:{REBOOT}",
     f"after-prepare:{REBOOT}",
-    f"after-sent+0.01:{REBOOT}",
     f"after-unknown:{REBOOT}",
     f"before-reserve:{RESET}",
     f"after-reserve:{RESET}",
     f"after-reserve+0.01:{REBOOT}",
     f"before-commit:{RESET}",
     f"after-commit:{TICKET}",
-    f"after-answer:{SYNC}",
 )
+
+
+def moments() -> list[str]:
+    """Every moment at which a worker kills itself, as ``WORKFLOW_FAULT_POINT`` takes it; the first ones first."""
+    external = [f"{point}:{action}" for point in (*FAULT_POINTS, *_IN_THE_MIDDLE) for action in (REBOOT, RESET, SYNC)]
+    local = [f"{point}:{TICKET}" for point in _LOCAL_POINTS]
+    return [moment for moment in dict.fromkeys((*FIRST_MOMENTS, *local, *external)) if moment != _NEVER]
 
 
 class Chaos:
@@ -62,7 +58,8 @@ class Chaos:
         vendor: Whose tokens expire.
         seed: Of the order of things.
         points: The moments at which workers kill themselves, in this order at first.
-        pause: Seconds between two other blows, at most.
+        every: How many runs come to an end from one other blow to the next.
+        again: Whether other blows are dealt again and again.
     """
 
     def __init__(
@@ -73,16 +70,18 @@ class Chaos:
         *,
         seed: int,
         points: tuple[str, ...],
-        pause: float,
+        every: int,
+        again: bool,
     ) -> None:
         self._platform = platform
         self._clients = clients
         self._vendor = vendor
         self._random = Random(f"{seed}/chaos")
-        self._pause = pause
+        self._every = every
+        self._again = again
         self._calm = asyncio.Event()
         self._points = points
-        self._to_come = list(points)
+        self._tried: Counter[str] = Counter()
         self._server = platform.server()
         self._doomed = [platform.worker(f"doomed-{name}", self._next_point) for name in ("a", "b")]
         self._steady = platform.worker("steady", lambda: None)
@@ -130,12 +129,15 @@ class Chaos:
         }
 
     async def _deal(self) -> None:
-        blows = self._blows()
-        while True:
-            deck = [*blows, "worker killed", "worker killed", "server killed"]
+        blows, due = self._blows(), 0
+        while self._again or not self.all_dealt.is_set():
+            deck = [*blows, "server killed"]
             self._random.shuffle(deck)
             for name in deck:
-                if await self._is_calm_after(self._random.uniform(0.3, 1.0) * self._pause):
+                due += self._every
+                while self._clients.passed < due and not self._clients.all_asked:
+                    await asyncio.sleep(_LOOK_SECONDS)
+                if await self._is_calm_after(self._random.uniform(0.0, 1.0)):
                     return
                 await blows[name]()
                 self.blows[name] += 1
@@ -153,8 +155,8 @@ class Chaos:
     async def _kill_server(self) -> None:
         await self._until_ready(self._server)
         with contextlib.suppress(TimeoutError):  # all are started
-            await asyncio.wait_for(self._clients.starting.wait(), self._pause)
-            await asyncio.sleep(self._random.uniform(0.0, 0.04))
+            await asyncio.wait_for(self._clients.starting.wait(), 1.0)
+            await asyncio.sleep(self._random.uniform(0.0, 0.2))
         self._server.kill()
 
     async def _until_ready(self, service: Service) -> None:
@@ -170,14 +172,15 @@ class Chaos:
     # ── Doomed workers ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _next_point(self) -> str | None:
-        """The next moment, those first that were not reached yet."""
+        """The next moment: one that was not reached yet, if there is any, tried as rarely as possible."""
         if self._calm.is_set():
             return None
-        if not self._to_come:
-            under_way = {service.point for service in self._doomed}
-            missing = [point for point in self.missing if point not in under_way]
-            self._to_come = missing or self._random.sample(self._points, len(self._points))
-        return self._to_come.pop(0)
+        under_way = [service.point for service in self._doomed]
+        tried = self._tried
+        missing = sorted((point for point in self.missing if point not in under_way), key=lambda point: tried[point])
+        point = missing[0] if missing else self._random.choice(self._points)
+        tried[point] += 1
+        return point
 
     async def _give_up_on_the_doomed(self) -> None:
         while not await self._is_calm_after(1.0):

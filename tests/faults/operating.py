@@ -9,6 +9,7 @@ from uuid import UUID
 
 import attrs
 
+from tests.faults.clients import refusal
 from tests.faults.reading import read
 from tests.faults.vendor import Journal
 from workflow_core.storage.database import Database
@@ -65,7 +66,7 @@ class Operator:
                 await self._settle_all()
                 await self._resume_all()
             except ApiError as error:
-                if error.details.get("problem", {}).get("status", 503) < 500:
+                if refusal(error) is not None:
                     raise
             await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -85,7 +86,7 @@ class Operator:
         try:
             await self.api.call("POST", f"/api/workflow-runs/effects/{effect['invocationId']}/settle", body=body)
         except ApiError as error:
-            if _code(error) != "ALREADY_SETTLED":  # by the same request, whose answer was lost
+            if refusal(error) != "ALREADY_SETTLED":  # by the same request, whose answer was lost
                 raise
 
     async def _resume_all(self) -> None:
@@ -96,12 +97,8 @@ class Operator:
             try:
                 await self.api.call("POST", f"/api/workflow-runs/{run_id}/resume", body={"reason": "Once more."})
             except ApiError as error:
-                if _code(error) != "RUN_NOT_FAILED":  # by the same request, whose answer was lost
+                if refusal(error) != "RUN_NOT_FAILED":  # by the same request, whose answer was lost
                     raise
             else:
                 self._resumed[run_id] += 1
                 self.failures[row["code"]] += 1
-
-
-def _code(error: ApiError) -> str:
-    return str(error.details.get("problem", {}).get("code"))

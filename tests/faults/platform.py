@@ -31,10 +31,12 @@ from workflow_devstack.ports import HOST, Ports, reserve, with_numbers
 from workflow_devstack.processes import Command, Processes, child_environment, command_path
 from workflow_devstack.seed import CONNECTED
 
-REBOOT_SECONDS: Final = 0.5
-"""How long after the command a device has rebooted, one that reports soon."""
-LOOK_SECONDS: Final = 6
-"""For how long workers look whether a reboot has happened whose answer was lost."""
+REBOOT_SECONDS: Final = 0.3
+"""How long after the command a device that is online has rebooted."""
+REPORT_SECONDS: Final = 1.5
+"""How long after that it shows."""
+LOOK_SECONDS: Final = 10
+"""For how long workers look whether a reboot has happened whose answer was lost: those that show do so in time."""
 
 _ROOT: Final = Path(__file__).parents[2]
 _STOP_SECONDS: Final = 5
@@ -282,6 +284,8 @@ def _simulator(platform: Platform, ports: Ports, clock_offset: float) -> Command
         *("--seed-file", str(platform.folder.path / _ACCOUNT)),
         *("--journal-file", str(platform.journal)),
         *("--reboot-seconds", str(REBOOT_SECONDS)),
+        *("--report-seconds", str(REPORT_SECONDS)),
+        *("--clock-offset", str(clock_offset)),
     )
     return attrs.evolve(usual, argv=(*usual.argv[:place], *usual.argv[place + 2 :], *own))
 

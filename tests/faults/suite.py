@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -32,8 +33,9 @@ _LOOK_SECONDS: Final = 0.5
 _LOOKS: Final = 20
 
 _PROGRESS: Final = """
-SELECT count(*) AS runs, count(*) FILTER (WHERE status = 'SUCCEEDED') AS ended,
+SELECT count(*) AS runs, count(*) FILTER (WHERE status IN ('SUCCEEDED', 'CANCELED')) AS ended,
        count(*) FILTER (WHERE status = 'WAITING') AS waiting, max(updated_at)::text AS latest,
+       (SELECT count(*) FROM workflow_action_invocations WHERE status = 'uncertain') AS uncertain,
        (SELECT count(*) || ' ' || coalesce(sum(attempt), 0) FROM workflow_run_steps) AS steps
 FROM workflow_runs
 """
@@ -48,28 +50,31 @@ class Options:
     """How hard.
 
     Attributes:
-        runs: How many runs the clients start; up to twice as many until workers were killed at every moment.
+        runs: How many runs the clients start; up to three times as many until workers were killed at every moment.
         seed: Of workload, troubles and the order of blows.
         at_once: Runs under way at the same time.
         moments: At which workers kill themselves.
-        pause: Seconds between two other blows, at most.
+        every: How many runs come to an end from one other blow to the next.
+        again: Whether other blows are dealt again and again.
     """
 
     runs: int
     seed: int
     at_once: int
     moments: tuple[str, ...]
-    pause: float
+    every: int
+    again: bool
 
 
 def short(seed: int) -> Options:
     """For every change."""
-    return Options(runs=40, seed=seed, at_once=14, moments=chaos.SHORT, pause=3.0)
+    return Options(runs=30, seed=seed, at_once=20, moments=chaos.FIRST_MOMENTS, every=4, again=False)
 
 
 def long(runs: int, seed: int) -> Options:
-    """For a release."""
-    return Options(runs=runs, seed=seed, at_once=24, moments=tuple(chaos.moments()), pause=6.0)
+    """For a release: every moment, when there are runs enough for a worker's death in every fifth."""
+    moments = tuple(chaos.moments()[: max(len(chaos.FIRST_MOMENTS), runs // 5)])
+    return Options(runs=runs, seed=seed, at_once=30, moments=moments, every=min(5, max(1, runs // 8)), again=True)
 
 
 @attrs.frozen
@@ -100,8 +105,9 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
         folder: An empty one, for data and logs.
         say: Is told how it goes.
     """
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # its pool tells at length of every restart
     began = time.monotonic()
-    planned = workload.plan(options.seed, 2 * options.runs)
+    planned = workload.plan(options.seed, 3 * options.runs)
     offset = Random(f"{options.seed}/clock").uniform(-3600.0, 3600.0)
     async with running_platform(folder, account(planned), clock_offset=offset) as platform:
         vendor = Vendor(platform.simulator_url, planned, Journal(platform.journal))
@@ -109,8 +115,16 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
         async with Api(platform.url, platform.token()) as api:
             operator = Operator(api, vendor.journal, platform.database)
             clients = Clients(api, vendor, platform.database)
-            torment = Chaos(platform, clients, vendor, seed=options.seed, points=options.moments, pause=options.pause)
-            async with _beside(*(service.run() for service in torment.services), vendor.trigger_again()):
+            torment = Chaos(
+                platform,
+                clients,
+                vendor,
+                seed=options.seed,
+                points=options.moments,
+                every=options.every,
+                again=options.again,
+            )
+            async with _beside(*(service.run() for service in torment.services), vendor.follow()):
                 workflow_ids = await _publish(api)
                 say(f"The platform runs ({time.monotonic() - began:.0f} s); now it suffers.")
                 async with _beside(operator.work()):
@@ -119,8 +133,9 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
                         await clients.start(
                             planned.runs,
                             workflow_ids,
+                            least=options.runs,
                             at_once=options.at_once,
-                            enough=lambda: len(clients.asked) >= options.runs and not torment.missing,
+                            enough=lambda: not torment.missing,
                         )
                         say(f"{len(clients.asked)} runs are started ({time.monotonic() - began:.0f} s).")
                         await torment.all_dealt.wait()
@@ -171,12 +186,12 @@ async def _publish_one(api: Api, definition: workflows.Definition) -> str:
 
 
 async def _until_all_have_ended(database: Database, say: Callable[[str], None]) -> None:
-    """Waits as long as anything goes on; whoever has not ended then is lost."""
+    """Waits as long as anything goes on; what has not ended then is lost."""
     last: dict[str, Any] = {}
     moved = time.monotonic()
     while True:
         (progress,) = await read(database, _PROGRESS)
-        if progress["ended"] == progress["runs"]:
+        if progress["ended"] == progress["runs"] and not progress["uncertain"]:
             return
         if progress != last:
             last, moved = progress, time.monotonic()
@@ -210,6 +225,8 @@ def _torment(torment: Chaos, found: verdict.Evidence) -> Counter[str]:
             **torment.blows,
             **{f"NinjaOne: {trouble}": number for trouble, number in sorted(found.journal.troubles.items())},
             **{f"run resumed after {code}": number for code, number in sorted(found.operator.failures.items())},
-            "requests to start": found.clients.requests,
+            "requests to start a run": found.clients.requests,
+            "starts given up": len(found.clients.given_up),
+            "runs canceled": len(found.clients.canceled),
         }
     )

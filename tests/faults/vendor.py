@@ -14,7 +14,7 @@ import aiohttp
 import attrs
 
 from tests.faults.worker import REQUEST_SECONDS
-from tests.faults.workload import Target, Workload
+from tests.faults.workload import REFUSED, Target, Workload
 from workflow_ninjaone.simulator.seed import default_seed
 
 _POLL_SECONDS: Final = 0.05
@@ -60,12 +60,10 @@ class Entry:
     Attributes:
         done: Whether it was carried out.
         answered: Whether its client was given a plain answer: that it was done, or refused for sure.
-        at: Seconds of the simulator's clock.
     """
 
     done: bool
     answered: bool
-    at: float
 
 
 class Journal:
@@ -94,7 +92,7 @@ class Journal:
         trouble = next((name for name, effect in EFFECTS.items() if effect == raw["fault"]), None)
         if trouble is not None:
             self.troubles[trouble] += 1
-        entry = Entry(done=raw["outcome"] == "done", answered=trouble in (None, "429"), at=raw["at"])
+        entry = Entry(done=raw["outcome"] == "done", answered=trouble is None or trouble in REFUSED)
         if raw["kind"] == "reboot":
             self.reboots[raw["device_id"]].append(entry)
         else:
@@ -130,13 +128,17 @@ class Vendor:
         for target in targets:
             await self._call("POST", "alerts", {"uid": target.alert, "deviceId": target.device})
 
-    async def trigger_again(self) -> None:
-        """Triggers alerts again as soon as they were reset, those that are meant to; until it is cancelled."""
-        waiting = {target.alert: target for target in self._workload.targets() if target.triggers_again}
+    async def follow(self) -> None:
+        """Triggers alerts again as soon as they were reset, and brings devices back; until it is cancelled."""
+        alerts = {target.alert: target for target in self._workload.targets() if target.triggers_again}
+        away = {target.device for target in self._workload.targets() if target.offline and target.comes_back}
         while True:
             self.journal.read()
-            for uid in [uid for uid in waiting if any(entry.done for entry in self.journal.resets.get(uid, ()))]:
-                await self.trigger([waiting.pop(uid)])
+            for uid in [uid for uid in alerts if _is_done(self.journal.resets.get(uid))]:
+                await self.trigger([alerts.pop(uid)])
+            for device in [device for device in away if _is_done(self.journal.reboots.get(device))]:
+                away.remove(device)
+                await self._call("POST", f"devices/{device}", {"offline": False})
             await asyncio.sleep(_POLL_SECONDS)
 
     async def expire_tokens(self) -> None:
@@ -152,6 +154,10 @@ class Vendor:
         async with aiohttp.request(method, f"{self._control}/{path}", json=body) as answer:
             answer.raise_for_status()
             return None if answer.status == 204 else await answer.json()
+
+
+def _is_done(entries: Sequence[Entry] | None) -> bool:
+    return any(entry.done for entry in entries or ())
 
 
 def _rules(target: Target) -> list[dict[str, Any]]:

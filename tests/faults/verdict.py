@@ -13,6 +13,7 @@ from tests.faults.clients import Clients
 from tests.faults.operating import Operator, Uncertain
 from tests.faults.reading import read
 from tests.faults.vendor import Entry, Journal, Vendor
+from tests.faults.workflows import REBOOT, SYNC, TICKET
 from tests.faults.workload import PlannedRun, Target
 from workflow_core.storage.database import Database
 
@@ -85,9 +86,16 @@ class Evidence:
         return [run for run in self.clients.asked if run.ref in refs]
 
     @property
-    def targets(self) -> list[Target]:
-        """What they act on."""
-        return [target for run in self.recorded for target in run.targets]
+    def canceled(self) -> list[PlannedRun]:
+        """Those of them that were canceled in time: they have done a part."""
+        refs = {row["ref"] for row in self.runs if row["status"] == "CANCELED" and row["parent_run_id"] is None}
+        return [run for run in self.recorded if run.ref in refs and run.canceled_after is not None]
+
+    @property
+    def whole(self) -> list[PlannedRun]:
+        """The others: they have done everything."""
+        canceled = {run.ref for run in self.canceled}
+        return [run for run in self.recorded if run.ref not in canceled]
 
 
 async def gather(
@@ -150,19 +158,23 @@ def _accepted(found: Evidence) -> Check:
 
 
 def _ended(found: Evidence) -> Check:
+    """Every run succeeds in the end, but for those that were canceled."""
     rows = [row for row in found.runs if row["parent_run_id"] is None]
-    return Check("runs succeeded in the end", str(len(rows)), *_succeeded(rows))
+    canceled = {run.ref for run in found.canceled}
+    problems = _not_succeeded(row for row in rows if row["ref"] not in canceled)
+    return Check("runs ended", f"{len(rows)}, {len(canceled)} canceled", len(rows) - len(problems), problems)
 
 
 def _called(found: Evidence) -> Check:
+    whole = {run.ref for run in found.whole}
     rows = [row for row in found.runs if row["parent_run_id"] is not None]
-    expected = sum(run.kind == "calling" for run in found.recorded)
-    return Check("called runs succeeded", str(expected), *_succeeded(rows))
+    problems = _not_succeeded(row for row in rows if row["ref"] in whole or row["status"] in ("RUNNING", "WAITING"))
+    succeeded = sum(row["ref"] in whole for row in rows) - len(problems)
+    return Check("called runs succeeded", str(sum(run.kind == "calling" for run in found.whole)), succeeded, problems)
 
 
-def _succeeded(rows: list[dict[str, Any]]) -> tuple[int, list[str]]:
-    problems = [f"{row['ref']}: {row['status']} {row['code'] or ''}" for row in rows if row["status"] != "SUCCEEDED"]
-    return len(rows) - len(problems), problems
+def _not_succeeded(rows: Iterable[dict[str, Any]]) -> list[str]:
+    return [f"{row['ref']}: {row['status']} {row['code'] or ''}" for row in rows if row["status"] != "SUCCEEDED"]
 
 
 def _open(found: Evidence) -> Check:
@@ -172,9 +184,15 @@ def _open(found: Evidence) -> Check:
 
 
 def _ledger(found: Evidence) -> Check:
-    """A row that failed belongs to a step that was caught."""
-    wrong = [row for row in found.effects if row["status"] not in ("succeeded", "failed")]
-    wrong += [row for row in found.effects if row["status"] == "failed" and row["step_status"] != "FAILED"]
+    """A row that failed belongs to a step that was caught; what a canceled run left may be anything but uncertain."""
+    whole = {run.ref for run in found.whole}
+    wrong = [
+        row
+        for row in found.effects
+        if row["status"] == "uncertain"
+        or (row["ref"] in whole and row["status"] in ("reserved", "sent"))
+        or (row["ref"] in whole and row["status"] == "failed" and row["step_status"] != "FAILED")
+    ]
     problems = [f"{row['ref']}: {row['action_id']} is {row['status']}, its step {row['step_status']}" for row in wrong]
     return Check("effects left unknown in the ledger", "0", len(problems), problems)
 
@@ -183,27 +201,32 @@ def _ledger(found: Evidence) -> Check:
 
 
 def _tickets(found: Evidence) -> Check:
-    expected = Counter(title for run in found.recorded for title in run.tickets)
-    for run in found.recorded:
+    """Those of a canceled run are as many as the ledger says, each once."""
+    expected = Counter(title for run in found.whole for title in run.tickets)
+    for run in found.whole:
         if run.either is not None:
             rebooted, refused = run.either
-            happened = any(entry.done for entry in found.journal.reboots.get(run.targets[0].device, ()))
-            expected[rebooted if happened else refused] += 1
-    names = sorted(expected.keys() | found.tickets.keys())
-    problems = [
+            expected[rebooted if _done(found.journal.reboots.get(run.targets[0].device, ())) else refused] += 1
+    problems = []
+    for run in found.canceled:
+        titles = [title for title in found.tickets if title.startswith(f"{run.ref} ")]
+        expected.update(titles)
+        written = sum(row["ref"] == run.ref and _succeeded_as(row, TICKET) for row in found.effects)
+        if written != len(titles):
+            problems.append(f"{run.ref}: {len(titles)} tickets, of which the ledger knows {written}")
+    problems += [
         f"{name!r}: {found.tickets.get(name, 0)} instead of {expected[name]}"
-        for name in names
+        for name in sorted(expected.keys() | found.tickets.keys())
         if found.tickets.get(name, 0) != expected[name]
     ]
     return Check("tickets", str(expected.total()), sum(found.tickets.values()), problems)
 
 
 def _syncs(found: Evidence) -> Check:
-    done = Counter(row["ref"] for row in found.effects if _succeeded_as(row, "ninjaone.devices.sync"))
-    problems = [
-        f"{run.ref}: {done[run.ref]} instead of {run.syncs}" for run in found.recorded if done[run.ref] != run.syncs
-    ]
-    return Check("devices synced", str(sum(run.syncs for run in found.recorded)), done.total(), problems)
+    done = Counter(row["ref"] for row in found.effects if _succeeded_as(row, SYNC))
+    expected = Counter({run.ref: run.syncs for run in found.whole})
+    problems = [f"{ref}: {done[ref]} instead of {number}" for ref, number in expected.items() if done[ref] != number]
+    return Check("devices synced", str(expected.total()), sum(done[ref] for ref in expected), problems)
 
 
 def _succeeded_as(row: Mapping[str, Any], action_id: str) -> bool:
@@ -211,45 +234,46 @@ def _succeeded_as(row: Mapping[str, Any], action_id: str) -> bool:
 
 
 def _resets(found: Evidence) -> Check:
-    done = {target.alert: _done(found.journal.resets.get(target.alert, ())) for target in found.targets}
-    problems = [f"{alert}: reset {number} times" for alert, number in done.items() if number != 1]
-    return Check("alerts reset once", str(len(done)), sum(number == 1 for number in done.values()), problems)
+    """Once each; those of a canceled run once at most."""
+    done = {alert: _done(entries) for alert, entries in found.journal.resets.items()}
+    expected = [target.alert for run in found.whole for target in run.targets]
+    problems = [f"{alert}: reset {done.get(alert, 0)} times" for alert in expected if done.get(alert, 0) != 1]
+    problems += [f"{alert}: reset {number} times" for alert, number in done.items() if number > 1]
+    return Check("alerts reset once", str(len(expected)), sum(done.get(alert, 0) for alert in expected), problems)
 
 
 def _resets_sent_again(found: Evidence) -> Check:
     """What looking would have told is not sent again."""
     again = {}
-    for target in found.targets:
-        entries = found.journal.resets.get(target.alert, [])
+    for alert, entries in found.journal.resets.items():
         first = next((index for index, entry in enumerate(entries) if entry.done), len(entries))
-        again[target.alert] = len(entries) - 1 - first
+        again[alert] = len(entries) - 1 - first
     problems = [f"{alert}: {number} more requests after it was reset" for alert, number in again.items() if number > 0]
     return Check("resets sent again though they had happened", "0", len(problems), problems)
 
 
 def _triggered_again(found: Evidence) -> Check:
-    alerts = [
-        target.alert
-        for target in found.targets
-        if target.triggers_again and _done(found.journal.resets.get(target.alert, ()))
-    ]
+    targets = [target for run in found.recorded for target in run.targets if target.triggers_again]
+    alerts = [target.alert for target in targets if _done(found.journal.resets.get(target.alert, ()))]
     problems = [f"{alert} is not active" for alert in alerts if alert not in found.active_alerts]
     return Check("alerts that came back and are active", str(len(alerts)), len(alerts) - len(problems), problems)
 
 
 def _reboots(found: Evidence) -> Check:
-    """Once each; in the guarded workflow the vendor may have refused, and then it is none."""
-    guarded = {run.targets[0].device for run in found.recorded if run.kind == "guarded"}
-    caught = {row["device"] for row in found.effects if row["device"] in guarded and row["step_status"] == "FAILED"}
-    devices = [target.device for target in found.targets if target.reboot]
+    """As the ledger says: once, or not at all when the vendor refused or the run was canceled before."""
+    rows = {row["device"]: row for row in found.effects if row["action_id"] == REBOOT}
+    may_fail = {run.targets[0].device for run in found.whole if run.kind == "guarded"}
+    may_fail |= {target.device for run in found.canceled for target in run.targets}
+    devices = [target.device for run in found.recorded for target in run.targets if target.reboot]
     done = {device: _done(found.journal.reboots.get(device, ())) for device in devices}
-    problems = [
-        f"device {device}: rebooted {number} times"
-        for device, number in done.items()
-        if number != (0 if device in caught else 1)
-    ]
+    problems, expected = [], 0
+    for device in devices:
+        succeeded = device in rows and _succeeded_as(rows[device], REBOOT)
+        expected += succeeded
+        if done[device] != succeeded or not (succeeded or device in may_fail):
+            problems.append(f"device {device}: rebooted {done[device]} times, in the ledger {succeeded:d}")
     problems += [f"device {device}: nobody asked for it" for device in found.journal.reboots.keys() - done.keys()]
-    return Check("devices rebooted once", str(len(devices) - len(caught)), sum(done.values()), problems)
+    return Check("devices rebooted once", str(expected), sum(done.values()), problems)
 
 
 def _done(entries: Iterable[Entry]) -> int:
@@ -265,24 +289,29 @@ def _uncertain(found: Evidence) -> Check:
     problems = []
     for uncertain in found.operator.settled.values():
         named[uncertain.device].append(uncertain)
-        if uncertain.action_id != "ninjaone.devices.reboot":
+        if uncertain.action_id != REBOOT:
             problems.append(f"{uncertain.action_id} is uncertain")
-    sends = {row["device"]: row["sends"] for row in found.effects if row["action_id"] == "ninjaone.devices.reboot"}
-    for target in found.targets:
-        if target.reboot:
+    sends = {row["device"]: row["sends"] for row in found.effects if row["action_id"] == REBOOT}
+    canceled = {run.ref for run in found.canceled}
+    for run in found.recorded:
+        for target in run.targets:
             entries = found.journal.reboots.get(target.device, [])
-            problems += _misjudged(target, entries, named[target.device], sends.get(target.device, 0))
+            asked = named[target.device]
+            problems += _misjudged(target, entries, asked, sends.get(target.device, 0), ended=run.ref in canceled)
     settled = list(found.operator.settled.values())
     happened = sum(uncertain.happened for uncertain in settled)
     expected = f"{happened} that happened, {len(settled) - happened} that did not"
     return Check("effects that were uncertain", expected, len(settled), problems)
 
 
-def _misjudged(target: Target, entries: list[Entry], named: list[Uncertain], sends: int) -> Iterable[str]:
+def _misjudged(
+    target: Target, entries: list[Entry], named: list[Uncertain], sends: int, *, ended: bool
+) -> Iterable[str]:
     done = [entry for entry in entries if entry.done]
-    if any(uncertain.happened for uncertain in named) and target.reports:
+    # A run that is canceled meanwhile does not look for long.
+    if any(uncertain.happened for uncertain in named) and target.shows and not ended:
         yield f"device {target.device}: its reboot was uncertain, and could be seen"
-    if done and not done[0].answered and not target.reports and not any(uncertain.happened for uncertain in named):
+    if done and not done[0].answered and not target.shows and not any(uncertain.happened for uncertain in named):
         yield f"device {target.device}: the answer to its reboot was lost and nothing showed it, but nobody was asked"
     # Not done, and yet uncertain: a request whose answer was lost, or one that never reached the vendor.
     without = sum(not uncertain.happened for uncertain in named)

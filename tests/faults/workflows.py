@@ -13,6 +13,11 @@ Definition = Mapping[str, Any]
 _RETRY: Final = {"maxAttempts": 2, "backoffMs": 200}
 _ONCE: Final = {"maxAttempts": 1, "backoffMs": 0}
 
+TICKET: Final = "tickets.create"
+SYNC: Final = "ninjaone.devices.sync"
+RESET: Final = "ninjaone.alerts.reset"
+REBOOT: Final = "ninjaone.devices.reboot"
+
 CALLED: Final = "called"
 """The workflow that ``calling`` calls; it is never started by itself."""
 
@@ -32,7 +37,7 @@ def definitions(data: TenantData, *, called_id: str | None) -> dict[str, Definit
             "board_id": str(data.board_id),
             "priority_id": str(data.priority_ids["Low"]),
         }
-        return _action(step_id, "tickets.create", given)
+        return _action(step_id, TICKET, given)
 
     if called_id is None:
         called = [_reset("reset", "payload"), _reboot("reboot", "payload"), ticket("report", "called")]
@@ -44,7 +49,7 @@ def definitions(data: TenantData, *, called_id: str | None) -> dict[str, Definit
             "row",
             [
                 ticket("open", "opened"),
-                _action("sync", "ninjaone.devices.sync", {"device_id": {"$expr": "payload.device"}}),
+                _action("sync", SYNC, {"device_id": {"$expr": "payload.device"}}),
                 _reset("reset", "payload"),
                 _reboot("reboot", "payload"),
                 ticket("close", "closed"),
@@ -58,9 +63,10 @@ def definitions(data: TenantData, *, called_id: str | None) -> dict[str, Definit
                     "type": "control.forEach",
                     "items": {"$expr": "payload.items"},
                     "itemVar": "thing",
+                    "concurrency": 2,
                     "body": [
                         item_ticket,
-                        _action("sync", "ninjaone.devices.sync", {"device_id": {"$expr": "thing.device"}}),
+                        _action("sync", SYNC, {"device_id": {"$expr": "thing.device"}}),
                         _reset("reset", "thing"),
                         {
                             "id": "if",
@@ -112,8 +118,8 @@ def _action(step_id: str, action_id: str, mapping: Mapping[str, Any]) -> dict[st
 
 
 def _reset(step_id: str, source: str) -> dict[str, Any]:
-    return _action(step_id, "ninjaone.alerts.reset", {"external_alert_id": {"$expr": f"{source}.alert"}})
+    return _action(step_id, RESET, {"external_alert_id": {"$expr": f"{source}.alert"}})
 
 
 def _reboot(step_id: str, source: str) -> dict[str, Any]:
-    return _action(step_id, "ninjaone.devices.reboot", {"device_id": {"$expr": f"{source}.device"}})
+    return _action(step_id, REBOOT, {"device_id": {"$expr": f"{source}.device"}})

@@ -28,8 +28,8 @@ class Target:
         device: NinjaOne's id of the device.
         alert: NinjaOne's uid of the alert.
         reboot: Whether the run reboots it.
-        reports: Whether a reboot shows soon: within the time for which it is looked for.
-        offline: Whether it is offline: then a reboot never shows.
+        offline: Whether it is offline, so that it does not reboot.
+        comes_back: Whether it is online again soon after it was told to.
         triggers_again: Whether the alert is active again as soon as it was reset.
         reboot_trouble: What the vendor does with the reboot requests, one after the other.
         reset_trouble: The same of the resets.
@@ -39,12 +39,17 @@ class Target:
     device: int
     alert: str
     reboot: bool
-    reports: bool
     offline: bool
+    comes_back: bool
     triggers_again: bool
     reboot_trouble: tuple[str, ...]
     reset_trouble: tuple[str, ...]
     read_trouble: tuple[str, ...]
+
+    @property
+    def shows(self) -> bool:
+        """Whether a reboot shows within the time for which it is looked for."""
+        return not self.offline or self.comes_back
 
 
 @attrs.frozen
@@ -57,12 +62,14 @@ class PlannedRun:
         targets: What it acts on.
         start: How its client starts it: ``patiently`` until it is accepted, ``twice`` at the same moment with one
             key, or ``once``, giving up at the first failure.
+        canceled_after: Seconds after which its client wants it to end; None: it does not.
     """
 
     ref: str
     kind: str
     targets: tuple[Target, ...]
     start: str
+    canceled_after: float | None
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -116,23 +123,21 @@ def _run(random: Random, seed: int, number: int, devices: Iterator[int]) -> Plan
     kind = _KINDS[number % len(_KINDS)]
     count = random.randint(2, 4) if kind == "loop" else 1
     targets = tuple(_target(random, seed, next(devices), reboots=kind != "loop") for _ in range(count))
-    start = random.choices(("patiently", "twice", "once"), weights=(8, 1, 1))[0]
-    return PlannedRun(f"run-{seed}-{number:04}", kind, targets, start)
+    start = random.choices(("patiently", "twice", "once"), weights=(6, 1, 2))[0]
+    canceled_after = random.uniform(0.0, 20.0) if random.random() < 0.1 else None
+    return PlannedRun(f"run-{seed}-{number:04}", kind, targets, start, canceled_after)
 
 
 def _target(random: Random, seed: int, device: int, *, reboots: bool) -> Target:
-    offline = random.random() < 0.2
-    triggers_again = random.random() < 0.3
-    reset_trouble = _trouble(random)
     return Target(
         device=device,
         alert=str(uuid5(_NAMESPACE, f"{seed}/{device}")),
         reboot=reboots or random.random() < 0.3,
-        reports=not offline and random.random() < 0.75,
-        offline=offline,
-        triggers_again=triggers_again,
+        offline=random.random() < 0.4,
+        comes_back=random.random() < 0.3,
+        triggers_again=random.random() < 0.3,
         reboot_trouble=_trouble(random),
-        reset_trouble=reset_trouble,
+        reset_trouble=_trouble(random),
         read_trouble=tuple(random.choices(("429", "gateway", "cut before"))) if random.random() < 0.15 else (),
     )
 

@@ -48,6 +48,22 @@ async def test_run_starts(with_temporal, workflow_id, temporal_client):
     assert (await with_temporal.b("GET", f"{RUNS}/{started['runId']}")).status == 404
 
 
+async def test_run_that_waits_for_its_turn(with_temporal, workflow_id, temporal_client):
+    """It is told like any other, as waiting; nothing of it is done, and it can be canceled."""
+    await with_temporal.a("PUT", f"{DEFINITIONS}/{workflow_id}/metadata", json={"concurrencyLimit": 1})
+    body = {"workflowId": workflow_id, "payload": {"title": "Disk full"}}
+    first, second = [await (await with_temporal.a("POST", RUNS, json=body)).json() for _ in range(2)]
+    assert (first["status"], second["status"]) == ("RUNNING", "WAITING")
+    listed = (await (await with_temporal.a("GET", f"{RUNS}?status=WAITING")).json())["runs"]
+    assert [(run["runId"], run["queued"], run["startedAt"]) for run in listed] == [(second["runId"], True, None)]
+    with pytest.raises(RPCError, match="not found"):
+        await temporal_client.get_workflow_handle(run_workflow_id(second["runId"], 1)).describe()
+    canceled = await with_temporal.a("POST", f"{RUNS}/{second['runId']}/cancel", json={})
+    assert (await canceled.json())["status"] == "CANCELED"
+    run = await (await with_temporal.a("GET", f"{RUNS}/{second['runId']}")).json()
+    assert (run["status"], run["queued"], run["error"]["code"]) == ("CANCELED", False, "CANCELED")
+
+
 async def test_same_key_starts_once(with_temporal, workflow_id, assert_problem):
     """A retried request gets the run of the first; another payload or version under the key is refused."""
     headers = {"Idempotency-Key": "alert-17"}
@@ -164,6 +180,44 @@ async def test_runs_come_in_pages(server, db):
     none = await (await server.a("GET", f"{RUNS}?workflowId={UUID(int=1)}")).json()
     assert none == {"runs": [], "nextCursor": None}
     assert (await (await server.b("GET", RUNS)).json())["runs"] == []
+
+
+async def test_runs_are_found_by_how_they_ended_and_what_started_them(server, db, assert_problem):
+    """Several statuses, a cause, and the code of an error; each narrows what the others left."""
+    runs = [
+        ("api", "SUCCEEDED", None),
+        ("event", "FAILED", "TERMINATED"),
+        ("api", "FAILED", "NOT_FOUND"),
+        ("api", "CANCELED", "CANCELED"),
+        ("event", "WAITING", None),
+    ]
+    async with db.tenant(server.tenants.a) as conn:
+        for number, (cause, status, code) in enumerate(runs):
+            await conn.execute(
+                "INSERT INTO workflow_runs (tenant, run_id, workflow_id, workflow_version, status, cause, plan, "
+                "plan_sha256, error_json, created_at) VALUES ($1, $2, $2, 1, $3, $4, '{}', '', $5, "
+                "now() - make_interval(mins => $6))",
+                server.tenants.a,
+                UUID(int=number),
+                status,
+                cause,
+                None if code is None else {"code": code},
+                number,
+            )
+    for query, found in {
+        "status=FAILED&status=CANCELED": [1, 2, 3],
+        "status=WAITING": [4],
+        "cause=event": [1, 4],
+        "errorCode=NOT_FOUND": [2],
+        "cause=api&status=FAILED&status=SUCCEEDED": [0, 2],
+        "cause=schedule": [],
+        "errorCode=%27%20OR%20true": [],
+    }.items():
+        page = await (await server.a("GET", f"{RUNS}?{query}")).json()
+        assert [UUID(run["runId"]).int for run in page["runs"]] == found, query
+    document = await assert_problem(await server.a("GET", f"{RUNS}?status=FAILED&status=x"), 422, "VALIDATION_ERROR")
+    assert [error["path"] for error in document["errors"]] == ["status[1]"]
+    await assert_problem(await server.a("GET", f"{RUNS}?status=FAILED&status=%00"), 422, "VALIDATION_ERROR")
 
 
 # ── Cancel, replay, timeline ─────────────────────────────────────────────────────────────────────────────────────

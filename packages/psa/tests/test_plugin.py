@@ -10,6 +10,7 @@ from workflow_core.catalog import catalog_records
 from workflow_core.discovery import discover
 from workflow_core.schema import convert, field_names, to_json
 from workflow_core.storage.migrations import MigrationSource, read_migrations
+from workflow_core.testing.isolation import find_leaks
 from workflow_psa.plugin import PsaPlugin
 
 ACTIONS = {action.id: action for action in PsaPlugin().workflow_actions()}
@@ -277,11 +278,21 @@ def test_events(registry):
 
 def test_assets_find_only_reads():
     """
-    ``assets.find`` is a read of our own database.
+    ``assets.find`` is a read of our own database, for those who may see assets.
     """
     action = ACTIONS["assets.find"]
 
     assert (action.version, action.effect, action.io) == (1, Effect.READ, "database")
+    assert action.permission == "asset:read"
+
+
+def test_what_touches_records_needs_a_permission():
+    """
+    Every action but those that keep to their input, tell somebody something, or see to their permission themselves.
+    """
+    free = {action.id for action in ACTIONS.values() if action.permission is None and action.segment != "transform"}
+
+    assert free == {"notifications.send_in_app", "crm.create_activity_note"}
 
 
 @pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS)
@@ -322,3 +333,10 @@ def test_migrations_stand_on_core():
 
     assert [migration.number for migration in migrations] == list(range(1, len(migrations) + 1))
     assert all(migration.requires for migration in migrations)
+
+
+async def test_no_tenant_touches_another(migrated_database, tenants):
+    """
+    None of the tables shows, takes or changes another tenant's rows.
+    """
+    assert await find_leaks(migrated_database, tenants) == []

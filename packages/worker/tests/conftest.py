@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +20,7 @@ from temporalio.client import Client, WorkflowFailureError
 from workflow_core.actions import Action, ActionContext, Effect, Example, SentEffect, Unknown, Verdict
 from workflow_core.discovery import Registry, registry_of
 from workflow_core.execution.executor import Executor
+from workflow_core.execution.inbox import Inbox, NewEvent
 from workflow_core.execution.runs import Trial, start_run
 from workflow_core.execution.settlement import Decision, Settled, settle
 from workflow_core.execution.trial_runs import TrialCause, start_trial
@@ -259,20 +261,68 @@ def probe() -> Probe:
     return Probe()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def runner(db: Database, temporal_client: Client, probe: Probe, tenants: Any) -> AsyncIterator[Runner]:
-    """A worker on the test's database, and what runs workflows on it."""
-    registry = probe.registry()
-    async with aiohttp.ClientSession() as http:
-        executor = Executor(database=db, registry=registry, secrets=None, http=http)
-        workers = build_workers(
-            temporal_client,
-            Activities(executor, db, registry),
-            ["workflow-probe"],
-            max_concurrent=5,
-            shutdown=timedelta(seconds=5),
-        )
-        async with contextlib.AsyncExitStack() as stack:
+Working = Callable[..., AbstractAsyncContextManager[Runner]]
+
+
+@pytest.fixture
+def working(db: Database, tenants: Any) -> Working:
+    """Runs a worker on the test's database during a block: ``async with working(client, probe) as runner``."""
+
+    @contextlib.asynccontextmanager
+    async def run(client: Client, probe: Probe, *, build_id: str | None = None) -> AsyncIterator[Runner]:
+        registry = probe.registry()
+        async with aiohttp.ClientSession() as http, contextlib.AsyncExitStack() as stack:
+            executor = Executor(database=db, registry=registry, secrets=None, http=http)
+            workers = build_workers(
+                client,
+                Activities(executor, db, registry),
+                ["workflow-probe"],
+                max_concurrent=5,
+                shutdown=timedelta(seconds=5),
+                build_id=build_id,
+            )
             for worker in workers:
                 await stack.enter_async_context(worker)
-            yield Runner(db, temporal_client, registry, tenants.a)
+            yield Runner(db, client, registry, tenants.a)
+
+    return run
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def runner(temporal_client: Client, probe: Probe, working: Working) -> AsyncIterator[Runner]:
+    """A worker on the test's database, and what runs workflows on it."""
+    async with working(temporal_client, probe) as runner:
+        yield runner
+
+
+@pytest.fixture
+def inbox(runner):
+    """Where events arrive."""
+    return Inbox(runner.db, runner.client, runner.registry)
+
+
+@pytest.fixture
+def post(runner, inbox):
+    """Posts an event about a ticket."""
+
+    async def post(ticket="T1", name="TICKET_UPDATED", correlation_key=None, **payload):
+        payload = {"ticketId": ticket, **payload}
+        event = NewEvent(name=name, payload=payload, correlation_key=correlation_key)
+        return await inbox.accept(runner.tenant, event)
+
+    return post
+
+
+@pytest.fixture
+def until_waiting(runner):
+    """Waits until a number of waits are open."""
+
+    async def until_waiting(count=1):
+        async with asyncio.timeout(30):
+            while True:
+                async with runner.db.tenant(runner.tenant) as conn:
+                    if await conn.fetchval("SELECT count(*) FROM workflow_run_waits WHERE status = 'WAITING'") == count:
+                        return
+                await asyncio.sleep(0.02)
+
+    return until_waiting

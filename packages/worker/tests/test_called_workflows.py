@@ -243,7 +243,7 @@ async def test_large_variables_of_a_child_are_given_to_nobody(runner):
 
 async def test_what_nothing_can_hide_is_not_hidden_by_a_call(runner, probe):
     """A child that met a step that cannot be run ends its parent, too."""
-    child = await runner.publish([{"id": "w", "type": "event.wait"}])
+    child = await runner.publish([{"id": "w", "type": "made.up"}])
     run = await runner.run(
         [attempt([call_workflow(child, onError={"policy": "continue"})], [call("never", "probe.read")])]
     )

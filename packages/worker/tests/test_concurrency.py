@@ -157,6 +157,22 @@ async def test_a_return_ends_the_run(runner, probe):
     assert "after" not in [given.text for given in probe.inputs]
 
 
+async def test_a_return_ends_what_other_items_wait_for(runner, probe):
+    """Nobody is asked any more for a run that has succeeded."""
+    probe.hold = asyncio.Event()
+    ask = {"id": "ask", "type": "human.task", "config": {"taskType": "look", "title": "Look"}}
+    leave = [call("read", "probe.read"), {"id": "return", "type": "control.return"}]
+    branch = {"id": "if", "type": "control.if", "condition": {"$expr": "thing = 1"}, "then": [ask], "else": leave}
+    run_id = await runner.start(await runner.publish([loop("[1, 2]", [branch], concurrency=2)]))
+    await runner.until_step(run_id, "ask", "WAITING")
+    probe.hold.set()
+    run = await runner.finished(run_id)
+    assert run["status"] == "SUCCEEDED"
+    assert ("ask", "0", "CANCELED") in rows(run)
+    async with runner.db.tenant(runner.tenant) as conn:
+        assert await conn.fetchval("SELECT status FROM workflow_run_waits") == "CANCELED"
+
+
 async def test_a_canceled_run_ends_when_its_items_have(runner, probe):
     """The effects under way end, and their rows tell it."""
     probe.hold = asyncio.Event()

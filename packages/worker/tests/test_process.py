@@ -23,8 +23,8 @@ def environ(migrated_database):
     }
 
 
-async def fails(environ, *words):
-    command = (sys.executable, "-m", "workflow_worker")
+async def fails(environ, *words, options=()):
+    command = (sys.executable, "-m", "workflow_worker", *options)
     process = await asyncio.create_subprocess_exec(*command, env=environ, stderr=asyncio.subprocess.PIPE)
     _, stderr = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 2, stderr.decode()
@@ -37,6 +37,12 @@ async def test_settings_are_missing():
     """All of them are named."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("WORKFLOW_")}
     await fails({**environ, "WORKFLOW_STRICT": "maybe"}, "WORKFLOW_DATABASE_URL", "WORKFLOW_SECRETS_KEY", "STRICT")
+
+
+async def test_a_build_id_that_cannot_be_one(environ):
+    """The option is the variable, and takes its place."""
+    environ = {**environ, "WORKFLOW_BUILD_ID": "7"}
+    await fails(environ, "WORKFLOW_BUILD_ID has at most 100", options=("--build-id", "7" * 101))
 
 
 async def test_superuser_is_refused(environ, migrated_database):

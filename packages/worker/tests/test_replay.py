@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from temporalio.client import WorkflowHistory
@@ -20,8 +20,10 @@ from temporalio.worker import Replayer
 from workflow_core.actions import Happened, Unknown
 from workflow_core.errors import ActionError, Refused, TransientError
 from workflow_core.execution.child_runs import child_run_id
+from workflow_core.execution.tasks import complete_task, list_tasks
 from workflow_core.language.definition import iter_steps
 from workflow_core.temporal import data_converter, run_workflow_id
+from workflow_worker import control
 from workflow_worker.interpreter import RunWorkflow
 from workflow_worker.process import workflow_runner
 from workflow_worker.strand import Strand
@@ -103,12 +105,34 @@ DRY = [
     call("once", "probe.once", {"text": {"$expr": "write.text"}}),
     CALL,
 ]
+WAITED = [
+    {"id": "time", "type": "time.wait", "config": {"mode": "duration", "durationMs": 20}},
+    {
+        "id": "event",
+        "type": "event.wait",
+        "config": {"eventName": "E", "correlationKey": "k", "timeoutMs": 20},
+        "onError": {"policy": "continue"},
+    },
+]
+CONCURRENT = [
+    loop(
+        "wide",
+        ["a", "b", "c", "d"],
+        "letter",
+        [call("send", "probe.send", {"text": {"$expr": "letter"}})],
+        concurrency=2,
+        onItemError="continue",
+    )
+]
+ASKED = [{"id": "ask", "type": "human.task", "config": {"taskType": "approval", "title": "Well?"}}]
 NO = Refused(ActionError("No.", code="NO"))
 SCENARIOS = {
     "every-step": (EVERY_STEP, []),
     "retried": (EVERY_STEP, [None, None, TransientError("reset")]),
     "failed-local": ([call("write", "probe.write")], [ActionError("No.", code="NO")]),
     "unknown-step": ([{"id": "wait", "type": "event.wait", "config": {}}], []),
+    "waited": (WAITED, []),
+    "concurrent": (CONCURRENT, [None, NO]),
     "loops": (LOOPS, [None, NO]),
     "caught": (CAUGHT, [NO, NO, None, ActionError("Full.", code="FULL")]),
     "called": ([CALL], []),
@@ -158,6 +182,22 @@ if "RECORD_HISTORIES" in os.environ:
         assert (await runner.finished(run_id))["status"] == "SUCCEEDED"
         await write(runner, "settled", run_id)
 
+    async def test_record_asked(runner):
+        """Writes the history of a run that waited for a person."""
+        run_id = await runner.start(await runner.publish(ASKED))
+        await runner.until_step(run_id, "ask", "WAITING")
+        async with runner.db.tenant(runner.tenant) as conn:
+            (task,), _ = await list_tasks(conn, runner.tenant, limit=1)
+        await complete_task(runner.db, runner.client, runner.tenant, task.task_id, user=uuid4(), response={})
+        await runner.finished(run_id)
+        await write(runner, "asked", run_id)
+
+    async def test_record_continued(runner, monkeypatch):
+        """Writes the history of an execution that went on with another one's items."""
+        monkeypatch.setattr(control, "_EVERY", 2)
+        run = await runner.run(CONCURRENT)
+        await write(runner, "continued", run["run_id"])
+
     async def test_record_canceled(runner, probe):
         """Writes the history of a run that was canceled."""
         probe.failures = [TransientError("reset")]
@@ -178,14 +218,14 @@ if "RECORD_HISTORIES" in os.environ:
 @pytest.mark.parametrize("name", NAMES)
 async def test_replay(name):
     """The interpreter of today takes the same decisions as the one that recorded the history."""
-    history = WorkflowHistory.from_json(name, (HISTORIES / f"{name}.json").read_text())
+    history = WorkflowHistory.from_json(f"{name}/1", (HISTORIES / f"{name}.json").read_text())
     replayer = Replayer(workflows=[RunWorkflow], workflow_runner=workflow_runner(), data_converter=data_converter)
     await replayer.replay_workflow(history)
 
 
 def test_every_step_type_is_recorded():
     """Whatever the interpreter can execute has a history that is replayed."""
-    recorded = [steps for steps, _ in SCENARIOS.values()]
+    recorded = [ASKED, *(steps for steps, _ in SCENARIOS.values())]
     types = {step["type"] for steps in recorded for _, step in iter_steps({"steps": steps})}
     assert types >= set(Strand._STEPS)
 
@@ -199,4 +239,4 @@ async def test_a_changed_history_is_noticed():
     assert changed != text
     replayer = Replayer(workflows=[RunWorkflow], workflow_runner=workflow_runner(), data_converter=data_converter)
     with pytest.raises(Exception, match=r"[Nn]ondeterminism"):
-        await replayer.replay_workflow(WorkflowHistory.from_json("changed", changed))
+        await replayer.replay_workflow(WorkflowHistory.from_json("changed/1", changed))

@@ -51,7 +51,7 @@ async def test_a_waiting_run_is_canceled(runner, probe):
     """Its row, its log and Temporal tell the same end; asking twice is asking once; then it has ended."""
     probe.failures = [TransientError("Later.")]
     run_id = await runner.start(await runner.publish([call("a", "probe.fetch", PATIENT), call("b", "probe.write")]))
-    await runner.until(lambda: len(probe.calls) == 1)
+    await runner.until_step(run_id, "a", "RETRYING")
     assert await cancel(runner, run_id, reason="Wrong client") == "RUNNING"
     run = await runner.finished(run_id)
     assert (run["status"], run["error_json"]["code"]) == ("CANCELED", "CANCELED")

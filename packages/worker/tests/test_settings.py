@@ -46,9 +46,14 @@ def test_everything_can_be_set():
 
 def test_all_mistakes_at_once():
     """One start tells everything that has to be changed."""
-    wrong = {"WORKFLOW_STRICT": "maybe", "WORKFLOW_MAX_ACTIVITIES": "0", "WORKFLOW_SHUTDOWN_SECONDS": "soon"}
+    wrong = {
+        "WORKFLOW_STRICT": "maybe",
+        "WORKFLOW_MAX_ACTIVITIES": "0",
+        "WORKFLOW_SHUTDOWN_SECONDS": "soon",
+        "WORKFLOW_BUILD_ID": "b 7" * 100,
+    }
     with pytest.raises(ConfigurationError) as refused:
         load_settings(wrong)
-    assert len(refused.value.details["problems"]) == 5
+    assert len(refused.value.details["problems"]) == 6
     for name in (*wrong, "WORKFLOW_DATABASE_URL", "WORKFLOW_SECRETS_KEY"):
         assert name in refused.value.message

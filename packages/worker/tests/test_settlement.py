@@ -15,8 +15,11 @@ from workflow_core.execution.cancel import cancel_run
 from workflow_core.execution.executor import Executor
 from workflow_core.execution.failed_attempts import ExecutionFailedError, own_error_object
 from workflow_core.execution.resume import resume_run
+from workflow_core.execution.terminate import terminate_run
 from workflow_core.execution.waits import wake_settled
 from workflow_core.temporal import WAKE, data_converter, run_workflow_id
+from workflow_worker.background import in_background
+from workflow_worker.sweeper import Sweeper
 
 CONTINUE = {"policy": "continue"}
 LOST = TransientError("reset", code="CONNECTION_LOST")
@@ -174,7 +177,7 @@ async def test_a_called_run_waits_and_its_caller_with_it(runner, probe):
 async def test_a_waiting_run_can_be_canceled(runner, probe):
     """It ends; the effect stays on the list, and can still be settled."""
     run_id, effect = await waiting(runner, probe)
-    await cancel_run(runner.db, runner.client, runner.registry, tenant=runner.tenant, run_id=run_id, user=uuid4())
+    await cancel_run(runner.db, runner.client, tenant=runner.tenant, run_id=run_id, user=uuid4())
     run = await runner.finished(run_id)
     assert (run["status"], rows(run)) == ("CANCELED", [("once", "CANCELED")])
     assert ([row["status"] for row in run["ledger"]], await waits(runner, run_id)) == (
@@ -238,6 +241,19 @@ async def test_a_decision_that_temporal_did_not_hear_of_is_told_later(runner, pr
     assert await wake_settled(runner.db, runner.client, older_than=NOW) == 0
 
 
+async def test_a_worker_sweeps_decisions_that_nobody_told(runner, probe):
+    """Whoever decided has died before the run was told: a worker tells it some seconds later."""
+    run_id, effect = await waiting(runner, probe)
+    nowhere = await Client.connect("127.0.0.1:1", data_converter=data_converter, lazy=True)
+    await runner.settle(effect, "happened", OUTPUT, client=nowhere)
+    sweeper = Sweeper(runner.db, runner.client, start_every=0.05)
+    assert (await sweeper._wake_settled()).done == 0  # it may still be told by whoever decided
+    async with runner.db.tenant(runner.tenant) as conn:
+        await conn.execute("UPDATE workflow_run_waits SET resolved_at = resolved_at - interval '1 minute'")
+    async with in_background(sweeper):
+        assert (await runner.finished(run_id))["status"] == "SUCCEEDED"
+
+
 async def test_a_run_that_has_ended_is_not_told_for_ever(runner, probe):
     """A wait whose execution is gone counts as told."""
     run_id, effect = await waiting(runner, probe)
@@ -282,6 +298,38 @@ async def test_runs_that_wait_for_one_effect_go_on_together(runner, probe):
     assert len(probe.calls) == 1
 
 
+async def test_a_run_that_waited_for_anothers_effect_asks_anew_when_it_is_resumed(runner, probe):
+    """Under an explicit key the effect is the first run's; the other one is not stuck with what was said of it."""
+    steps = [call("once", "probe.once", idempotencyKey={"$expr": "'k'"})]
+    first, effect = await waiting(runner, probe, steps)
+    second = await runner.start(await runner.publish(steps))
+    assert await runner.until_waiting(second) == effect
+    await runner.settle(effect, "fail")
+    for run_id in (first, second):
+        assert (await runner.finished(run_id))["error_json"]["code"] == "EFFECT_FAILED"
+    await resume_run(runner.db, runner.client, runner.registry, tenant=runner.tenant, run_id=second, user=uuid4())
+    assert await runner.until_waiting(second) == effect
+    await runner.settle(effect, "happened", OUTPUT)
+    assert (await runner.finished(second, execution=2))["status"] == "SUCCEEDED"
+
+
+async def test_it_is_not_sent_again_while_it_may_be_under_way(runner, probe):
+    """A run was terminated, and its action was not: nobody can have it sent beside itself."""
+    probe.hold = asyncio.Event()
+    run_id = await runner.start(await runner.publish([call("once", "probe.once")]))
+    await runner.until(lambda: bool(probe.calls))
+    await terminate_run(runner.db, runner.client, tenant=runner.tenant, run_id=run_id, user=uuid4())
+    async with runner.db.tenant(runner.tenant) as conn:
+        effect = await conn.fetchval("SELECT invocation_id FROM workflow_action_invocations")
+    with pytest.raises(ConflictError) as refused:
+        await runner.settle(effect, "send_again")
+    assert (refused.value.code, 0 < refused.value.details["retryAfter"] <= 10) == ("EFFECT_UNDER_WAY", True)
+    async with runner.db.tenant(runner.tenant) as conn:
+        await conn.execute("UPDATE workflow_action_invocations SET lease_until = now()")
+    assert (await runner.settle(effect, "send_again")).status == "failed"
+    probe.hold.set()
+
+
 # ── Looking before asking ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -311,7 +359,7 @@ async def test_a_lost_effect_is_uncertain_when_its_run_is_canceled(runner, probe
     probe.failures = [LOST]
     run_id = await runner.start(await runner.publish([call("once", "probe.once_seen")]))
     await runner.until_step(run_id, "once", "RETRYING")
-    await cancel_run(runner.db, runner.client, runner.registry, tenant=runner.tenant, run_id=run_id, user=uuid4())
+    await cancel_run(runner.db, runner.client, tenant=runner.tenant, run_id=run_id, user=uuid4())
     run = await runner.finished(run_id)
     assert (run["status"], rows(run)) == ("CANCELED", [("once", "CANCELED")])
     assert [(row["status"], row["error_json"]["code"]) for row in run["ledger"]] == [("uncertain", "CONNECTION_LOST")]
@@ -328,6 +376,6 @@ async def test_a_step_that_gives_up_waiting_does_not_hide_what_was_sent(runner, 
     effect = await runner.until_waiting(run_id)
     async with runner.db.tenant(runner.tenant) as conn:
         assert await conn.fetchval("SELECT status FROM workflow_run_steps WHERE run_id = $1", run_id) == "WAITING"
-    await cancel_run(runner.db, runner.client, runner.registry, tenant=runner.tenant, run_id=run_id, user=uuid4())
+    await cancel_run(runner.db, runner.client, tenant=runner.tenant, run_id=run_id, user=uuid4())
     run = await runner.finished(run_id)
     assert [(row["status"], row["invocation_id"]) for row in run["ledger"]] == [("uncertain", effect)]

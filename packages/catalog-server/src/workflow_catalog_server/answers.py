@@ -24,11 +24,16 @@ def _other(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
+def to_json(value: Any) -> bytes:
+    """A value as JSON. An attrs instance is an object of its fields that are set."""
+    return orjson.dumps(value, default=_other)
+
+
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] = _NOTHING) -> web.Response:
-    """A value as JSON, which nobody keeps. An attrs instance is an object of its fields that are set."""
+    """A value as JSON, which nobody keeps."""
     return web.Response(
         status=status,
-        body=orjson.dumps(value, default=_other),
+        body=to_json(value),
         content_type="application/json",
         headers={hdrs.CACHE_CONTROL: "private, no-store", **headers},
     )

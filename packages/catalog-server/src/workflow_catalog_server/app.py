@@ -15,9 +15,12 @@ from workflow_catalog_server import (
     publish_routes,
     resume_routes,
     run_routes,
+    run_stream_routes,
     secret_routes,
     simulation_routes,
+    task_routes,
     trial_routes,
+    trigger_routes,
 )
 from workflow_catalog_server.api_key_auth import ApiKeyAuthenticator
 from workflow_catalog_server.bodies import MAX_BODY
@@ -40,6 +43,7 @@ def create_app(services: Services) -> web.Application:
     api_keys = ApiKeyAuthenticator(services.database)
     add_routes(app, all_routes(services.registry), services.authenticator, api_keys)
     app.cleanup_ctx.append(_listening)
+    app.on_shutdown.append(_end_streams)
     return app
 
 
@@ -51,12 +55,15 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *registry_routes(registry),
         *bundle_routes.ROUTES,
         *publish_routes.ROUTES,
+        *trigger_routes.ROUTES,
         *definition_routes.ROUTES,
         *event_routes.ROUTES,
         *effect_routes.ROUTES,
         *run_routes.ROUTES,
+        *run_stream_routes.ROUTES,
         *resume_routes.ROUTES,
         *secret_routes.ROUTES,
+        *task_routes.ROUTES,
         *trial_routes.ROUTES,
         *simulation_routes.ROUTES,
     )
@@ -69,3 +76,8 @@ async def _listening(app: web.Application) -> AsyncIterator[None]:
     yield
     await services.availability.close()
     await services.health.close()
+
+
+async def _end_streams(app: web.Application) -> None:
+    """Requests in flight get time to finish; streams would not."""
+    app[SERVICES].feeds.close()

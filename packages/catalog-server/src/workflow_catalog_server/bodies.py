@@ -77,22 +77,30 @@ def _require_json(request: web.Request) -> None:
 
 
 def read_query(request: web.Request, cls: type[T]) -> T:
-    """The query parameters as an instance of an attrs class; the last of several with one name counts.
+    """The query parameters as an instance of an attrs class.
+
+    Of several with one name all count where the field is a list, and the last one elsewhere.
 
     Raises:
         ValidationError: Naming every wrong parameter, and every one that is unknown: a misspelt filter must not
             answer everything.
     """
-    given = dict(request.query)
+    given: dict[str, Any] = dict(request.query)
     wrong = [
-        FieldError(name, "FORMAT", "must not have a NUL character") for name, text in given.items() if "\0" in text
+        FieldError(name, "FORMAT", "must not have a NUL character")
+        for name, text in request.query.items()
+        if "\0" in text
     ]
     if wrong:
         raise ValidationError(f"{wrong[0].path}: {wrong[0].message}", errors=wrong)
     described = json_schema(cast("Any", cls))["properties"]
-    flags = {name for name, field in described.items() if _is_boolean(field)}
-    return convert(cls, {name: _BOOLEANS.get(text, text) if name in flags else text for name, text in given.items()})
+    for name in given.keys() & described.keys():
+        if _may_be(described[name], "boolean"):
+            given[name] = _BOOLEANS.get(given[name], given[name])
+        elif _may_be(described[name], "array"):
+            given[name] = request.query.getall(name)
+    return convert(cls, given)
 
 
-def _is_boolean(field: Mapping[str, Any]) -> bool:
-    return any(kind.get("type") == "boolean" for kind in (field, *field.get("anyOf", ())))
+def _may_be(field: Mapping[str, Any], kind: str) -> bool:
+    return any(schema.get("type") == kind for schema in (field, *field.get("anyOf", ())))

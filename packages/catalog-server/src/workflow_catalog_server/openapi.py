@@ -83,6 +83,7 @@ def _operation(route: Route | PublicRoute, components: dict[str, Any]) -> dict[s
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _PARAMETER.findall(route.path)
     ]
+    success: dict[str, Any]
     operation: dict[str, Any] = {
         "operationId": _name(route),
         "summary": _summary(route.handler),
@@ -90,8 +91,8 @@ def _operation(route: Route | PublicRoute, components: dict[str, Any]) -> dict[s
     }
     if isinstance(route, PublicRoute):
         operation["security"] = []
-        content = {route.content_type: {"schema": {} if route.content_type.endswith("json") else {"type": "string"}}}
-        operation["responses"] = {"200": {"description": "Success.", "content": content}}
+        success = {"description": "Success.", "content": {route.content_type: {"schema": _shapeless(route)}}}
+        operation["responses"] = {"200": success}
         return operation
     operation["security"] = [{"bearer": []}, {"apiKey": [], "tenant": []}]
     operation["description"] = f"Needs the permission `{route.permission}`."
@@ -101,12 +102,17 @@ def _operation(route: Route | PublicRoute, components: dict[str, Any]) -> dict[s
         schema = _component(route.body, components)
         required = bool(required_fields(route.body))
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": schema}}}
-    success: dict[str, Any] = {"description": "Success."}
+    success = {"description": "Success."}
     if route.status != 204:
-        schema = {} if route.answer is None else _component(route.answer, components)
-        success["content"] = {"application/json": {"schema": schema}}
+        schema = _shapeless(route) if route.answer is None else _component(route.answer, components)
+        success["content"] = {route.content_type: {"schema": schema}}
     operation["responses"] = {str(status): success for status in (route.status, *route.also)}
     return operation
+
+
+def _shapeless(route: Route | PublicRoute) -> dict[str, Any]:
+    """The schema of an answer of no fixed shape."""
+    return {} if route.content_type.endswith("json") else {"type": "string"}
 
 
 def _name(route: Route | PublicRoute) -> str:

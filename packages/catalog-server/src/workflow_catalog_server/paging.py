@@ -59,7 +59,7 @@ class Cursor:
     @classmethod
     def of(cls, moment: str, record_id: str) -> Cursor:
         """The cursor of the two values that :meth:`encode` gave."""
-        return cls(_moment(moment), UUID(record_id))
+        return cls(parse_moment(moment), UUID(record_id))
 
     def encode(self) -> str:
         """As clients carry it."""
@@ -118,14 +118,17 @@ async def page_by_time(
         table: With ``tenant`` and ``created_at``.
         record_id: The column of its ids.
         columns: What to read, ``created_at`` and the id among it.
-        equal: Values that columns have to have; None does not matter.
+        equal: Values that columns have to have, or lists of those that they may have; None does not matter.
     """
     conditions, values = ["tenant = $1"], [tenant, stretch.limit + 1]
-    wanted = {f"{column} =": value for column, value in equal.items()}
-    for condition, value in {**wanted, "created_at >=": stretch.since, "created_at <": stretch.until}.items():
+    wanted = {
+        f"{column} = ANY (${{}})" if isinstance(value, list) else f"{column} = ${{}}": value
+        for column, value in equal.items()
+    }
+    for condition, value in {**wanted, "created_at >= ${}": stretch.since, "created_at < ${}": stretch.until}.items():
         if value is not None:
             values.append(value)
-            conditions.append(f"{condition} ${len(values)}")
+            conditions.append(condition.format(len(values)))
     if stretch.after is not None:
         values += [stretch.after.at, stretch.after.id]
         at, after = f"${len(values) - 1}::timestamptz", f"${len(values)}::uuid"
@@ -144,13 +147,19 @@ def _moment_in(name: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        return _moment(text)
+        return parse_moment(text)
     except (ValueError, OverflowError):
         words = "must be a date and time with its offset from UTC, such as 2026-08-01T09:00:00Z"
         raise ValidationError(f"{name}: {words}", errors=[FieldError(name, "FORMAT", words)]) from None
 
 
-def _moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
+    """A date and time with its offset from UTC.
+
+    Raises:
+        ValueError: It is none.
+        OverflowError: It lies beyond the first or the last year.
+    """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError

@@ -18,6 +18,7 @@ from workflow_catalog_server.services import SERVICES
 from workflow_core.discovery import Registry
 from workflow_core.errors import NotFoundError
 from workflow_core.events import EventType
+from workflow_core.language.clock import CLOCK_SCHEMA, ClockPayload
 from workflow_core.language.step_types import step_types
 from workflow_core.locales import Translations
 from workflow_core.schema import json_schema
@@ -58,10 +59,11 @@ def _events_handler(registry: Registry) -> Handler:
 
 
 def _schema_handler(registry: Registry) -> Handler:
-    answers = {event.schema_ref: _prepared(json_schema(event.payload), registry) for event in registry.events.values()}
+    classes = {CLOCK_SCHEMA: ClockPayload, **{event.schema_ref: event.payload for event in registry.events.values()}}
+    answers = {ref: _prepared(json_schema(payload), registry) for ref, payload in classes.items()}
 
     async def read_schema(request: web.Request, _principal: Principal) -> web.StreamResponse:
-        """The JSON Schema under which definitions name what an event brings."""
+        """The JSON Schema under which definitions name what an event, or the clock, brings."""
         answer = answers.get(request.match_info["schemaRef"])
         if answer is None:
             raise NotFoundError("No installed integration declares this schema.")

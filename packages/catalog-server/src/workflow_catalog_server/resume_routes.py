@@ -15,6 +15,7 @@ from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import read_body
 from workflow_catalog_server.routing import Route, path_uuid
+from workflow_catalog_server.run_history import read_run
 from workflow_catalog_server.services import SERVICES
 from workflow_core.execution.models import RunStatus
 from workflow_core.execution.resume import resume_run
@@ -98,7 +99,7 @@ class ResumePreviewAnswer:
 
     Attributes:
         execution: The last one of the run.
-        fromBeginning: The run left no checkpoint: what it has read is read again, and what it has done is reused.
+        fromBeginning: The run left no checkpoint: it starts anew, and what it has read and done is reused.
         failedStep: None: the run failed before its first step.
         itemsLeft: Items that come after the failed one, in the innermost loop around the step.
         reused: The first 500 of ``reusedCount``.
@@ -138,7 +139,9 @@ async def resume(request: web.Request, principal: Principal) -> web.StreamRespon
         correction=body.input,
         reason=body.reason,
     )
-    return json_answer(ResumedRunAnswer(runId=run_id, execution=execution, status="RUNNING"), status=202)
+    async with services.database.tenant(principal.tenant, readonly=True) as conn:
+        run = await read_run(conn, principal.tenant, run_id)  # it may wait for its turn
+    return json_answer(ResumedRunAnswer(runId=run_id, execution=execution, status=run.status), status=202)
 
 
 def _answer(run_id: UUID, found: ResumePreview) -> ResumePreviewAnswer:

@@ -40,6 +40,7 @@ class Route:
         status: The status of a success.
         also: Further ones, with the same body.
         headers: Request headers that mean something here.
+        content_type: Of what it answers with.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -52,6 +53,7 @@ class Route:
     status: int = attrs.field(default=200, kw_only=True)
     also: tuple[int, ...] = attrs.field(default=(), kw_only=True)
     headers: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    content_type: str = attrs.field(default="application/json", kw_only=True)
 
 
 @attrs.frozen

@@ -25,6 +25,7 @@ class RunAnswer:
         cause: What started it, such as ``api``, ``event`` or ``replay``.
         dryRun: Whether it only tells what it would do: what reads was done, and nothing else.
         actorId: In whose name it acts.
+        queued: Whether it waits for its turn: it is ``WAITING``, and nothing of it has been done.
         execution: Counts its executions from 1; resuming begins another one.
         error: The error object of a run that did not succeed.
     """
@@ -33,6 +34,7 @@ class RunAnswer:
     workflowId: UUID
     workflowVersion: int
     status: RunStatus
+    queued: bool
     execution: int
     cause: str
     dryRun: bool
@@ -53,6 +55,7 @@ class RunAnswer:
             workflowId=row["workflow_id"],
             workflowVersion=row["workflow_version"],
             status=row["status"],
+            queued=row["is_queued"] and row["status"] == "WAITING",
             execution=row["execution"],
             cause=row["cause"],
             dryRun=row["dry_run"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -22,7 +23,7 @@ from workflow_core.storage.database import Connection
 
 _LISTED: Final = """
 run_id, workflow_id, workflow_version, status, execution, cause, actor_id, event_id, event_type, error_json, created_at,
-started_at, completed_at, updated_at, dry_run
+started_at, completed_at, updated_at, dry_run, is_queued
 """
 
 
@@ -32,8 +33,10 @@ async def list_runs(
     stretch: Stretch,
     *,
     workflow_id: UUID | None,
-    status: RunStatus | None,
+    status: list[RunStatus] | None,
+    cause: str | None,
     event_type: str | None,
+    error_code: str | None,
     dry_run: bool,
 ) -> RunList:
     """One page of runs, newest first."""
@@ -44,7 +47,14 @@ async def list_runs(
         table="workflow_runs",
         record_id="run_id",
         columns=_LISTED,
-        equal={"workflow_id": workflow_id, "status": status, "event_type": event_type, "dry_run": dry_run},
+        equal={
+            "workflow_id": workflow_id,
+            "status": status,
+            "cause": cause,
+            "event_type": event_type,
+            "error_json->>'code'": error_code,
+            "dry_run": dry_run,
+        },
     )
     return RunList(runs=[RunAnswer.of(row) for row in page], nextCursor=following)
 
@@ -96,11 +106,48 @@ async def read_timeline(conn: Connection, tenant: UUID, run_id: UUID) -> Timelin
     return Timeline(timeline=sorted([*steps, *lines], key=lambda entry: entry.at or unknown))
 
 
-_STEPS: Final = """
-SELECT step_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt, action_id,
-       action_version, input_json, output_json, error_json, notes, would_do, started_at, completed_at,
-       duration_ms
-FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 ORDER BY sequence, step_path, iteration
+async def read_listed_run(conn: Connection, tenant: UUID, run_id: UUID) -> tuple[RunAnswer | None, datetime]:
+    """One run as lists show it, if it is there; and the database's time."""
+    row = await conn.fetchrow(
+        f"SELECT {_LISTED} FROM workflow_runs WHERE tenant = $1 AND run_id = $2",  # noqa: S608 - constant
+        tenant,
+        run_id,
+    )
+    moment: datetime = await conn.fetchval("SELECT now()")
+    return None if row is None else RunAnswer.of(row), moment
+
+
+async def find_changed_steps(
+    conn: Connection, tenant: UUID, run_id: UUID, *, since: datetime | None
+) -> dict[UUID, datetime]:
+    """The steps of a run that were changed then or later, or all, and when; in the order in which they began."""
+    rows = await conn.fetch(_CHANGED, tenant, run_id, since)
+    return {row["step_id"]: row["updated_at"] for row in rows}
+
+
+async def read_steps_by_id(
+    conn: Connection, tenant: UUID, step_ids: Sequence[UUID]
+) -> list[tuple[StepAnswer, datetime]]:
+    """Some steps, in the order in which they began, and when each was changed last."""
+    rows = await conn.fetch(_SOME_STEPS, tenant, step_ids) if step_ids else []
+    return [(StepAnswer.of(row), row["updated_at"]) for row in rows]
+
+
+_STEP: Final = """
+step_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt, action_id, action_version,
+input_json, output_json, error_json, notes, would_do, started_at, completed_at, duration_ms
+"""
+_STEPS: Final = f"""
+SELECT {_STEP} FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 ORDER BY sequence, step_path, iteration
+"""  # noqa: S608 - the columns are constant
+_SOME_STEPS: Final = f"""
+SELECT {_STEP}, updated_at FROM workflow_run_steps WHERE tenant = $1 AND step_id = ANY ($2::uuid[])
+ORDER BY sequence, step_path, iteration
+"""  # noqa: S608 - the columns are constant
+_CHANGED: Final = """
+SELECT step_id, updated_at FROM workflow_run_steps
+WHERE tenant = $1 AND run_id = $2 AND ($3::timestamptz IS NULL OR updated_at >= $3)
+ORDER BY sequence, step_path, iteration
 """
 _LINES: Final = """
 SELECT log_id, step_id, step_path, level, message, context_json, correlation_key, event_name, source, created_at

@@ -73,8 +73,10 @@ class ListRuns(TimeQuery):
     """Query of ``GET /api/workflow-runs``."""
 
     workflowId: UUID | None = None
-    status: RunStatus | None = None
+    status: Annotated[list[RunStatus], msgspec.Meta(description="One of these; may be repeated.")] | None = None
+    cause: Annotated[str, msgspec.Meta(description="What started it, such as api, event or replay.")] | None = None
     eventType: Annotated[str, msgspec.Meta(description="Only runs that this event started.")] | None = None
+    errorCode: Annotated[str, msgspec.Meta(description="The code of the error that ended it.")] | None = None
     dryRun: Annotated[bool, msgspec.Meta(description="Dry runs, and no others.")] = False
 
 
@@ -166,7 +168,9 @@ async def list_all(request: web.Request, principal: Principal) -> web.StreamResp
             stretch,
             workflow_id=query.workflowId,
             status=query.status,
+            cause=query.cause,
             event_type=query.eventType,
+            error_code=query.errorCode,
             dry_run=query.dryRun,
         )
     return json_answer(runs)

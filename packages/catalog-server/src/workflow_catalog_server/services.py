@@ -12,6 +12,7 @@ from workflow_catalog_server.auth import Authenticator
 from workflow_catalog_server.availability_cache import AvailabilityCache
 from workflow_catalog_server.designer_catalog import DesignerCatalog
 from workflow_catalog_server.health import Health
+from workflow_catalog_server.run_feeds import RunFeeds
 from workflow_core.discovery import Registry
 from workflow_core.execution.inbox import Inbox
 from workflow_core.secrets import TenantSecrets
@@ -20,7 +21,7 @@ from workflow_core.storage.database import Database
 
 @attrs.frozen(kw_only=True, eq=False)
 class Services:
-    """The process's parts, under :data:`SERVICES` in the application; the inbox follows from the others."""
+    """The process's parts, under :data:`SERVICES` in the application; the last ones follow from the others."""
 
     database: Database
     temporal: Client
@@ -34,6 +35,7 @@ class Services:
         init=False,
         default=attrs.Factory(lambda self: Inbox(self.database, self.temporal, self.registry), takes_self=True),
     )
+    feeds: RunFeeds = attrs.field(default=attrs.Factory(lambda self: RunFeeds(self.database), takes_self=True))
 
 
 SERVICES: Final = web.AppKey("services", Services)

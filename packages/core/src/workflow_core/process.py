@@ -44,6 +44,7 @@ SHARED_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+_NO_OPTIONS: Final[Mapping[str, str]] = MappingProxyType({})
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
@@ -152,6 +153,8 @@ def run_process(
     variables: Mapping[str, str],
     run: Callable[[Mapping[str, str]], Coroutine[Any, Any, None]],
     arguments: Sequence[str] | None = None,
+    *,
+    options: Mapping[str, str] = _NO_OPTIONS,
 ) -> int:
     """Runs a process from its command line to its end.
 
@@ -161,6 +164,7 @@ def run_process(
         variables: The variables of its own → what ``--help`` says of them.
         run: Runs until the process is told to stop; takes the environment.
         arguments: Of the command line; those of this process when left out.
+        options: Options of its own, such as ``--build-id`` → the variable that each stands for.
 
     Returns:
         0 after a graceful stop, :data:`MISCONFIGURED` when it cannot start as configured.
@@ -176,13 +180,22 @@ def run_process(
     parser.add_argument("--version", action="version", version=version(command))
     parser.add_argument("--strict", action="store_true", help=f"the same as {STRICT}=1")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
-    options = parser.parse_args(arguments)
+    for option, variable in options.items():
+        parser.add_argument(option, dest=variable, metavar="…", help=f"the same as {variable}=…")
+    given = parser.parse_args(arguments)
     logging.basicConfig(
-        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+        level=given.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
     try:
-        asyncio.run(run({**os.environ, STRICT: "1"} if options.strict else os.environ))
+        asyncio.run(run({**os.environ, **_chosen(given, options)}))
     except ConfigurationError as error:
         sys.stderr.write(f"{command} cannot start:\n{error.message}\n")
         return MISCONFIGURED
     return 0
+
+
+def _chosen(given: argparse.Namespace, options: Mapping[str, str]) -> dict[str, str]:
+    """The variables that options of the command line set."""
+    own = {variable: getattr(given, variable) for variable in options.values()}
+    chosen = {variable: text for variable, text in own.items() if text is not None}
+    return {**chosen, STRICT: "1"} if given.strict else chosen

@@ -33,8 +33,15 @@ RECORD_CHILD: Final = "record_child_run"
 LOAD_RUN: Final = "load_run"
 PAUSE: Final = "pause"
 OPEN_SETTLEMENT: Final = "open_settlement"
+LOOK_AT_WAIT: Final = "look_at_wait"
+LEAVE_WAITS: Final = "leave_waits"
 #: The signal that a wait is over; carries the wait's id.
 WAKE: Final = "wake"
+
+#: What Temporal's schedules start: a workflow type of one activity, which starts a run.
+LAUNCH_WORKFLOW: Final = "workflow-launch"
+LAUNCH_TASK_QUEUE: Final = "workflow-launches"
+START_SCHEDULED: Final = "start_scheduled_run"
 
 
 def action_task_queue(distribution: str) -> str:
@@ -45,6 +52,11 @@ def action_task_queue(distribution: str) -> str:
 def run_workflow_id(run_id: str, execution: int) -> str:
     """The Temporal workflow id of the n-th execution of a run."""
     return f"{run_id}/{execution}"
+
+
+def execution_of(workflow_id: str) -> int:
+    """Which execution of a run has this Temporal workflow id."""
+    return int(workflow_id.rpartition("/")[2])
 
 
 _converter = cattrs.Converter()

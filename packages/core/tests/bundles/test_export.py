@@ -116,6 +116,20 @@ async def test_made_here(db, tenants, load, definition):
     assert report["createdPublishedVersions"][0]["versions"] == [1]
 
 
+async def test_what_the_older_product_does_not_know(db, tenants, load, definition):
+    """Stands in the bundle only where it says something, and is imported again."""
+    async with db.tenant(tenants.a) as conn:
+        stored = await create_workflow(conn, tenants.a, definition(), actor=None)
+        ordered = {"orderedByCorrelationKey": True}
+        await change_settings(conn, tenants.a, stored.workflow_id, ordered, actor=None)
+        exported = await export_workflow(conn, tenants.a, stored.workflow_id)
+    assert exported["metadata"]["orderedByCorrelationKey"] is True
+    report = await load(make_bundle([exported], exported_at=datetime.now(UTC)), tenant=tenants.b)
+    async with db.tenant(tenants.b) as conn:
+        again = await export_workflow(conn, tenants.b, UUID(report["createdWorkflows"][0]["workflowId"]))
+    assert again["metadata"] == exported["metadata"]
+
+
 async def test_schemas_that_are_none(db, tenants, load, bundle, entry, definition, dump):
     """What stands in the place of a schema's name, in a trigger or a published version, is no dependency."""
     trigger = {"type": "event", "sourcePayloadSchemaRef": ["payload.A.v1"]}

@@ -7,11 +7,13 @@ import contextlib
 import logging
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 
-from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError
+from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError, WorkflowError
 from workflow_core.execution.failed_attempts import ExecutionFailedError
 from workflow_core.execution.models import StepTrace
+from workflow_core.secrets import TenantSecrets
 
 TOKEN = {"text": {"$secret": "TOKEN"}}
 DEAD = "fence = gen_random_uuid()"
@@ -426,6 +428,24 @@ async def test_connection_secrets_are_read_by_name_and_redacted(bench, probe):
     async with bench.db.tenant(bench.tenant) as conn:
         await bench.secrets.write(conn, bench.tenant, "integration:probe", "api_key", "k3y-of-the-api", actor=None)
     assert (await bench.executor.execute(bench.call(run_id, "fetch"))).output["text"] == ["[REDACTED]", "[REDACTED]"]
+
+
+async def test_secrets_that_cannot_be_read_while_the_database_is_away_use_up_no_attempt(bench, probe, monkeypatch):
+    """A handler that has sent nothing refuses with it, whatever it makes of other exceptions: the step waits."""
+
+    async def away(*_):
+        raise asyncpg.ConnectionDoesNotExistError("closed in the middle of operation")
+
+    async def read(given, ctx):
+        try:
+            await ctx.secrets.require("api_key")
+        except WorkflowError as error:
+            raise Refused(error) from None
+
+    monkeypatch.setattr(TenantSecrets, "names", away)
+    probe.behave = read
+    failed = await failing(bench, bench.call(await bench.new_run(), "once"))
+    assert (failed.error["code"], failed.retryable, failed.counts) == ("ENGINE_UNAVAILABLE", True, False)
 
 
 async def test_a_foreign_exceptions_text_is_never_shown(bench, probe):

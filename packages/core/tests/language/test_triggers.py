@@ -9,7 +9,6 @@ import pytest
 
 from workflow_core.discovery import Registry, registry_of
 from workflow_core.events import EventType
-from workflow_core.language.rules.triggers import is_cron
 from workflow_core.language.validation import validate_definition
 
 
@@ -61,7 +60,7 @@ TRIGGERS = {
         {"payloadSchemaRef": "payload.Opened.v1"},
         [],
     ),
-    "a moment": ({"type": "schedule", "runAt": "2026-08-01T09:00:00Z"}, {}, []),
+    "a moment": ({"type": "schedule", "runAt": "2096-08-01T09:00:00Z"}, {}, []),
     "a cron": ({"type": "recurring", "cron": "*/5 9-17 * JAN-mar MON,5", "timezone": "Europe/Berlin"}, {}, []),
     "unknown": ({"type": "evnt"}, {}, ["INVALID_WORKFLOW_DEFINITION"]),
     "an event without name and schema": (
@@ -91,9 +90,19 @@ TRIGGERS = {
         ["TIME_TRIGGER_RUN_AT_REQUIRED"],
     ),
     "a moment beyond the last year": (
+        {"type": "schedule", "runAt": "2100-01-01T00:00:00Z"},
+        {},
+        ["TIME_TRIGGER_RUN_AT_REQUIRED"],
+    ),
+    "a moment beyond all years": (
         {"type": "schedule", "runAt": "9999-12-31T23:59:59-23:59"},
         {},
         ["TIME_TRIGGER_RUN_AT_REQUIRED"],
+    ),
+    "a clock that brings what is taken": (
+        {"type": "recurring", "cron": "0 9 * * *", "timezone": "UTC"},
+        {"payloadSchemaRef": "payload.WorkflowClockTrigger.v1"},
+        [],
     ),
     "a mapping that makes a list": ({**CLOSED, "payloadMapping": [1]}, REF, ["INVALID_CONFIG"]),
     "a mapping that makes a text": ({**OPENED, "payloadMapping": "event.payload"}, REF, ["INVALID_CONFIG"]),
@@ -118,35 +127,6 @@ def test_trigger(trigger, fields, codes):
     assert [finding.code for finding in findings] == codes
     assert {finding.step_path for finding in findings} <= {"root"}
     assert {finding.severity for finding in findings} <= {"error"}
-
-
-@pytest.mark.parametrize(
-    ("text", "valid"),
-    [
-        ("* * * * *", True),
-        ("0 0 1 1 7", True),
-        ("59 23 31 12 0", True),
-        ("1,2,3-5 * * * *", True),
-        ("0-30/10 * * * SUN-SAT", True),
-        ("60 * * * *", False),
-        ("* 24 * * *", False),
-        ("* * 0 * *", False),
-        ("* * * 13 *", False),
-        ("* * * * 8", False),
-        ("5-1 * * * *", False),
-        ("*/0 * * * *", False),
-        ("* * * *", False),
-        ("* * * * * *", False),
-        ("a * * * *", False),
-        ("@daily", False),
-        ("", False),
-        (None, False),
-        ("٣ * * * *", False),
-    ],
-)
-def test_cron(text, valid):
-    """Five fields, each in its range."""
-    assert is_cron(text) is valid
 
 
 WARNINGS = {
@@ -178,6 +158,14 @@ WARNINGS = {
     "a field that an event has not": (
         {**CLOSED, "payloadMapping": expressions(ticketId="event.correlationkey")},
         REF, "MAPPING_TYPE_UNKNOWN", "payloadMapping.ticketId", "event.correlationKey",
+    ),
+    "a moment that has passed": (
+        {"type": "schedule", "runAt": "2020-08-01T09:00:00+02:00"},
+        {}, "TIME_TRIGGER_IN_THE_PAST", "runAt", None,
+    ),
+    "a clock that does not bring what is taken": (
+        {"type": "recurring", "cron": "0 9 * * *", "timezone": "UTC"},
+        REF, "SOURCE_SCHEMA_MISMATCH", None, "payload.WorkflowClockTrigger.v1",
     ),
 }  # fmt: skip
 

@@ -15,9 +15,18 @@ from workflow_core.testing.postgres import LOGIN_ROLE, DatabaseFactory, Postgres
 
 DISPATCHED = {
     "rmm_integrations": {"tenant", "integration_id", "provider", "is_active"},
+    "tenant_workflow_schedule": {
+        "tenant",
+        "workflow_id",
+        "status",
+        "revision",
+        "synced_revision",
+        "synced_at",
+        "due_at",
+    },
     "tenants": {"tenant"},
     "workflow_run_waits": {"tenant", "wait_id", "run_id", "status", "resolved_at", "signaled_at"},
-    "workflow_runtime_events": {"tenant", "event_id", "due_at", "processed_at", "created_at"},
+    "workflow_runtime_events": {"tenant", "event_id", "due_at", "processed_at", "created_at", "sequence"},
     "workflow_runs": {
         "tenant",
         "run_id",
@@ -28,6 +37,8 @@ DISPATCHED = {
         "updated_at",
         "parent_run_id",
         "checked_at",
+        "workflow_id",
+        "is_queued",
     },
 }
 

@@ -215,6 +215,19 @@ async def test_an_alert_that_was_not_active_is_not_cleared(account):
     assert state.journal == []
 
 
+async def test_an_alert_that_was_not_active_and_triggers_later_is_a_new_one(account):
+    """
+    There was nothing to clear: a retry after a lost answer finds that done, and never clears the new one.
+    """
+    state = account.simulator.state
+    state.reset_alert(NEWEST, None)
+    prepared = await prepare(account)
+    state.add_alert({"uid": NEWEST, "deviceId": 101})
+
+    assert isinstance(await look_for(account, prepared), Happened)
+    assert NEWEST in state.alerts
+
+
 @pytest.mark.parametrize("missing", ["before", "now", "never prepared"])
 async def test_an_alert_without_times(account, missing):
     """

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from workflow_core.discovery import Discovery
 from workflow_core.process import run_process
 from workflow_worker.process import run_worker
-from workflow_worker.settings import VARIABLES, load_settings
+from workflow_worker.settings import BUILD_ID, VARIABLES, load_settings
 
 _log = logging.getLogger("workflow_worker")
 
@@ -19,7 +19,7 @@ _log = logging.getLogger("workflow_worker")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a worker until SIGTERM or SIGINT; see :func:`workflow_core.process.run_process`."""
     description = "Runs workflows on Temporal with the integrations that are installed beside it."
-    return run_process("workflow-worker", description, VARIABLES, _run, arguments)
+    return run_process("workflow-worker", description, VARIABLES, _run, arguments, options={"--build-id": BUILD_ID})
 
 
 async def _run(environ: Mapping[str, str]) -> None:

@@ -65,6 +65,7 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
     dry_run = state.run.dry_run
     retry = Retry.of(visit.fields, planned, dry_run=dry_run)
     used = 0 if resumption is None else resumption.attempts
+    reads_again = state.run.resumption is None or not state.run.resumption.from_beginning
     attempts = Attempts(retry)
     while True:
         trace = state.trace.take()
@@ -91,6 +92,7 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             trace=trace,
             dry_run=dry_run,
             sample=state.plan.samples.get(visit.step_id),
+            reads_again=reads_again,
         )
         try:
             return await _dispatch(call, planned)
@@ -171,6 +173,6 @@ async def _may_have_happened(state: RunState, call: ActionCall, planned: Planned
 
 async def _until_settled(state: RunState, call: ActionCall, *, give_up: bool) -> bool:
     try:
-        return await until_settled(state.wakes, call, give_up=give_up)
+        return await until_settled(state.wakes, state.is_put_aside, call, give_up=give_up)
     finally:
         state.evaluator.new_activation()

@@ -31,11 +31,14 @@ from workflow_core.execution.models import (
     TraceBatch,
 )
 from workflow_core.execution.settlement import open_settlement
+from workflow_core.execution.step_waits import LeftBlock, StepWait, WaitOutcome, close_waits_inside, look
 from workflow_core.storage.database import Database
 from workflow_core.temporal import (
     EXECUTE_ACTION,
     FINISH_RUN,
+    LEAVE_WAITS,
     LOAD_RUN,
+    LOOK_AT_WAIT,
     OPEN_SETTLEMENT,
     PAUSE,
     RECORD_CHILD,
@@ -123,6 +126,18 @@ class Activities:
         """Has a step wait until it is known what became of its effect; answers whether that is still to be seen."""
         async with self._database.tenant(UUID(wait.tenant)) as conn:
             return await open_settlement(conn, wait)
+
+    @activity.defn(name=LOOK_AT_WAIT)
+    async def look_at_wait(self, wait: StepWait) -> WaitOutcome:
+        """Begins a step's wait, or tells how it stands."""
+        async with self._database.tenant(UUID(wait.tenant)) as conn:
+            return await look(conn, wait)
+
+    @activity.defn(name=LEAVE_WAITS)
+    async def leave_waits(self, left: LeftBlock) -> None:
+        """Steps inside of a block that was left do not wait any more."""
+        async with self._database.tenant(UUID(left.tenant)) as conn:
+            await close_waits_inside(conn, left)
 
     @activity.defn(name=PAUSE)
     async def pause(self) -> None:

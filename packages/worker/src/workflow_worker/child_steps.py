@@ -54,11 +54,11 @@ async def call_workflow(state: RunState, visit: Visit) -> EndedChild:
         raise WorkflowError(message, code="INVALID_CONFIG")
     dry_run = state.run.dry_run
     retry = Retry.of(visit.fields, dry_run=dry_run)
-    # The run that had failed goes on; only when it fails again is there another one.
-    resumption = state.resumption_of(visit)
-    first = attempt = 1 if resumption is None else max(1, resumption.attempts)
+    # The run that was called last goes on; only when it fails again is there another one.
+    resumption = state.run.resumption
+    first = attempt = 1 if resumption is None else max(1, resumption.attempts_of(visit.path, visit.iteration))
     while True:
-        call = _Call(state, visit, attempt, resumed=resumption is not None and attempt == first)
+        call = _Call(state, visit, attempt, resumed=state.is_resumed and attempt == first)
         try:
             return await call.execute(mapped.value)
         except StepFailedError as failed:
@@ -94,6 +94,7 @@ class _Call:
         mapping = self.visit.fields.get("outputMapping")
         try:
             execution = await self._record(payload)
+            raise_if_canceled()
             ended = await self._start(execution, scopes_wanted=bool(mapping))
         except asyncio.CancelledError:
             await self._close("CANCELED", self._canceled())

@@ -31,10 +31,15 @@ class Stopped(Enum):
 
 @attrs.frozen
 class Failed:
-    """An item failed, and the loop with it."""
+    """An item failed, and the loop with it.
+
+    Attributes:
+        can_go_on: Whether the items that failed are kept as they stood before their failures.
+    """
 
     visit: Visit
     error: dict[str, Any]
+    can_go_on: bool
 
 
 _Outcome = StrandFailedError | Stopped | None
@@ -77,7 +82,8 @@ class _Items:
         if self._returned:
             return Stopped.RETURNED
         if self._failed:
-            return self._failed[min(self._failed)]
+            first = self._failed[min(self._failed)]
+            return attrs.evolve(first, can_go_on=all(failed.can_go_on for failed in self._failed.values()))
         return None if self._loop.is_over else Stopped.PARKED
 
     async def cancel(self) -> None:
@@ -86,12 +92,12 @@ class _Items:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _is_stopped(self) -> bool:
-        return bool(self._failed) or self._returned or self._parent.stopped()
+        return bool(self._failed) or self._returned or self._parent.state.stopped()
 
     def _begin(self) -> None:
         """Begins as many items as may be under way at once: first those that were put aside."""
         loop = self._loop
-        while len(self._tasks) < loop.width and not self._is_stopped() and not self._parent.state.control.parking:
+        while len(self._tasks) < loop.width and not self._is_stopped() and not self._parent.state.is_put_aside():
             if self._put_aside:
                 index = self._put_aside.pop(0)
             elif loop.index < len(loop.items):
@@ -114,7 +120,7 @@ class _Items:
                 loop.note_failure(index, outcome.error)
                 loop.end_item(index, scopes.writes)
                 return
-            self._failed[index] = Failed(outcome.visit, outcome.error)
+            self._failed[index] = Failed(outcome.visit, outcome.error, outcome.saved is not None)
             if outcome.saved is not None:
                 loop.under_way[index] = outcome.saved
         else:

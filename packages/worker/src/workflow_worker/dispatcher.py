@@ -29,7 +29,7 @@ _BATCH: Final = 100
 # In turn for each tenant: one with ten thousand events does not keep the others waiting.
 _DUE = """
 SELECT tenant, event_id FROM (
-    SELECT tenant, event_id, due_at, row_number() OVER (PARTITION BY tenant ORDER BY due_at, event_id) AS turn
+    SELECT tenant, event_id, due_at, row_number() OVER (PARTITION BY tenant ORDER BY due_at, sequence) AS turn
     FROM workflow_runtime_events
     WHERE processed_at IS NULL AND due_at <= now()
 ) AS due
@@ -100,7 +100,8 @@ class EventDispatcher:
             for tenant, event_id in turns:
                 if self._stopping:
                     return
-                taken += await self._take(tenant, event_id)
+                result = await self._take(tenant, event_id)
+                taken += result  # after the awaiting: others count meanwhile
 
         await asyncio.gather(*(take() for _ in range(_EVENTS)))
         return taken

@@ -31,18 +31,18 @@ with workflow.unsafe.imports_passed_through():
     from workflow_core.execution.models import RunEnd, RunInput, RunRef
     from workflow_core.execution.writing import to_the_end
     from workflow_core.manifest import canonical_json
-    from workflow_core.temporal import FINISH_RUN, LOAD_RUN, RUN_WORKFLOW, WAKE
+    from workflow_core.temporal import FINISH_RUN, LOAD_RUN, RUN_WORKFLOW, WAKE, execution_of
     from workflow_worker.child_steps import MAX_SCOPES
     from workflow_worker.control import Control
     from workflow_worker.evaluation import Account, Evaluator
-    from workflow_worker.failures import recorded_error
+    from workflow_worker.failures import raise_if_canceled, recorded_error
     from workflow_worker.leaving import Parked, Returned, StrandFailedError
     from workflow_worker.local import execute_local
     from workflow_worker.scopes import Scopes
     from workflow_worker.state import RunState, error_object, now
     from workflow_worker.strand import Strand
     from workflow_worker.trace import Trace
-    from workflow_worker.waiting import Wakes
+    from workflow_worker.waiting import Wakes, leave_waits
 
 
 class _RunFailedError(Exception):
@@ -89,10 +89,10 @@ class RunWorkflow:
             strand = self._strand or await self._load()
             try:
                 await strand.walk()
+            except Returned:
+                await leave_waits(strand.state)
             except Parked:
                 await self._continue(strand)
-        except Returned:
-            pass
         except StrandFailedError as failure:
             status, error, failed = "FAILED", failure.error, failure
         except _RunFailedError as failure:
@@ -121,6 +121,7 @@ class RunWorkflow:
         scopes = Scopes(run, workflow.info().start_time.isoformat())
         evaluator = Evaluator(scopes, Account())
         control = Control(saved.sequence if saved else 0)
+        self._trace.recorded = dict(saved.recorded) if saved else {}
         state = RunState(run, run.plan, scopes, evaluator, self._trace, control, self._wakes)
         self._strand = Strand.of_run(state, saved.strand if saved else None)
         return self._strand
@@ -152,7 +153,9 @@ class RunWorkflow:
         if checkpoint is None:
             message = f"The run's variables have more than {MAX_CHECKPOINT} bytes: set to null what it no longer needs."
             raise _RunFailedError(error_object(WorkflowError(message, code="STATE_TOO_LARGE"), strand.path))
+        await leave_waits(strand.state)
         await self._trace.write()
+        raise_if_canceled()  # an execution that is told so now tells the next one nothing
         resumption = strand.state.run.resumption or Resumption(checkpoint=None, step_path=None, iteration=None)
         further = attrs.evolve(
             self._run, plan=None, payload=None, resumption=attrs.evolve(resumption, checkpoint=checkpoint)
@@ -160,7 +163,8 @@ class RunWorkflow:
         workflow.continue_as_new(further)
 
     def _checkpoint(self, saved: SavedStrand, state: RunState, *, room: int) -> dict[str, Any] | None:
-        return checkpoint_json(Checkpoint(strand=saved, sequence=state.control.sequence), room=room)
+        checkpoint = Checkpoint(strand=saved, sequence=state.control.sequence, recorded=self._trace.recorded)
+        return checkpoint_json(checkpoint, room=room)
 
     def _result(self) -> dict[str, Any]:
         if not self._run.scopes_wanted or self._strand is None:
@@ -182,6 +186,8 @@ class RunWorkflow:
             error=error,
             completed_at=now(),
             trace=self._trace.take(),
+            execution=execution_of(workflow.info().workflow_id),
+            leaves_open=self._strand is not None and bool(self._strand.state.control.abandoned),
         )
         if failed is not None and failed.saved is not None and self._strand is not None:
             state, visit = self._strand.state, failed.visit

@@ -26,18 +26,24 @@ from workflow_core.execution.inbox import Inbox
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import CORE_SOURCE, pending_migrations
-from workflow_core.temporal import RUN_TASK_QUEUE, action_task_queue, connect
+from workflow_core.temporal import LAUNCH_TASK_QUEUE, RUN_TASK_QUEUE, action_task_queue, connect
 from workflow_worker.activities import Activities
 from workflow_worker.background import in_background
+from workflow_worker.deployment import deployment_of
 from workflow_worker.dispatcher import EventDispatcher
 from workflow_worker.faults import fault_point
 from workflow_worker.interpreter import RunWorkflow
+from workflow_worker.launching import Launches, LaunchWorkflow
 from workflow_worker.presence import Presence
 from workflow_worker.settings import Settings
 from workflow_worker.sweeper import Sweeper
+from workflow_worker.syncer import ScheduleSyncer
+from workflow_worker.turns import TurnGiver
 
 _log = logging.getLogger(__name__)
 
+#: Launches at once: each records one run.
+LAUNCHES: Final = 10
 #: Workflow tasks at once. They share one interpreter lock, and Temporal gives each two seconds of wall time to compute:
 #: with the expressions' budget (some 75,000 steps of two microseconds at most between two yields) eight stay below.
 WORKFLOW_TASKS: Final = 8
@@ -60,8 +66,10 @@ def build_workers(
     *,
     max_concurrent: int,
     shutdown: timedelta,
+    build_id: str | None = None,
 ) -> list[Worker]:
     """The pollers of one process: the runs' queue, and one queue for each loaded distribution."""
+    deployment = deployment_of(build_id)
     runs = Worker(
         client,
         task_queue=RUN_TASK_QUEUE,
@@ -72,6 +80,8 @@ def build_workers(
             activities.record_child_run,
             activities.load_run,
             activities.open_settlement,
+            activities.look_at_wait,
+            activities.leave_waits,
             activities.pause,
             activities.finish_run,
         ],
@@ -80,6 +90,7 @@ def build_workers(
         max_concurrent_local_activities=max_concurrent,
         no_remote_activities=True,
         graceful_shutdown_timeout=shutdown,
+        deployment_config=deployment,
     )
     actions = [
         Worker(
@@ -88,10 +99,25 @@ def build_workers(
             activities=[activities.execute_action],
             max_concurrent_activities=max_concurrent,
             graceful_shutdown_timeout=shutdown,
+            deployment_config=deployment,
         )
         for distribution in distributions
     ]
     return [runs, *actions]
+
+
+def build_launcher(client: Client, launches: Launches, *, shutdown: timedelta, build_id: str | None = None) -> Worker:
+    """The poller of what Temporal's schedules start."""
+    return Worker(
+        client,
+        task_queue=LAUNCH_TASK_QUEUE,
+        workflows=[LaunchWorkflow],
+        activities=[launches.start_scheduled_run],
+        workflow_runner=workflow_runner(),
+        max_concurrent_activities=LAUNCHES,
+        graceful_shutdown_timeout=shutdown,
+        deployment_config=deployment_of(build_id),
+    )
 
 
 async def discover_for(database: Database, settings: Settings) -> Discovery:
@@ -166,13 +192,17 @@ async def run_worker(
             at=at or fault_point(os.environ),
         )
         distributions = list(discovery.registry.distributions)
+        shutdown = timedelta(seconds=settings.shutdown_seconds)
         workers = build_workers(
             client,
             Activities(executor, database, discovery.registry),
             distributions,
             max_concurrent=settings.max_concurrent,
-            shutdown=timedelta(seconds=settings.shutdown_seconds),
+            shutdown=shutdown,
+            build_id=settings.build_id,
         )
+        launches = Launches(database, client, discovery.registry)
+        workers.append(build_launcher(client, launches, shutdown=shutdown, build_id=settings.build_id))
         presence = Presence(
             database,
             discovery,
@@ -182,16 +212,21 @@ async def run_worker(
         )
         await presence.announce()
         stack.push_async_callback(presence.leave)
-        events = EventDispatcher(database, Inbox(database, client, discovery.registry))
-        sweeper = Sweeper(database, client)
-        async with _running(workers) as failed, in_background(events) as dispatched, in_background(sweeper) as swept:
+        beside = (
+            EventDispatcher(database, Inbox(database, client, discovery.registry)),
+            Sweeper(database, client),
+            ScheduleSyncer(database, client),
+            TurnGiver(database, client),
+        )
+        async with _running(workers) as failed, AsyncExitStack() as background:
+            works = [await background.enter_async_context(in_background(work)) for work in beside]
             heartbeat = asyncio.create_task(presence.keep())
             on_ready(discovery)
             stopping = asyncio.create_task(stop.wait())
-            ends: list[asyncio.Future[Any]] = [stopping, failed, dispatched, swept]
+            ends: list[asyncio.Future[Any]] = [stopping, failed, *works]
             try:
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-                for end in (failed, dispatched, swept):
+                for end in (failed, *works):
                     if end.done():
                         end.result()
                 _log.info("stopping: waiting up to %g s for what is under way", settings.shutdown_seconds)

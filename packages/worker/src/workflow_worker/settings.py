@@ -8,7 +8,11 @@ from typing import Final
 
 import attrs
 
+from workflow_core.errors import ConfigurationError
 from workflow_core.process import Environment, ProcessSettings
+
+BUILD_ID: Final = "WORKFLOW_BUILD_ID"
+_LONGEST_BUILD_ID: Final = 100
 
 #: The worker's own variables → what ``--help`` says of them.
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
@@ -17,7 +21,7 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "WORKFLOW_SHUTDOWN_SECONDS": "how long SIGTERM waits for activities under way (30)",
         "WORKFLOW_RECONCILE_SECONDS": "how long it is looked for whether an effect has happened that must not be sent "
         "twice, before a person is asked (900)",
-        "WORKFLOW_BUILD_ID": "shown with the worker",
+        BUILD_ID: "the worker's version in Temporal's worker deployments, which gets runs once it is the current one",
     }
 )
 
@@ -30,7 +34,7 @@ class Settings(ProcessSettings):
         max_concurrent: Actions at once: so many on our database, and so many of each integration.
         shutdown_seconds: How long a stop waits for what is under way.
         reconcile_seconds: How long after its sending an effect is looked for that must not be sent twice.
-        build_id: Shown with the worker.
+        build_id: Of its version in Temporal's worker deployments; None: the worker is not versioned.
     """
 
     max_concurrent: int
@@ -51,5 +55,12 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         max_concurrent=read.number("WORKFLOW_MAX_ACTIVITIES", 20, least=1, most=1000),
         shutdown_seconds=read.number("WORKFLOW_SHUTDOWN_SECONDS", 30, least=0, most=3600),
         reconcile_seconds=read.number("WORKFLOW_RECONCILE_SECONDS", 900, least=0, most=86400),
-        build_id=read.text("WORKFLOW_BUILD_ID", None),
+        build_id=read.parsed(_build_id),
     )
+
+
+def _build_id(environ: Mapping[str, str]) -> str | None:
+    text = environ.get(BUILD_ID) or None
+    if text is not None and not (len(text) <= _LONGEST_BUILD_ID and text.isascii() and text.isprintable()):
+        raise ConfigurationError(f"{BUILD_ID} has at most {_LONGEST_BUILD_ID} printable ASCII characters")
+    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -11,6 +12,7 @@ from workflow_core.errors import WorkflowError
 from workflow_core.execution.checkpoints import Resumption
 from workflow_core.execution.models import RunInput
 from workflow_core.language.plan import Plan
+from workflow_core.temporal import execution_of
 from workflow_worker.control import Control
 from workflow_worker.evaluation import Evaluator
 from workflow_worker.frames import Visit
@@ -21,7 +23,11 @@ from workflow_worker.waiting import Wakes
 
 @attrs.frozen
 class RunState:
-    """A strand's run: what it was started with, what its strands share, and the scopes of this one."""
+    """A strand's run: what it was started with, what its strands share, and the scopes of this one.
+
+    Attributes:
+        stopped: Whether a step beside this strand has ended what is around both.
+    """
 
     run: RunInput
     plan: Plan
@@ -30,11 +36,22 @@ class RunState:
     trace: Trace
     control: Control
     wakes: Wakes
+    stopped: Callable[[], bool] = lambda: False
 
-    def branch(self) -> RunState:
+    def branch(self, stopped: Callable[[], bool]) -> RunState:
         """The same run, with scopes that begin with these."""
         scopes = self.scopes.branch()
-        return attrs.evolve(self, scopes=scopes, evaluator=Evaluator(scopes, self.evaluator.account))
+        evaluator = Evaluator(scopes, self.evaluator.account)
+        return attrs.evolve(self, scopes=scopes, evaluator=evaluator, stopped=stopped)
+
+    def is_put_aside(self) -> bool:
+        """Whether nothing of this strand shall begin any more in this execution."""
+        return self.stopped() or self.control.parking
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier execution failed: what is reached now may have been reached there."""
+        return execution_of(workflow.info().workflow_id) > 1
 
     def resumption_of(self, visit: Visit) -> Resumption | None:
         """What the step that had failed in an earlier execution goes on with; None for every other step."""

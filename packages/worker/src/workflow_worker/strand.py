@@ -32,6 +32,8 @@ from workflow_worker.frames import Block, ConcurrentLoop, Frame, Loop, TryCatch,
 from workflow_worker.leaving import Parked, Returned, StrandFailedError
 from workflow_worker.scopes import Snapshot
 from workflow_worker.state import RunState, error_object, now
+from workflow_worker.wait_steps import WAITS
+from workflow_worker.waiting import leave_waits
 
 #: Bytes of what one control step shows.
 _MAX_SHOWN: Final = 4096
@@ -39,7 +41,6 @@ _MAX_SHOWN: Final = 4096
 MAX_ITEMS: Final = 50_000
 #: Items of one loop at once, whatever it asks for.
 MAX_CONCURRENCY: Final = 1000
-_WAITS: Final = ("event.wait", "time.wait", "human.task")
 
 
 class Strand:
@@ -49,20 +50,11 @@ class Strand:
         state: The run, with the scopes that this strand reads and writes.
         frames: Where it begins.
         base: What its scopes began with; None: with nothing, as those of the run itself.
-        stopped: Whether nothing of it shall begin any more, because a step beside it has ended what is around both.
     """
 
-    def __init__(
-        self,
-        state: RunState,
-        frames: list[Frame],
-        *,
-        base: Snapshot | None = None,
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def __init__(self, state: RunState, frames: list[Frame], *, base: Snapshot | None = None) -> None:
         self.state = state
         self.frames = frames
-        self.stopped = stopped
         self.unrecorded = 0
         self._base = base
         self._under_way = False
@@ -85,7 +77,7 @@ class Strand:
     ) -> Strand:
         """The strand of one item of a loop of this one: from its beginning, or from where it was put aside."""
         base = self.state.scopes.snapshot()
-        state = self.state.branch()
+        state = self.state.branch(stopped)
         if saved is None:
             scopes = state.scopes
             scopes.begin_item(scopes.enter_loop(loop.item_var), loop.item_var, loop.items, index)
@@ -93,7 +85,7 @@ class Strand:
         else:
             state.scopes.apply(saved.difference, saved.writes)
             frames = restore_frames(saved.frames, state.plan.definition)
-        return Strand(state, frames, base=base, stopped=stopped)
+        return Strand(state, frames, base=base)
 
     def saved(self) -> SavedStrand:
         """Where it stands: before the step that is under way, if one is."""
@@ -138,12 +130,14 @@ class Strand:
                 self._under_way = True
                 await self._step(visit)
                 self._under_way = False
+                self.state.control.end_step()
 
     async def _between_steps(self) -> None:
         raise_if_canceled()
-        if self.stopped() or self.state.control.parking:
+        if self.state.is_put_aside():
             raise Parked
         await self.state.evaluator.before_step()
+        await leave_waits(self.state)
         if self.state.trace.is_large:
             await self.state.trace.write()
             self.state.evaluator.new_activation()
@@ -175,13 +169,18 @@ class Strand:
             return
         self._fail(visit, error)
 
-    def _fail(self, visit: Visit, error: dict[str, Any]) -> None:
+    def _fail(self, visit: Visit, error: dict[str, Any], *, can_go_on: bool = True) -> None:
         """Unwinds to what goes on after the failure.
+
+        Args:
+            visit: The step that failed.
+            error: How.
+            can_go_on: Whether the strand still has all that it needs to go on before that step.
 
         Raises:
             StrandFailedError: Nothing does.
         """
-        saved = None if self._is_caught(error) else self.saved()
+        saved = None if not can_go_on or self._is_caught(error) else self.saved()
         self._under_way = False
         uncaught = self._unwind(error)
         if uncaught is not None:
@@ -190,9 +189,6 @@ class Strand:
     async def _execute(self, visit: Visit) -> None:
         if not isinstance(visit.step, Mapping):
             raise InterpreterError("The step is not an object: mend the definition.")
-        if visit.type in _WAITS:
-            message = f"Steps of type {visit.type!r} wait, and this version of the worker cannot wait yet."
-            raise InterpreterError(message, code="UNSUPPORTED_STEP_TYPE")
         execute = self._STEPS.get(visit.type)
         if execute is None:
             message = f"Steps of type {visit.type!r} cannot be run by this version of the worker."
@@ -243,7 +239,7 @@ class Strand:
             elif isinstance(frame, ConcurrentLoop):
                 with contextlib.suppress(WorkflowError):  # it has failed already
                     frame.merge_into(self.state.scopes)
-                self._record_loop(frame, "FAILED", error)
+                self._leave_items(frame, "FAILED", error)
         return error
 
     def close_frames(self, status: str) -> None:
@@ -255,7 +251,13 @@ class Strand:
             elif isinstance(frame, TryCatch):
                 self._end_try(frame, status)
             elif isinstance(frame, ConcurrentLoop):
-                self._record_loop(frame, status)
+                self._leave_items(frame, status)
+
+    def _leave_items(self, loop: ConcurrentLoop, status: str, error: dict[str, Any] | None = None) -> None:
+        """Ends a loop, also where items of it have been put aside."""
+        if loop.under_way:
+            self.state.control.abandoned.append(loop.visit)
+        self._record_loop(loop, status, error)
 
     # ── Node steps ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -345,10 +347,12 @@ class Strand:
         """Goes on with the items of a concurrent loop, until all have ended or nothing is to begin any more."""
         outcome = await run_items(self, loop)
         if isinstance(outcome, Failed):
-            self._fail(outcome.visit, outcome.error)
+            self._fail(outcome.visit, outcome.error, can_go_on=outcome.can_go_on)
         elif outcome is Stopped.PARKED:
             raise Parked
         elif outcome is Stopped.RETURNED:
+            if loop.under_way:
+                self.state.control.abandoned.append(loop.visit)
             self.close_frames("SUCCEEDED")
             raise Returned
         else:
@@ -385,6 +389,14 @@ class Strand:
         await self._assign_all(visit.fields.get("outputMapping") or {}, childRun=child.scopes)
         self._record(visit, "SUCCEEDED", output={"childRunId": child.run_id})
 
+    async def _wait(self, visit: Visit) -> None:
+        given = await WAITS[visit.type](self.state, visit)
+        for path, value in given.items():
+            self.state.scopes.assign(path, value)
+        assigned = await self._assign_all(visit.config.get("assign") or {})
+        dry = {"wouldWait": True} if self.state.run.dry_run else {}
+        self._record(visit, "SUCCEEDED", output=_shown({**dry, **given, **assigned}))
+
     _STEPS: Final = {
         "action.call": _action,
         "transform.assign": _assign,
@@ -394,6 +406,9 @@ class Strand:
         "control.forEach": _for_each,
         "control.tryCatch": _try,
         "control.callWorkflow": _call_workflow,
+        "event.wait": _wait,
+        "time.wait": _wait,
+        "human.task": _wait,
     }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -17,15 +18,19 @@ from workflow_core.errors import TransientError
 from workflow_core.execution.database_errors import DATABASE_AWAY
 from workflow_core.execution.lost_runs import close_if_lost, find_unchecked
 from workflow_core.execution.unstarted import find_unstarted, start_unstarted
+from workflow_core.execution.waits import wake_settled
 from workflow_core.storage.database import Database
 
 _log = logging.getLogger(__name__)
 
-#: Seconds between two looks for runs that nobody started; doubled as long as Temporal takes none, up to the longest.
+#: Seconds between two looks for runs that nobody started, or told to go on.
 START_EVERY: Final = 5.0
+#: Doubled as long as Temporal is away, up to this.
 _LONGEST: Final = 60.0
 #: Seconds between two batches of open runs about which Temporal is asked.
 CHECK_EVERY: Final = 30.0
+#: Whoever settles an effect tells the runs that wait for it; so much later it is the sweeper's business.
+_TOLD_BY_OTHERS: Final = timedelta(seconds=10)
 _BATCH: Final = 100
 #: Runs at once.
 _AT_ONCE: Final = 4
@@ -45,7 +50,7 @@ class Sweeper:
     Args:
         database: As the application role.
         client: Of the platform's Temporal namespace.
-        start_every: Seconds between two looks for runs that nobody started.
+        start_every: Seconds between two looks for runs that nobody started, or told to go on.
         check_every: Seconds between two looks for runs whose execution is gone.
     """
 
@@ -71,6 +76,7 @@ class Sweeper:
         """Sweeps as long as nobody stops it; a database or a Temporal that is away is waited for."""
         await asyncio.gather(
             self._repeat(self._start_unstarted, self._start_every),
+            self._repeat(self._wake_settled, self._start_every),
             self._repeat(self._close_lost, self._check_every),
         )
 
@@ -98,6 +104,12 @@ class Sweeper:
     async def _start(self, tenant: UUID, run_id: UUID) -> bool:
         return await start_unstarted(self._database, self._client, tenant=tenant, run_id=run_id)
 
+    async def _wake_settled(self) -> _Swept:
+        told = await wake_settled(self._database, self._client, older_than=_TOLD_BY_OTHERS, limit=_BATCH)
+        if told:
+            _log.info("told %d runs to go on after their effects had been settled", told)
+        return _Swept(told, temporal_is_away=False)
+
     async def _close_lost(self) -> _Swept:
         return await self._each(await find_unchecked(self._database, limit=_BATCH), self._close)
 
@@ -119,7 +131,8 @@ class Sweeper:
                 if self._stopping.is_set() or (refused >= _AT_ONCE and not answered):
                     return
                 try:
-                    done += await work(tenant, run_id)
+                    result = await work(tenant, run_id)
+                    done += result  # after the awaiting: others count meanwhile
                     answered += 1
                 except TransientError:
                     refused += 1

@@ -34,7 +34,8 @@ class Trace:
         self._run_id = run_id
         self._pending: list[StepTrace] = []
         self._bytes = 0
-        self._recorded: dict[tuple[str, str], int] = {}
+        #: How often steps inside of loops have ended, by ``path#status``.
+        self.recorded: dict[str, int] = {}
 
     def take(self) -> list[StepTrace]:
         """What the next activity is to write; whoever takes it puts it back when it may not have been written."""
@@ -51,9 +52,9 @@ class Trace:
     ) -> bool:
         """Keeps how a step stands; answers whether it will have a row."""
         if visit.iteration and status in ("SUCCEEDED", "FAILED") and visit.type not in _ALWAYS:
-            key = visit.path, status
-            self._recorded[key] = self._recorded.get(key, 0) + 1
-            if self._recorded[key] > RECORDED_ITERATIONS:
+            key = f"{visit.path}#{status}"
+            self.recorded[key] = self.recorded.get(key, 0) + 1
+            if self.recorded[key] > RECORDED_ITERATIONS:
                 return False
         row = step_trace(visit, status, output=output, error=error, attempt=attempt)
         self._pending.append(row)

@@ -161,10 +161,14 @@ def dependencies(definitions: Iterable[Mapping[str, Any]], pinned_schema: str | 
     }
 
 
-#: Every member is written for a workflow that came with no bundle.
 _DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(to_json(WorkflowSettings()))
+#: Every member of the format is written for a workflow that came with no bundle; what the older product does not know
+#: stands there only where it says something.
 _NOT_IMPORTED: Final = Imported(
-    metadata={**dict.fromkeys(_DERIVED), **_DEFAULTS},
+    metadata={
+        **dict.fromkeys(_DERIVED),
+        **{name: value for name, value in _DEFAULTS.items() if name != "orderedByCorrelationKey"},
+    },
     dependencies={},
     entry={},
     draft={},

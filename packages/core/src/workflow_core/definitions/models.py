@@ -39,7 +39,10 @@ class EditableSettings:
     Attributes:
         isVisible: Whether lists show it to everybody.
         isPaused: Whether nothing starts it.
-        concurrencyLimit: How many runs there may be at once.
+        concurrencyLimit: How many runs may be under way at once; others wait for their turn. Runs that other runs
+            called are part of these.
+        orderedByCorrelationKey: Whether runs that events of one correlation key start come one after the other, in
+            the order of the events.
         autoPauseOnFailure: Whether it is paused when too many runs fail.
         failureRateThreshold: The share of failed runs that is too many.
         failureRateMinRuns: How many runs there have to be before that counts.
@@ -51,6 +54,7 @@ class EditableSettings:
     isVisible: bool = True
     isPaused: bool = False
     concurrencyLimit: _Count | None = None
+    orderedByCorrelationKey: bool = False
     autoPauseOnFailure: bool = False
     failureRateThreshold: Annotated[float, msgspec.Meta(ge=0)] | None = None
     failureRateMinRuns: _Count | None = None
@@ -77,6 +81,7 @@ SETTING_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
         "isVisible": "is_visible",
         "isPaused": "is_paused",
         "concurrencyLimit": "concurrency_limit",
+        "orderedByCorrelationKey": "ordered_by_correlation_key",
         "autoPauseOnFailure": "auto_pause_on_failure",
         "failureRateThreshold": "failure_rate_threshold",
         "failureRateMinRuns": "failure_rate_min_runs",

@@ -13,6 +13,7 @@ from workflow_core.execution.engine import TIMEOUT, ask, execution_status
 from workflow_core.execution.models import RunStatus
 from workflow_core.execution.run_log import tell_cancel_requested
 from workflow_core.execution.runs import start_waiting
+from workflow_core.execution.turns import close_queued
 from workflow_core.storage.database import Connection, Database, Record
 from workflow_core.temporal import run_workflow_id
 
@@ -40,6 +41,8 @@ async def cancel_run(
     async with database.tenant(tenant) as conn:
         run = await find_open(conn, tenant, run_id)
         await tell_cancel_requested(conn, tenant, run_id, user=user, reason=reason)
+        if await close_queued(conn, tenant, run_id, CANCELED):
+            return "CANCELED"
     if run["started_at"] is None:
         # Recorded, and maybe about to be started by somebody else: only what runs can be canceled for good.
         await start_waiting(database, client, tenant=tenant, run_id=run_id)

@@ -118,20 +118,34 @@ class Checkpoint:
 
     Attributes:
         sequence: Steps that have begun.
+        recorded: How often steps inside of loops have ended, by ``path#status``.
     """
 
     strand: SavedStrand
     sequence: int
+    recorded: dict[str, int] = attrs.Factory(dict)
 
     def open_steps(self) -> Iterator[SavedLoop | SavedConcurrentLoop | SavedTry]:
         """The loops and ``control.tryCatch`` steps that are under way, the outermost first."""
-        frames = list(self.strand.frames)
-        while frames:
-            frame = frames.pop(0)
-            if not isinstance(frame, SavedBlock):
-                yield frame
-            if isinstance(frame, SavedConcurrentLoop):
-                frames += [inner for item in frame.started if item.strand for inner in item.strand.frames]
+        for strand in self._strands():
+            yield from (frame for frame in strand.frames if not isinstance(frame, SavedBlock))
+
+    def held_steps(self) -> Iterator[tuple[str, str]]:
+        """Path and iteration of the steps that are under way, and of those at which each strand goes on."""
+        yield from ((step.visit.path, step.visit.iteration) for step in self.open_steps())
+        for strand in self._strands():
+            if strand.frames and isinstance(block := strand.frames[-1], SavedBlock):
+                yield f"{block.path}[{block.index}]", block.iteration
+
+    def _strands(self) -> Iterator[SavedStrand]:
+        """The run's own strand, then those inside of it."""
+        strands = [self.strand]
+        while strands:
+            strand = strands.pop(0)
+            yield strand
+            for frame in strand.frames:
+                if isinstance(frame, SavedConcurrentLoop):
+                    strands += [item.strand for item in frame.started if item.strand is not None]
 
 
 _converter = cattrs.Converter()
@@ -160,15 +174,23 @@ class Resumption:
         step_path: Of the step that had failed.
         iteration: Of that step.
         attempts: What that step has used so far.
+        calls: What other steps that call workflows have used, by path and iteration, where it is more than one.
         correction: Mappings that take the place of fields of that step's input.
+        from_beginning: Whether it began there; what was read before stands, so that it comes the same way.
     """
 
     checkpoint: dict[str, Any] | None
     step_path: str | None
     iteration: str | None
     attempts: int = 0
+    calls: dict[str, int] = attrs.Factory(dict)
+    from_beginning: bool = False
     correction: dict[str, Any] | None = None
 
     def is_of(self, step_path: str, iteration: str) -> bool:
         """Whether this step is the one that had failed."""
         return (self.step_path, self.iteration) == (step_path, iteration)
+
+    def attempts_of(self, step_path: str, iteration: str) -> int:
+        """What a step that calls a workflow has used so far, as far as it is known."""
+        return self.attempts if self.is_of(step_path, iteration) else self.calls.get(f"{step_path}#{iteration}", 0)

@@ -132,6 +132,10 @@ class Executor:
         await self._at("before-reserve", attempt.call)
         if attempt.call.dry_run:
             return await self._rehearse(attempt)
+        if attempt.effect is Effect.READ and not attempt.call.reads_again:
+            result = await self._read_before(attempt)
+            if result is not None:
+                return result
         if attempt.action.io == "database":
             return await self._in_transaction(attempt)
         if attempt.effect is Effect.READ:
@@ -169,6 +173,18 @@ class Executor:
             await self._at("before-commit", call)
         await self._at("after-commit", call)
         return ActionResult(output=output)
+
+    async def _read_before(self, attempt: Attempt) -> ActionResult | None:
+        """What the step has read in an earlier execution of the run.
+
+        The run comes to its effects by the same way: read anew, it might do for one item what was done for another.
+        """
+        async with self._database.tenant(attempt.tenant) as conn:
+            read = await history.read_success(conn, attempt.call)
+            if read is None:
+                return None
+            await self._write_success(conn, attempt, read["output_json"])
+        return ActionResult(output=read["output_json"])
 
     async def _read_external(self, attempt: Attempt) -> ActionResult:
         async with self._database.tenant(attempt.tenant) as conn:

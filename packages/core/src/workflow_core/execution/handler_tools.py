@@ -11,6 +11,7 @@ from typing import Any
 from workflow_core.discovery import Registry
 from workflow_core.errors import IntegrationNotConfiguredError
 from workflow_core.execution.attempt import Attempt
+from workflow_core.execution.database_errors import CONNECTION_GONE, explain
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Connection, Database
 
@@ -33,7 +34,12 @@ class ConnectionSecrets:
         self._tx = tx
 
     async def require(self, *names: str) -> dict[str, str]:
-        """The values by name; only those that the connection declares as secret can be read."""
+        """The values by name; only those that the connection declares as secret can be read.
+
+        Raises:
+            IntegrationNotConfiguredError: Some are missing.
+            EngineUnavailableError: Our database is away.
+        """
         connection = self._registry.connection_of(self._attempt.call.action_id)
         if connection is None:
             raise IntegrationNotConfiguredError(
@@ -48,15 +54,18 @@ class ConnectionSecrets:
         own: AbstractAsyncContextManager[Connection] = (
             contextlib.nullcontext(self._tx) if self._tx is not None else self._database.tenant(tenant)
         )
-        async with own as conn:
-            stored = declared & set(await self._secrets.names(conn, tenant, scope))
-            missing = sorted(set(names) - stored)
-            if missing:
-                raise IntegrationNotConfiguredError(
-                    f"The connection lacks {', '.join(missing)}: enter it under Connections.",
-                    details={"missing": missing},
-                )
-            values = await self._secrets.resolve(conn, tenant, scope, names)
+        try:
+            async with own as conn:
+                stored = declared & set(await self._secrets.names(conn, tenant, scope))
+                missing = sorted(set(names) - stored)
+                if missing:
+                    raise IntegrationNotConfiguredError(
+                        f"The connection lacks {', '.join(missing)}: enter it under Connections.",
+                        details={"missing": missing},
+                    )
+                values = await self._secrets.resolve(conn, tenant, scope, names)
+        except (*CONNECTION_GONE, FileNotFoundError) as error:  # a handler would take it for the other system's
+            raise explain(error) from None
         for value in values.values():
             self.hide(value)
         return dict(values)

@@ -16,7 +16,7 @@ import attrs
 from workflow_core.execution import ledger, waits
 from workflow_core.execution.models import ActionCall, RunEnd, StepTrace
 from workflow_core.execution.run_log import FailedStep, tell_ended, tell_failed_steps
-from workflow_core.storage.database import Connection
+from workflow_core.storage.database import Connection, Record
 
 #: The statuses of steps that have not ended.
 UNDER_WAY: Final = ("STARTED", "RETRYING", "WAITING")
@@ -186,11 +186,26 @@ async def write_action_step(
         await tell_failed_steps(conn, tenant, run_id, [failed])
 
 
+async def read_success(conn: Connection, call: ActionCall) -> Record | None:
+    """What an action gave in its step, as ``output_json``; None: it has not succeeded there."""
+    return await conn.fetchrow(
+        "SELECT output_json FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 AND step_path = $3 "
+        "AND iteration = $4 AND action_id = $5 AND action_version = $6 AND status = 'SUCCEEDED'",
+        UUID(call.tenant),
+        UUID(call.run_id),
+        call.step_path,
+        call.iteration,
+        call.action_id,
+        call.action_version,
+    )
+
+
 _END: Final = """
 UPDATE workflow_runs SET status = $3, error_json = $4, completed_at = $5, updated_at = now(),
        failed_step_path = $6, failed_iteration = $7, checkpoint = $8, correction = NULL
-WHERE tenant = $1 AND run_id = $2 AND status IN ('RUNNING', 'WAITING')
+WHERE tenant = $1 AND run_id = $2 AND status IN ('RUNNING', 'WAITING') AND execution = COALESCE($9, execution)
 """
+_GOES_ON: Final = "SELECT execution > $3 FROM workflow_runs WHERE tenant = $1 AND run_id = $2"
 _CANCEL_STEPS: Final = """
 UPDATE workflow_run_steps SET
     status = 'CANCELED', completed_at = $3, updated_at = clock_timestamp(),
@@ -200,10 +215,12 @@ WHERE tenant = $1 AND run_id = $2 AND status IN ('STARTED', 'RETRYING', 'WAITING
 
 
 async def write_end(conn: Connection, end: RunEnd) -> None:
-    """Writes a run's end; a run that has ended already keeps its first end."""
+    """Writes a run's end; one that has ended already keeps its first end, and one that was resumed since goes on."""
     tenant, run_id = UUID(end.tenant), UUID(end.run_id)
     completed_at = datetime.fromisoformat(end.completed_at)
     if end.status != "SUCCEEDED":
+        if end.execution is not None and await conn.fetchval(_GOES_ON, tenant, run_id, end.execution):
+            return  # this end was written before, by a worker that died before Temporal heard of it
         await ledger.give_up_run(conn, tenant, run_id)
     ended = await conn.execute(
         _END,
@@ -214,11 +231,12 @@ async def write_end(conn: Connection, end: RunEnd) -> None:
         completed_at,
         *(end.failed_step or (None, None)),
         end.checkpoint,
+        end.execution,
     )
     await _write_steps(conn, tenant, run_id, end.trace)
     if ended == "UPDATE 0":
         return
-    if end.status != "SUCCEEDED":  # a run succeeds after all its steps have ended
+    if end.status != "SUCCEEDED" or end.leaves_open:  # otherwise a run succeeds after all its steps have ended
         await cancel_rest(conn, tenant, run_id, completed_at)
     await tell_ended(conn, tenant, run_id, status=end.status, error=end.error, completed_at=end.completed_at)
 

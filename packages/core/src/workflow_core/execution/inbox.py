@@ -21,8 +21,12 @@ import attrs
 
 from workflow_core.discovery import Registry
 from workflow_core.errors import ConflictError, TransientError, WorkflowError
+from workflow_core.execution import waits
 from workflow_core.execution.database_errors import DATABASE_AWAY, explain
 from workflow_core.execution.runs import Origin, run_id_for_event, start_run
+from workflow_core.execution.step_waits import ArrivedEvent, resolve_waits_for_event
+from workflow_core.execution.turns import Order
+from workflow_core.execution.waits import ResolvedWait
 from workflow_core.language.trigger_mapping import has_mapping, map_payload
 from workflow_core.storage.database import Connection, Database, Record
 
@@ -127,6 +131,7 @@ class Event:
         outcomes: One for each workflow that it starts; None while nobody has looked for them.
         attempts: How often it was taken.
         processed_at: When the last outcome was known; None: something is still to be done.
+        sequence: Counts up from event to event.
     """
 
     event_id: UUID
@@ -140,6 +145,7 @@ class Event:
     attempts: int
     processed_at: datetime | None
     created_at: datetime
+    sequence: int
 
     @classmethod
     def of(cls, row: Record) -> Event:
@@ -156,7 +162,7 @@ class Event:
 
 EVENT_COLUMNS: Final = """
 event_id, event_name, correlation_key, payload, payload_schema_ref, source_run_id, chain_depth, outcomes, attempts,
-processed_at, created_at
+processed_at, created_at, sequence
 """
 
 
@@ -174,6 +180,7 @@ class _Taken:
 
     event: Event
     triggers: Mapping[UUID, Mapping[str, Any]]
+    resolved: Sequence[ResolvedWait] = ()
 
 
 class Inbox:
@@ -234,7 +241,10 @@ class Inbox:
             not outcomes,
             LEASE,
         )
-        return None if row is None else _Taken(Event.of(row), _triggers(matches))
+        if row is None:
+            return None
+        event = Event.of(row)
+        return _Taken(event, _triggers(matches), await self._resolve(conn, tenant, event))
 
     async def _take(self, conn: Connection, tenant: UUID, event_id: UUID) -> _Taken | None:
         row = await conn.fetchrow(_CLAIM, tenant, event_id)
@@ -259,13 +269,25 @@ class Inbox:
             LEASE,
         )
         assert row is not None  # noqa: S101 - this transaction holds its lock
-        return _Taken(Event.of(row), _triggers(matches))
+        event = Event.of(row)
+        return _Taken(event, _triggers(matches), await self._resolve(conn, tenant, event))
+
+    async def _resolve(self, conn: Connection, tenant: UUID, event: Event) -> list[ResolvedWait]:
+        """Ends the waits that the event fulfils."""
+        arrived = ArrivedEvent(
+            event_id=event.event_id,
+            name=event.event_name,
+            correlation_key=event.correlation_key,
+            payload=event.payload,
+        )
+        return await resolve_waits_for_event(conn, tenant, arrived)
 
     # ── Starting ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _work(self, tenant: UUID, taken: _Taken) -> Event:
         """Starts what is pending, at once, and writes how that went."""
         event = taken.event
+        await waits.signal(self._database, self._client, tenant, taken.resolved)
         if event.processed_at is not None:
             return event
         outcomes = {outcome.workflow_id: outcome for outcome in event.outcomes or ()}
@@ -330,6 +352,7 @@ class Inbox:
                     correlation_key=event.correlation_key,
                     payload_schema_ref=self._schema_ref(event, trigger),
                     mapping_applied=mapped,
+                    order=_order(event),
                     depth=event.chain_depth,
                 ),
             )
@@ -387,6 +410,10 @@ def _root(event: Event) -> dict[str, Any]:
         "payload": event.payload,
         "payloadSchemaRef": event.payload_schema_ref,
     }
+
+
+def _order(event: Event) -> Order | None:
+    return None if event.correlation_key is None else Order(key=event.correlation_key, number=event.sequence)
 
 
 def _endless(event: Event) -> WorkflowError:

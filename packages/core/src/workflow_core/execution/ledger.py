@@ -442,10 +442,13 @@ async def lock_run(conn: Connection, tenant: UUID, run_id: UUID) -> None:
 
 
 async def give_up_run(conn: Connection, tenant: UUID, run_id: UUID) -> None:
-    """A run ends before it is known what became of its effects: those that must not be sent twice are uncertain."""
+    """A run ends before it is known what became of its effects: those that must not be sent twice are uncertain.
+
+    One whose attempt may still be at work keeps its lease.
+    """
     await conn.execute(
         "UPDATE workflow_action_invocations SET status = 'uncertain', error_json = COALESCE(error_json, $3), "
-        "lease_until = NULL, updated_at = now() "
+        "updated_at = now() "
         "WHERE tenant = $1 AND run_id = $2 AND status = 'sent' AND effect = 'ONCE'",
         tenant,
         run_id,

@@ -76,6 +76,7 @@ class ActionCall:
         trace: Control steps that ended since the last call.
         dry_run: See :class:`RunInput`.
         sample: What the step gives in a dry run, if somebody has said so; then it is not done, even if it reads.
+        reads_again: False: what this step has read in an earlier execution of its run stands.
     """
 
     tenant: str
@@ -100,6 +101,7 @@ class ActionCall:
     retry_on: list[str] | None = None
     dry_run: bool = False
     sample: dict[str, Any] | None = None
+    reads_again: bool = True
 
 
 @attrs.frozen(kw_only=True)
@@ -135,7 +137,7 @@ class ChildRun:
         workflow_version: As the step names it.
         actor: In whose name the parent acts.
         trace: Steps of the parent that ended since the last write, and the call itself.
-        resumed: The call had failed in an earlier execution of the parent: so may have the run.
+        resumed: The parent had an earlier execution, in which the run may have ended.
     """
 
     tenant: str
@@ -182,6 +184,8 @@ class RunEnd:
     """How a run ended: its status, the error object of the contract, and the last control steps.
 
     Attributes:
+        execution: The one that ended, which a later one does not heed; None: whichever it was.
+        leaves_open: Whether it left steps that waited.
         failed_step: Path and iteration of the step that ended it.
         checkpoint: See :func:`workflow_core.execution.checkpoints.checkpoint_json`.
     """
@@ -192,5 +196,7 @@ class RunEnd:
     error: dict[str, Any] | None
     completed_at: str
     trace: list[StepTrace]
+    execution: int | None = None
+    leaves_open: bool = False
     failed_step: list[str] | None = None
     checkpoint: dict[str, Any] | None = None

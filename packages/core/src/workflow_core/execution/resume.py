@@ -28,6 +28,7 @@ from workflow_core.execution.checkpoints import Checkpoint, Resumption, read_che
 from workflow_core.execution.run_log import tell_resumed
 from workflow_core.execution.runs import start_waiting
 from workflow_core.execution.settlement import ask_again
+from workflow_core.execution.turns import wait_again
 from workflow_core.language.expressions import compile_expression
 from workflow_core.language.mapping import iter_expressions, iter_secrets
 from workflow_core.language.plan import Plan
@@ -49,17 +50,23 @@ SELECT step_path, iteration, definition_step_id, step_type, action_id, action_ve
        error_json
 FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 AND step_path = $3 AND iteration = $4
 """
+#: Each further attempt at a call was a further run: the last one goes on, or stands.
+_REPEATED_CALLS: Final = """
+SELECT step_path, iteration, attempt FROM workflow_run_steps
+WHERE tenant = $1 AND run_id = $2 AND step_type = 'control.callWorkflow' AND attempt > 1
+"""
 _REOPEN: Final = """
 UPDATE workflow_runs SET status = 'RUNNING', execution = execution + 1, started_at = NULL, completed_at = NULL,
        error_json = NULL, updated_at = now()
 WHERE tenant = $1 AND run_id = $2
 RETURNING execution, checkpoint, failed_step_path, failed_iteration
 """
-#: What is under way again. It keeps its attempts, and a step that is tried again its error.
+#: What is under way again. The step that is tried again keeps its attempts and its error.
 _REOPEN_STEPS: Final = """
 UPDATE workflow_run_steps AS step SET
     status = CASE WHEN (step_path, iteration) = ($5, $6) THEN 'RETRYING' ELSE 'STARTED' END,
     error_json = CASE WHEN (step_path, iteration) = ($5, $6) THEN error_json END,
+    attempt = CASE WHEN (step_path, iteration) = ($5, $6) THEN attempt ELSE 0 END,
     completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
 FROM unnest($3::text[], $4::text[]) AS held(path, item)
 WHERE tenant = $1 AND run_id = $2 AND (step_path, iteration) = (held.path, held.item) AND status <> 'SUCCEEDED'
@@ -67,7 +74,8 @@ WHERE tenant = $1 AND run_id = $2 AND (step_path, iteration) = (held.path, held.
 #: Everything that did not succeed is visited anew.
 _RESTART_STEPS: Final = """
 UPDATE workflow_run_steps SET
-    status = 'RETRYING', attempt = 0, completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
+    status = 'RETRYING', attempt = CASE step_type WHEN 'control.callWorkflow' THEN attempt ELSE 0 END,
+    completed_at = NULL, duration_ms = NULL, updated_at = clock_timestamp()
 WHERE tenant = $1 AND run_id = $2 AND status <> 'SUCCEEDED'
 """
 
@@ -177,6 +185,7 @@ async def resume_run(
                 dict(correction),
             )
         execution = await reopen_run(conn, tenant, run_id, user=user, reason=reason)
+        await wait_again(conn, tenant, run_id)
         corrected = sorted(correction or {})
         details = {"execution": execution, "reason": reason, **({"corrected": corrected} if corrected else {})}
         change = Change(operation="resume", table_name="workflow_runs", record_id=str(run_id), details=details)
@@ -197,8 +206,7 @@ async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID
         await conn.execute(_RESTART_STEPS, tenant, run_id)
     else:
         failed = run["failed_step_path"], run["failed_iteration"]
-        open_steps = read_checkpoint(run["checkpoint"]).open_steps()
-        held = [failed, *((step.visit.path, step.visit.iteration) for step in open_steps)]
+        held = {failed, *read_checkpoint(run["checkpoint"]).held_steps()}
         paths, items = zip(*held, strict=True)
         await conn.execute(_REOPEN_STEPS, tenant, run_id, list(paths), list(items), *failed)
     await tell_resumed(conn, tenant, run_id, execution=run["execution"], user=user, reason=reason)
@@ -208,12 +216,15 @@ async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID
 async def find_resumption(conn: Connection, tenant: UUID, run_id: UUID, row: Record) -> Resumption:
     """How a further execution begins, from the run's row."""
     step = await conn.fetchrow(_STEP, tenant, run_id, row["failed_step_path"], row["failed_iteration"])
+    calls = await conn.fetch(_REPEATED_CALLS, tenant, run_id)
     return Resumption(
         checkpoint=row["checkpoint"],
         step_path=row["failed_step_path"],
         iteration=row["failed_iteration"],
         attempts=0 if step is None else step["attempt"],
+        calls={f"{call['step_path']}#{call['iteration']}": call["attempt"] for call in calls},
         correction=row["correction"],
+        from_beginning=row["checkpoint"] is None,
     )
 
 

@@ -62,8 +62,7 @@ class ResumePreview:
     """What resuming would do.
 
     Attributes:
-        from_beginning: The run has no checkpoint: it starts anew, what it has read is read again, and effects that
-            have happened are reused.
+        from_beginning: The run has no checkpoint: it starts anew, and what it has read and done is reused.
         failed: The row of the step that failed, in the innermost run; None: it failed before its first step.
         failed_run_id: That run.
         items_left: Items of the innermost loop around that step which come after.

@@ -56,6 +56,7 @@ async def tell_started(
     how = {
         "api": "Started by a request.",
         "event": f"Started by the event {event_name}.",
+        "schedule": "Started by the clock.",
         "replay": f"Started as a replay of run {replay_of}.",
         "child": "Started by another run.",
         "simulation": "Started to see what the definition would do.",
@@ -169,6 +170,20 @@ async def tell_resumed(
     context = {"execution": execution, **({} if user is None else {"userId": str(user)})}
     line = (uuid5(run_id, f"resumed:{execution}"), run_id, None, None, "INFO", message, context, None, None, "api")
     await conn.execute(_LINE, tenant, *line)
+
+
+async def tell_queued(conn: Connection, tenant: UUID, run_id: UUID, *, execution: int) -> None:
+    """That a run waits for its turn."""
+    message = "Waits for its turn: the workflow has as many runs under way as it may have, or one of the same key."
+    line = (uuid5(run_id, f"queued:{execution}"), run_id, None, None, "INFO", message, {"execution": execution})
+    await conn.execute(_LINE, tenant, *line, None, None, "engine")
+
+
+async def tell_turn(conn: Connection, tenant: UUID, run_id: UUID, *, execution: int) -> None:
+    """That its turn has come."""
+    context = {"execution": execution}
+    line = (uuid5(run_id, f"turn:{execution}"), run_id, None, None, "INFO", "Its turn has come.", context)
+    await conn.execute(_LINE, tenant, *line, None, None, "engine")
 
 
 async def tell_ended(

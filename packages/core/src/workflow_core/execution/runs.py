@@ -22,7 +22,8 @@ from workflow_core.discovery import Registry
 from workflow_core.errors import ConflictError, NotFoundError, RunNotStartedError, ValidationError
 from workflow_core.execution.database_errors import DATABASE_AWAY
 from workflow_core.execution.models import RunInput, RunStatus
-from workflow_core.execution.run_log import tell_started
+from workflow_core.execution.run_log import tell_queued, tell_started
+from workflow_core.execution.turns import TURN_COLUMNS, Order, Turns, must_wait
 from workflow_core.language.plan import Plan, compile_plan
 from workflow_core.manifest import canonical_json
 from workflow_core.storage.database import Connection, Database, Record
@@ -69,6 +70,7 @@ class Origin:
         correlation_key: That event's.
         payload_schema_ref: The schema of what the event brought.
         mapping_applied: Whether the trigger's mapping made the payload.
+        order: Where it stands among the runs of its correlation key, if they come one after the other.
         depth: How many events and runs led to it, one by the other.
         replay_of: The run that this one repeats.
         reason: Why somebody started it, in their words.
@@ -79,6 +81,7 @@ class Origin:
     correlation_key: str | None = None
     payload_schema_ref: str | None = None
     mapping_applied: bool = False
+    order: Order | None = None
     depth: int = 0
     replay_of: UUID | None = None
     reason: str | None = None
@@ -95,6 +98,11 @@ def run_id_for_request(tenant: UUID, workflow_id: UUID, key: str) -> UUID:
 def run_id_for_event(tenant: UUID, event_id: UUID, workflow_id: UUID) -> UUID:
     """The id of the run that this event starts of this workflow."""
     return uuid5(_RUNS, f"event:{tenant}:{event_id}:{workflow_id}")
+
+
+def run_id_for_schedule(tenant: UUID, workflow_id: UUID, scheduled_for: datetime) -> UUID:
+    """The id of the run that a clock starts of this workflow at this time."""
+    return uuid5(_RUNS, f"schedule:{tenant}:{workflow_id}:{scheduled_for.astimezone(UTC).isoformat()}")
 
 
 @attrs.frozen(kw_only=True)
@@ -173,7 +181,7 @@ class RecordedRun:
     """A run that stands in the database.
 
     Attributes:
-        input: What its execution is started with; None: the engine has it already.
+        input: What its execution is started with; None: the engine has it already, or its turn has not come.
         execution: Which one that is.
     """
 
@@ -250,13 +258,18 @@ async def record_run(
     row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
     created = False
     if row is None:
+        turns = Turns()
         if trial is None:
-            published = await _published(conn, tenant, workflow_id, version)
+            turns, published = await _published(conn, tenant, workflow_id, version)
             plan, number = compile_plan(published["definition_json"], registry), published["version"]
             in_name_of = actor if dry_run else published["published_by"] or actor
         else:
             plan, number, in_name_of = trial.plan(registry), trial.version, actor
         _check_size(plan, payload)
+        order = origin.order if turns.ordered else None
+        waits = not (dry_run or caller) and await must_wait(
+            conn, tenant, workflow_id, turns, run_id=run_id, order=order
+        )
         inserted = await conn.execute(
             _INSERT_RUN,
             tenant,
@@ -277,6 +290,10 @@ async def record_run(
             caller.root_run_id if caller else None,
             caller.call_depth if caller else 0,
             dry_run,
+            "WAITING" if waits else "RUNNING",
+            waits,
+            order.key if order else None,
+            order.number if order else None,
         )
         created = inserted == "INSERT 0 1"
         if created:
@@ -291,6 +308,8 @@ async def record_run(
                 replay_of=origin.replay_of,
                 reason=origin.reason,
             )
+            if waits:
+                await tell_queued(conn, tenant, run_id, execution=1)
         row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
         assert row is not None  # noqa: S101 - written in this transaction, or by the one that the insert waited for
     return _recorded(tenant, run_id, row, created=created)
@@ -305,7 +324,7 @@ def _recorded(tenant: UUID, run_id: UUID, row: Record, *, created: bool) -> Reco
         created=created,
     )
     execution = row["execution"]
-    if row["started_at"] is not None or row["status"] not in ("RUNNING", "WAITING"):
+    if row["started_at"] is not None or row["is_queued"] or row["status"] not in ("RUNNING", "WAITING"):
         return RecordedRun(run, None, execution)
     start = run_input(tenant, run_id, row)
     # A first execution is given all that it needs; a further one loads it, with what came of those before.
@@ -338,7 +357,7 @@ def _check_size(plan: Plan, payload: Any) -> None:
 
 
 _FIND_RUN = """
-SELECT workflow_id, workflow_version, status, actor_id, plan, payload, started_at, execution, dry_run
+SELECT workflow_id, workflow_version, status, actor_id, plan, payload, started_at, execution, dry_run, is_queued
 FROM workflow_runs WHERE tenant = $1 AND run_id = $2
 """
 _STARTED = """
@@ -346,18 +365,19 @@ UPDATE workflow_runs SET started_at = COALESCE(started_at, $3) WHERE tenant = $1
 """
 _INSERT_RUN = """
 INSERT INTO workflow_runs (
-    tenant, run_id, workflow_id, workflow_version, status, cause, actor_id, plan, plan_sha256, payload,
+    tenant, run_id, workflow_id, workflow_version, cause, actor_id, plan, plan_sha256, payload,
     event_id, event_type, source_payload_schema_ref, trigger_mapping_applied, chain_depth,
-    parent_run_id, root_run_id, call_depth, dry_run
-) VALUES ($1, $2, $3, $4, 'RUNNING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    parent_run_id, root_run_id, call_depth, dry_run, status, is_queued, order_key, order_number
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT (tenant, run_id) DO NOTHING
 """
 
 
-async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version: int | None) -> Any:
+async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version: int | None) -> tuple[Turns, Record]:
+    """How the runs of a workflow take turns, and a version of it."""
     # The lock keeps the workflow from being deleted as one without runs while this one is not committed.
     workflow = await conn.fetchrow(
-        "SELECT is_paused, published_version FROM workflow_definitions "
+        f"SELECT published_version, {TURN_COLUMNS} FROM workflow_definitions "  # noqa: S608 - constant
         "WHERE tenant = $1 AND workflow_id = $2 FOR KEY SHARE",
         tenant,
         workflow_id,
@@ -378,7 +398,7 @@ async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version:
     )
     if row is None:
         raise NotFoundError(f"The workflow has no published version {wanted}.", details={"version": wanted})
-    return row
+    return Turns.of(workflow), row
 
 
 async def _start(client: Client, run: RunInput, execution: int) -> None:

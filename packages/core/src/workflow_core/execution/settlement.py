@@ -115,7 +115,8 @@ async def open_settlement(conn: Connection, wait: SettlementWait) -> bool:
 # ── Settling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _FIND: Final = """
-SELECT invocation_id, run_id, step_path, iteration, action_id, action_version, status, settled_as
+SELECT invocation_id, run_id, step_path, iteration, action_id, action_version, status, settled_as,
+       CEIL(EXTRACT(EPOCH FROM lease_until - clock_timestamp()))::int AS lease_left
 FROM workflow_action_invocations WHERE tenant = $1 AND invocation_id = $2 FOR UPDATE
 """
 _SETTLE: Final = """
@@ -158,7 +159,8 @@ async def settle(
 
     Raises:
         NotFoundError: The tenant has no such effect.
-        ConflictError: ``ALREADY_SETTLED``: it is not uncertain, or not any more; ``UNKNOWN_ACTION``.
+        ConflictError: ``ALREADY_SETTLED``: it is not uncertain, or not any more; ``EFFECT_UNDER_WAY``;
+            ``UNKNOWN_ACTION``.
         ValidationError: The output does not fit the action.
     """
     async with database.tenant(tenant) as conn:
@@ -168,6 +170,13 @@ async def settle(
         if row["status"] != ledger.State.UNCERTAIN or row["settled_as"] is not None:
             what = f"settled as {row['settled_as']!r}" if row["settled_as"] else f"{row['status']!r}"
             raise ConflictError(f"The effect is not uncertain: it is {what}.", code="ALREADY_SETTLED")
+        if decision is Decision.SEND_AGAIN and (row["lease_left"] or 0) > 0:
+            raise ConflictError(
+                "Its worker may still be at work, although the run has ended: decide this in "
+                f"{row['lease_left']} seconds.",
+                code="EFFECT_UNDER_WAY",
+                details={"retryAfter": row["lease_left"]},
+            )
         kept = _output(registry, row, decision, output)
         state = _STATES[decision]
         await conn.execute(_SETTLE, tenant, invocation_id, state, decision, kept)
@@ -214,10 +223,16 @@ async def settle(
 
 
 async def ask_again(conn: Connection, tenant: UUID, run_id: UUID) -> None:
-    """A run is to go on after its steps were let fail: what became of their effects has to be settled anew."""
+    """A run is to go on after its steps were let fail: what became of their effects has to be settled anew.
+
+    Under an explicit key, the effect may be another run's.
+    """
     await conn.execute(
         "UPDATE workflow_action_invocations SET settled_as = NULL, updated_at = now() "
-        "WHERE tenant = $1 AND run_id = $2 AND status = 'uncertain' AND settled_as = 'fail'",
+        "WHERE tenant = $1 AND status = 'uncertain' AND settled_as = 'fail' AND (run_id = $2 OR invocation_id IN ("
+        "SELECT (error_json #>> '{details,invocationId}')::uuid FROM workflow_run_steps "
+        "WHERE tenant = $1 AND run_id = $2 AND status = 'FAILED' AND error_json->>'code' = 'EFFECT_FAILED' "
+        "AND step_type = 'action.call'))",
         tenant,
         run_id,
     )

@@ -18,7 +18,8 @@ from workflow_core.execution.engine import TIMEOUT, ask
 from workflow_core.execution.models import RunStatus
 from workflow_core.execution.run_log import tell_termination_requested
 from workflow_core.execution.runs import start_waiting
-from workflow_core.storage.database import Database
+from workflow_core.execution.turns import close_queued
+from workflow_core.storage.database import Connection, Database
 from workflow_core.temporal import run_workflow_id
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ async def terminate_run(
     async with database.tenant(tenant) as conn:
         run = await find_open(conn, tenant, run_id)
         await tell_termination_requested(conn, tenant, run_id, user=user, reason=reason)
+        if await close_queued(conn, tenant, run_id, TERMINATED):
+            await _audit(conn, tenant, run_id, user=user, reason=reason)
+            return TERMINATED.status
     if run["started_at"] is None:
         # Recorded, and maybe about to be started by somebody else: only what runs can be ended for good.
         await start_waiting(database, client, tenant=tenant, run_id=run_id)
@@ -65,16 +69,18 @@ async def terminate_run(
     for called, execution in stopped.items():
         async with database.tenant(tenant) as conn:
             if await close_run(conn, tenant, called, execution, TERMINATED):
-                details = {"reason": reason}
-                change = Change(
-                    operation="terminate", table_name="workflow_runs", record_id=str(called), details=details
-                )
-                await record(conn, tenant, user, [change])
+                await _audit(conn, tenant, called, user=user, reason=reason)
     async with database.tenant(tenant, readonly=True) as conn:
         status: RunStatus = await conn.fetchval(
             "SELECT status FROM workflow_runs WHERE tenant = $1 AND run_id = $2", tenant, run_id
         )
     return status
+
+
+async def _audit(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID, reason: str | None) -> None:
+    details = {"reason": reason}
+    change = Change(operation="terminate", table_name="workflow_runs", record_id=str(run_id), details=details)
+    await record(conn, tenant, user, [change])
 
 
 async def _terminate(client: Client, run_id: UUID, execution: int, reason: str) -> None:

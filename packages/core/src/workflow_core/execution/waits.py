@@ -101,9 +101,14 @@ async def resolve_settlements(conn: Connection, tenant: UUID, invocation_id: UUI
     key = str(invocation_id)
     await conn.execute(_LOCK_RUNS, tenant, key)
     resolved = [ResolvedWait(**row) for row in await conn.fetch(_RESOLVE, tenant, key)]
-    if resolved:
-        await conn.execute(_GO_ON, tenant, [wait.run_id for wait in resolved])
+    await go_on(conn, tenant, [wait.run_id for wait in resolved])
     return resolved
+
+
+async def go_on(conn: Connection, tenant: UUID, run_ids: Sequence[UUID]) -> None:
+    """Runs that wait for nothing any more are running."""
+    if run_ids:
+        await conn.execute(_GO_ON, tenant, list(run_ids))
 
 
 async def close(conn: Connection, tenant: UUID, run_id: UUID) -> None:

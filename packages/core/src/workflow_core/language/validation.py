@@ -52,6 +52,7 @@ DEFINITION_RULES: Final[tuple[DefinitionRule, ...]] = (
     triggers.schedule_has_a_time,
     triggers.cron_is_valid,
     triggers.timezone_exists,
+    triggers.clock_brings_what_is_taken,
     shape.entries_are_steps,
 )
 

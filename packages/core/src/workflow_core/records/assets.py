@@ -199,10 +199,11 @@ async def find_asset_by_device(conn: Connection, tenant: UUID, provider: str, de
         device_id: The integration's id of the device.
     """
     row = await conn.fetchrow(
-        f"{_SELECT} JOIN tenant_external_entity_mappings m "
-        "ON m.tenant = a.tenant AND m.alga_entity_type = $4 AND m.alga_entity_id = a.asset_id::text "
-        "WHERE a.tenant = $1 AND m.integration_type = $2 AND m.external_entity_id = $3 "
-        "ORDER BY m.last_synced_at DESC NULLS LAST, a.asset_id LIMIT 1",
+        # Not a join: row-level security would let it read every asset of the tenant.
+        f"{_SELECT} WHERE a.tenant = $1 AND a.asset_id = ("  # noqa: S608 - our columns
+        "SELECT m.alga_entity_id::uuid FROM tenant_external_entity_mappings m "
+        "WHERE m.tenant = $1 AND m.integration_type = $2 AND m.external_entity_id = $3 AND m.alga_entity_type = $4 "
+        "ORDER BY m.last_synced_at DESC NULLS LAST, m.alga_entity_id LIMIT 1)",
         tenant,
         provider,
         device_id,
@@ -242,8 +243,8 @@ async def find_assets(
     rows = await conn.fetch(
         f"{_SELECT} WHERE a.tenant = $1 "
         "AND ($2::text IS NULL OR a.rmm_provider = $2) "
-        "AND ($3::text IS NULL OR lower(a.serial_number) = lower($3)) "
-        "AND ($4::text IS NULL OR lower(a.name) = lower($4)) "
+        "AND ($3::text IS NULL OR a.serial_number_lower = lower($3)) "
+        "AND ($4::text IS NULL OR a.name_lower = lower($4)) "
         "AND ($5::text IS NULL OR a.name ILIKE $6 OR a.serial_number ILIKE $6 OR a.asset_tag ILIKE $6 "
         "     OR a.rmm_device_id = $5) "
         "ORDER BY lower(a.name), a.asset_id LIMIT $7",

@@ -134,13 +134,14 @@ class AlertActions:
         Looks whether an alert is still the one that was to be cleared.
 
         One that is gone, or that has triggered again since, was cleared: clearing it now would take a new one away.
+        So is one that was gone before: it had nothing to clear, and what is active now is a new one.
         """
         async with ctx.transaction() as connection:
             integration = await active_integration(connection, ctx.tenant)
             named = await _named(connection, ctx.tenant, integration.integration_id, given)
         client = await self._access.client(ctx, integration)
         active = await _find_active(client, ctx, named.uid)
-        if active is not None:
+        if active is not None and (sent.prepared is None or sent.prepared["active"]):
             seen = None if sent.prepared is None else sent.prepared["updated_at"]
             now = _last_change(active)
             if seen is None or now is None:

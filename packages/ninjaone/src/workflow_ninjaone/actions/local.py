@@ -15,20 +15,21 @@ from workflow_core.storage.database import Connection, Record
 from workflow_ninjaone.actions.shapes import Device, FindDevices
 from workflow_ninjaone.module import PROVIDER
 
+# Row-level security lets a lookup by `asset_id::text` read all mappings: the inner SELECT, which OFFSET keeps apart,
+# makes it a column.
 _FIND = """
 SELECT coalesce(m.external_entity_id, a.rmm_device_id) AS external_device_id, a.asset_id, a.client_id,
        a.rmm_organization_id AS organization_id, a.attributes ->> 'hostname' AS hostname, a.name AS display_name,
        a.attributes ->> 'dns_name' AS dns_name, a.agent_status IS NOT DISTINCT FROM 'online' AS agent_online,
        a.last_seen_at, coalesce(a.attributes ->> 'os_name', w.os_version, s.os_version) AS os_name,
        a.attributes ->> 'node_class' AS node_class
-FROM assets a
+FROM (SELECT *, asset_id::text AS entity_id FROM assets a WHERE a.tenant = $1 AND {conditions} OFFSET 0) a
 LEFT JOIN tenant_external_entity_mappings m
-       ON m.tenant = $1 AND m.integration_type = $2 AND m.alga_entity_type = $3 AND m.alga_entity_id = a.asset_id::text
+       ON m.tenant = $1 AND m.integration_type = $2 AND m.alga_entity_type = $3 AND m.alga_entity_id = a.entity_id
 LEFT JOIN workstation_assets w ON w.tenant = $1 AND w.asset_id = a.asset_id
 LEFT JOIN server_assets s ON s.tenant = $1 AND s.asset_id = a.asset_id
-WHERE a.tenant = $1
-  AND (m.id IS NOT NULL OR (a.rmm_provider = $2 AND a.rmm_device_id IS NOT NULL))
-  AND {conditions}
+WHERE (m.id IS NOT NULL OR (a.rmm_provider = $2 AND a.rmm_device_id IS NOT NULL))
+  AND ({device}::text IS NULL OR coalesce(m.external_entity_id, a.rmm_device_id) = {device})
 ORDER BY lower(a.name), a.asset_id
 LIMIT $4
 """
@@ -39,7 +40,7 @@ _DEVICE = """a.asset_id = ANY (ARRAY(
     WHERE x.tenant = $1 AND x.integration_type = $2 AND x.alga_entity_type = $3 AND x.external_entity_id = {device}
     UNION
     SELECT y.asset_id FROM assets y WHERE y.tenant = $1 AND y.rmm_provider = $2 AND y.rmm_device_id = {device}
-)) AND coalesce(m.external_entity_id, a.rmm_device_id) = {device}"""
+))"""
 
 _KNOWN = """
 SELECT x.device_id, a.asset_id, a.client_id, a.name, a.rmm_organization_id AS organization_id
@@ -106,8 +107,9 @@ async def find_devices(connection: Connection, tenant: UUID, wanted: FindDevices
         return f"${len(arguments)}"
 
     conditions = ["true"]
+    device = place(None if wanted.device_id is None else str(wanted.device_id))
     if wanted.device_id is not None:
-        conditions.append(_DEVICE.format(device=place(str(wanted.device_id))))
+        conditions.append(_DEVICE.format(device=device))
     if wanted.asset_id is not None:
         conditions.append(f"a.asset_id = {place(wanted.asset_id)}")
     if wanted.organization_id is not None:
@@ -119,7 +121,7 @@ async def find_devices(connection: Connection, tenant: UUID, wanted: FindDevices
         columns = ("a.name", "a.serial_number", "a.attributes ->> 'hostname'", "a.attributes ->> 'dns_name'")
         # strpos, not LIKE: a host name may well contain an underscore
         conditions.append(f"({' OR '.join(f'strpos(lower({column}), {text}) > 0' for column in columns)})")
-    rows = await connection.fetch(_FIND.format(conditions=" AND ".join(conditions)), *arguments)
+    rows = await connection.fetch(_FIND.format(conditions=" AND ".join(conditions), device=device), *arguments)
     return [_device(row) for row in rows]
 
 

@@ -35,6 +35,7 @@ def asset_actions() -> list[Action]:
             effect=Effect.READ,
             io="database",
             handler=find_assets,
+            permission="asset:read",
             examples=(
                 Example(
                     "The device of an alert",

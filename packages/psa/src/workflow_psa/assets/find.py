@@ -36,16 +36,21 @@ _DEVICE_OF_PROVIDER = """a.asset_id = ANY (ARRAY(
     WHERE y.tenant = $1 AND y.rmm_provider = {provider} AND y.rmm_device_id = {device}
 ))"""
 
+# Row-level security lets a lookup by `a.asset_id::text` read all mappings of the tenant: the inner SELECT, which its
+# LIMIT keeps apart, makes it a column.
 _FIND = """
 SELECT a.asset_id, a.name, a.asset_tag, a.asset_type, a.serial_number, a.status, a.client_id, c.client_name,
        coalesce(m.integration_type, a.rmm_provider) AS rmm_provider,
        coalesce(m.external_entity_id, a.rmm_device_id) AS external_device_id, a.agent_status, a.last_seen_at
-FROM (SELECT * FROM assets a WHERE a.tenant = $1 AND {conditions} ORDER BY {order} LIMIT $2) a
+FROM (
+    SELECT *, asset_id::text AS entity_id FROM assets a
+    WHERE a.tenant = $1 AND {conditions} ORDER BY {order} LIMIT $2
+) a
 LEFT JOIN clients c ON c.tenant = $1 AND c.client_id = a.client_id
 LEFT JOIN LATERAL (
     SELECT x.integration_type, x.external_entity_id
     FROM tenant_external_entity_mappings x
-    WHERE x.tenant = $1 AND x.alga_entity_type = 'asset' AND x.alga_entity_id = a.asset_id::text AND {mapping}
+    WHERE x.tenant = $1 AND x.alga_entity_type = 'asset' AND x.alga_entity_id = a.entity_id AND {mapping}
     ORDER BY x.integration_type = a.rmm_provider DESC NULLS LAST, x.integration_type
     LIMIT 1
 ) m ON true
@@ -81,9 +86,9 @@ def _query(given: FindAssets, tenant: UUID) -> tuple[str, list[Any]]:
     if given.asset_id is not None:
         conditions.append(f"a.asset_id = {place(given.asset_id)}")
     if given.serial_number is not None:
-        conditions.append(f"lower(a.serial_number) = lower({place(given.serial_number)})")
+        conditions.append(f"a.serial_number_lower = lower({place(given.serial_number)})")
     if given.name is not None:
-        conditions.append(f"lower(a.name) = lower({place(given.name)})")
+        conditions.append(f"a.name_lower = lower({place(given.name)})")
     device = None if given.external_device_id is None else place(str(given.external_device_id))
     provider = None if given.provider is None else place(given.provider.lower())
     if device is not None:

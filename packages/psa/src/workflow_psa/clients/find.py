@@ -23,7 +23,7 @@ LIMIT 1
 # In the order in which they are used. Numbers are written in many ways: their digits are compared, if there are any.
 _CONDITIONS: Final = {
     "client_id": "c.client_id = $2",
-    "name": "lower(c.client_name) = lower($2)",
+    "name": "c.client_name_lower = lower($2)",
     "external_ref": "c.properties ->> 'external_ref' = $2",
     "phone": r"""EXISTS (
         SELECT FROM client_locations l

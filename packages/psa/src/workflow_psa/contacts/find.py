@@ -21,7 +21,7 @@ LIMIT 1
 # In the order in which they are used. Numbers are written in many ways: their digits are compared, if there are any.
 _CONDITIONS: Final = {
     "contact_id": "contact_name_id = $2",
-    "email": "lower(email) = lower($2)",
+    "email": "email_lower = lower($2)",
     "phone": r"regexp_replace(phone_number, '\D', '', 'g') = nullif(regexp_replace($2, '\D', '', 'g'), '')",
 }
 

@@ -19,6 +19,7 @@ from workflow_core.events import EventType
 from workflow_core.language._values import MAX_NESTING
 from workflow_core.language.assignments import config_of
 from workflow_core.language.calls import CalledWorkflows
+from workflow_core.language.clock import CLOCK_SCHEMA, ClockPayload
 from workflow_core.language.findings import Finding, Severity
 from workflow_core.language.outline import Outline, own_fields
 from workflow_core.language.reads import Read
@@ -75,7 +76,7 @@ class Context:
     def payloads(self) -> Mapping[str, type]:
         """The classes that are known for payloads, by the names that definitions have for them."""
         declared = {event.schema_ref: event.payload for event in self.registry.events.values()}
-        return {"payload.Empty.v1": _EmptyPayload, **declared}
+        return {"payload.Empty.v1": _EmptyPayload, CLOCK_SCHEMA: ClockPayload, **declared}
 
     def payload_class(self, ref: Any) -> type | None:
         """The class of a payload, if it is known."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from workflow_core.language.clock import (
+    CLOCK_SCHEMA,
+    LAST_YEAR,
+    ClockPayload,
+    is_cron,
+    is_timezone,
+    read_moment,
+)
 from workflow_core.language.definition import ROOT
 from workflow_core.language.findings import Finding, Severity
 from workflow_core.language.kinds import TEXT, UNKNOWN, Nowhere, Record, kind_of_class, select_path
@@ -17,22 +23,11 @@ from workflow_core.language.rules.context import MISSPELT, Context, did_you_mean
 from workflow_core.language.rules.expressions import expression_problem, is_expression
 from workflow_core.language.rules.variables import missing_field
 from workflow_core.language.scopes import Gap
-from workflow_core.schema import required_fields
+from workflow_core.schema import field_names, required_fields
 
 #: Of an event's name; none that is longer can be posted, or starts anything.
 _MAX_NAME: Final = 255
 _TYPES: Final = ("event", "schedule", "recurring")
-_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-#: Minute, hour, day of the month, month, day of the week: least, most, and names with the number of the first.
-_CRON_FIELDS: Final[tuple[tuple[int, int, tuple[str, ...], int], ...]] = (
-    (0, 59, (), 0),
-    (0, 23, (), 0),
-    (1, 31, (), 0),
-    (1, 12, _MONTHS, 1),
-    (0, 7, _DAYS, 0),
-)
-_CRON_PART = re.compile(r"(?P<first>\*|[0-9A-Z]+)(?:-(?P<last>[0-9A-Z]+))?(?:/(?P<step>[0-9]{1,2}))?")
 
 
 def trigger_type_is_known(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
@@ -190,14 +185,20 @@ def trigger_has_no_secrets(definition: Mapping[str, Any], _context: Context) -> 
 
 
 def schedule_has_a_time(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
-    """``runAt`` is a moment, with its offset from UTC."""
+    """``runAt`` is a moment, with its offset from UTC, and lies ahead."""
     trigger = _trigger(definition, "schedule")
-    if trigger is not None and not _is_moment(trigger.get("runAt")):
+    if trigger is None:
+        return
+    moment = read_moment(trigger.get("runAt"))
+    if moment is None:
         yield _error(
             "TIME_TRIGGER_RUN_AT_REQUIRED",
-            "runAt has to be a date and time with its offset from UTC, such as 2026-08-01T09:00:00Z.",
+            "runAt has to be a date and time with its offset from UTC, such as 2026-08-01T09:00:00Z, and not after "
+            f"{LAST_YEAR}.",
             at="runAt",
         )
+    elif moment <= datetime.now(UTC):
+        yield _warning("TIME_TRIGGER_IN_THE_PAST", "This moment has passed: it starts nothing.", at="runAt")
 
 
 def cron_is_valid(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
@@ -206,7 +207,8 @@ def cron_is_valid(definition: Mapping[str, Any], _context: Context) -> Iterator[
     if trigger is not None and not is_cron(trigger.get("cron")):
         yield _error(
             "TIME_TRIGGER_INVALID_CRON",
-            "cron has five fields: minute, hour, day of the month, month, day of the week; such as 0 9 * * MON-FRI.",
+            "cron has five fields: minute, hour, day of the month, month, day of the week; such as 0 9 * * MON-FRI. "
+            "Some day has to fit them.",
             at="cron",
         )
 
@@ -214,51 +216,27 @@ def cron_is_valid(definition: Mapping[str, Any], _context: Context) -> Iterator[
 def timezone_exists(definition: Mapping[str, Any], _context: Context) -> Iterator[Finding]:
     """``timezone`` is a name of the tz database."""
     trigger = _trigger(definition, "recurring")
-    if trigger is not None and not _is_timezone(trigger.get("timezone")):
+    if trigger is not None and not is_timezone(trigger.get("timezone")):
         yield _error(
             "TIME_TRIGGER_INVALID_TIMEZONE", "timezone has to be a name such as Europe/Berlin or UTC.", at="timezone"
         )
 
 
-def is_cron(value: Any) -> bool:
-    """Whether a value is a cron expression of five fields."""
-    fields = value.upper().split() if isinstance(value, str) else []
-    return len(fields) == len(_CRON_FIELDS) and all(
-        all(_is_cron_part(part, *bounds) for part in field.split(","))
-        for field, bounds in zip(fields, _CRON_FIELDS, strict=True)
-    )
-
-
-def _is_cron_part(part: str, least: int, most: int, names: tuple[str, ...], offset: int) -> bool:
-    match = _CRON_PART.fullmatch(part)
-    if match is None or (match["step"] is not None and not 0 < int(match["step"]) <= most):
-        return False
-    if match["first"] == "*":
-        return match["last"] is None
-    numbers = [
-        names.index(word) + offset if word in names else int(word) if word.isdecimal() and len(word) < 3 else -1
-        for word in (match["first"], match["last"] or match["first"])
-    ]
-    return least <= numbers[0] <= numbers[1] <= most
-
-
-def _is_moment(value: Any) -> bool:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        # Fails here, and not where it is scheduled, beyond the first and the last year.
-        return moment is not None and moment.tzinfo is not None and moment.astimezone(UTC) is not None
-    except (ValueError, OverflowError):
-        return False
-
-
-def _is_timezone(value: Any) -> bool:
-    if not _text(value):
-        return False
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # a name with a slash too many leads to a folder
-        return False
-    return True
+def clock_brings_what_is_taken(definition: Mapping[str, Any], context: Context) -> Iterator[Finding]:
+    """A workflow that a clock starts gets the clock's payload, whatever schema it names."""
+    if _trigger(definition, "schedule") is None and _trigger(definition, "recurring") is None:
+        return
+    needed = required_fields(context.payload) if context.payload is not None else ()
+    missing = [name for name in needed if name not in field_names(ClockPayload)]
+    if missing:
+        yield Finding(
+            severity="warning",
+            step_path=ROOT,
+            path=f"{ROOT}.payloadSchemaRef",
+            code="SOURCE_SCHEMA_MISMATCH",
+            message=f"A clock starts the workflow, and brings no {missing[0]}.",
+            suggestion=f"did you mean {CLOCK_SCHEMA}?",
+        )
 
 
 def _trigger(definition: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:

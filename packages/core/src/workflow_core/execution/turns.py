@@ -1,0 +1,215 @@
+"""Runs that wait for their turn.
+
+A workflow may limit how many of its runs are under way at once, and may have the runs of events with one correlation
+key come one after the other, in the order of the events. A run whose turn has not come is recorded like any other, and
+waits: its status is ``WAITING``. Runs that other runs called are part of these, and dry runs do nothing: neither are
+counted, and neither wait.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from workflow_core.execution.closing import Ending, close_run
+from workflow_core.execution.run_log import tell_queued, tell_turn
+from workflow_core.storage.database import Connection, Database, Record
+
+#: Notified with tenant and workflow when a run may have its turn.
+CHANNEL: Final = "workflow_turns"
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """Where a run stands among those of its correlation key.
+
+    Attributes:
+        key: The event's correlation key.
+        number: Of the event, which counts up.
+    """
+
+    key: str
+    number: int
+
+
+@attrs.frozen(kw_only=True)
+class Turns:
+    """How the runs of a workflow take turns.
+
+    Attributes:
+        limit: How many may be under way at once; None: as many as there are.
+        ordered: Whether those of one correlation key come one after the other.
+        is_paused: Whether nobody has a turn at the moment.
+    """
+
+    limit: int | None = None
+    ordered: bool = False
+    is_paused: bool = False
+
+    @classmethod
+    def of(cls, row: Record) -> Turns:
+        """Those of a workflow's row with :data:`TURN_COLUMNS`."""
+        return cls(
+            limit=row["concurrency_limit"], ordered=row["ordered_by_correlation_key"], is_paused=row["is_paused"]
+        )
+
+
+TURN_COLUMNS: Final = "concurrency_limit, ordered_by_correlation_key, is_paused"
+
+
+# ── Waiting ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def must_wait(
+    conn: Connection, tenant: UUID, workflow_id: UUID, turns: Turns, *, run_id: UUID, order: Order | None
+) -> bool:
+    """Whether a run that is about to be started has to wait for its turn.
+
+    Until the transaction ends, nobody else has a turn of this workflow.
+
+    Args:
+        conn: Bound to the tenant.
+        tenant: Whose run.
+        workflow_id: Its workflow.
+        turns: That workflow's.
+        run_id: The run, which is not under way yet.
+        order: Where it stands, if the workflow's runs come one after the other.
+    """
+    if turns.limit is None and order is None:
+        return False
+    await _lock(conn, tenant, workflow_id)
+    if turns.limit is not None and await _is_full(conn, tenant, workflow_id, turns.limit, run_id):
+        return True
+    return order is not None and bool(
+        await conn.fetchval(
+            "SELECT workflow_run_is_behind($1, $2, $3, $4, $5)", tenant, workflow_id, run_id, order.key, order.number
+        )
+    )
+
+
+async def _is_full(conn: Connection, tenant: UUID, workflow_id: UUID, limit: int, run_id: UUID) -> bool:
+    under_way, waiting = await _count(conn, tenant, workflow_id, other_than=run_id)
+    if under_way >= limit:
+        return True
+    if waiting:
+        # It does not overtake those whose turn has come and who are about to be told.
+        await conn.execute("SELECT pg_notify($1, $2)", CHANNEL, f"{tenant} {workflow_id}")
+    return bool(waiting)
+
+
+async def wait_again(conn: Connection, tenant: UUID, run_id: UUID) -> None:
+    """Has a run that was opened again wait for its turn, if it has to."""
+    run = await conn.fetchrow(_OPENED, tenant, run_id)
+    if run is None:
+        return
+    turns, order = Turns.of(run), None
+    if turns.ordered and run["order_key"] is not None:
+        order = Order(key=run["order_key"], number=run["order_number"])
+    if await must_wait(conn, tenant, run["workflow_id"], turns, run_id=run_id, order=order):
+        await conn.execute(_QUEUE, tenant, run_id)
+        await tell_queued(conn, tenant, run_id, execution=run["execution"])
+
+
+async def close_queued(conn: Connection, tenant: UUID, run_id: UUID, ending: Ending) -> bool:
+    """Ends a run that waits for its turn; answers False when it does not: it has been started, or is about to be."""
+    row = await conn.fetchrow(_LOCK_QUEUED, tenant, run_id)
+    return row is not None and await close_run(conn, tenant, run_id, row["execution"], ending)
+
+
+# ── Having a turn ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def find_queues(database: Database) -> list[tuple[UUID, UUID]]:
+    """Tenant and id of the workflows of which runs wait for their turn."""
+    async with database.dispatch() as conn:
+        return [(row["tenant"], row["workflow_id"]) for row in await conn.fetch(_FIND)]
+
+
+async def give_turns(conn: Connection, tenant: UUID, workflow_id: UUID, *, at_most: int) -> list[UUID]:
+    """Lets runs of a workflow have their turn, the oldest first.
+
+    Returns:
+        The runs, which are to be started once the transaction has ended; whoever sweeps starts them otherwise.
+    """
+    await _lock(conn, tenant, workflow_id)
+    row = await conn.fetchrow(
+        f"SELECT {TURN_COLUMNS} FROM workflow_definitions WHERE tenant = $1 AND workflow_id = $2",  # noqa: S608 - constant
+        tenant,
+        workflow_id,
+    )
+    turns = Turns() if row is None else Turns.of(row)  # of a workflow that was deleted, nothing limits the rest
+    if turns.is_paused:
+        return []
+    free = at_most
+    if turns.limit is not None:
+        under_way, _ = await _count(conn, tenant, workflow_id)
+        free = min(at_most, turns.limit - under_way)
+    if free <= 0:
+        return []
+    rows = await conn.fetch(_NEXT_IN_ORDER if turns.ordered else _NEXT, tenant, workflow_id, free)
+    started = await conn.fetch(_START, tenant, [row["run_id"] for row in rows]) if rows else []
+    for run in started:
+        await tell_turn(conn, tenant, run["run_id"], execution=run["execution"])
+    return [run["run_id"] for run in started]
+
+
+async def _count(
+    conn: Connection, tenant: UUID, workflow_id: UUID, *, other_than: UUID | None = None
+) -> tuple[int, int]:
+    """How many runs are under way, and how many wait."""
+    row = await conn.fetchrow(_COUNT, tenant, workflow_id, other_than)
+    assert row is not None  # noqa: S101 - it counts
+    return row["under_way"], row["waiting"]
+
+
+async def _lock(conn: Connection, tenant: UUID, workflow_id: UUID) -> None:
+    await conn.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('workflow turns ' || $1::text, 0))", f"{tenant} {workflow_id}"
+    )
+
+
+_COUNT: Final = """
+SELECT count(*) FILTER (WHERE NOT is_queued) AS under_way, count(*) FILTER (WHERE is_queued) AS waiting
+FROM workflow_runs
+WHERE tenant = $1 AND workflow_id = $2 AND status IN ('RUNNING', 'WAITING') AND parent_run_id IS NULL
+  AND NOT dry_run AND run_id IS DISTINCT FROM $3
+"""
+_OPENED: Final = f"""
+SELECT run.workflow_id, run.execution, run.order_key, run.order_number, {TURN_COLUMNS}
+FROM workflow_runs run
+JOIN workflow_definitions USING (tenant, workflow_id)
+WHERE run.tenant = $1 AND run.run_id = $2 AND run.parent_run_id IS NULL AND NOT run.dry_run
+"""  # noqa: S608 - the columns are constant
+_QUEUE: Final = """
+UPDATE workflow_runs SET status = 'WAITING', is_queued = true, updated_at = now() WHERE tenant = $1 AND run_id = $2
+"""
+_LOCK_QUEUED: Final = """
+SELECT execution FROM workflow_runs
+WHERE tenant = $1 AND run_id = $2 AND is_queued AND status = 'WAITING' FOR NO KEY UPDATE
+"""
+_FIND: Final = """
+SELECT DISTINCT tenant, workflow_id FROM workflow_runs WHERE is_queued AND status = 'WAITING'
+"""
+_NEXT: Final = """
+SELECT run_id FROM workflow_runs
+WHERE tenant = $1 AND workflow_id = $2 AND is_queued AND status = 'WAITING'
+ORDER BY created_at, run_id LIMIT $3
+"""
+# Of each key only the first one can have its turn.
+_NEXT_IN_ORDER: Final = """
+SELECT run_id FROM (
+    SELECT DISTINCT ON (COALESCE(order_key, run_id::text)) run_id, order_key, order_number, created_at
+    FROM workflow_runs
+    WHERE tenant = $1 AND workflow_id = $2 AND is_queued AND status = 'WAITING'
+    ORDER BY COALESCE(order_key, run_id::text), order_number, created_at, run_id
+) AS first
+WHERE order_key IS NULL OR NOT workflow_run_is_behind($1, $2, run_id, order_key, order_number)
+ORDER BY created_at, run_id LIMIT $3
+"""
+_START: Final = """
+UPDATE workflow_runs SET status = 'RUNNING', is_queued = false, updated_at = now()
+WHERE tenant = $1 AND run_id = ANY ($2) AND is_queued AND status = 'WAITING'
+RETURNING run_id, execution
+"""

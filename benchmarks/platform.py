@@ -66,6 +66,7 @@ async def running_platform() -> AsyncIterator[Platform]:
                 *("--temporal-port", str(temporal_port)),
                 *("--temporal-ui-port", str(temporal_ui)),
                 *("--simulator-port", str(simulator)),
+                *("--mail-port", "0"),
                 stdout=output,
                 stderr=asyncio.subprocess.STDOUT,
             )

@@ -1,10 +1,13 @@
 """What crosses Temporal: attrs instances as JSON objects, everything else as the SDK has it."""
 
+import random
+import zlib
 from typing import Any
 
 import attrs
 import orjson
 import pytest
+from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 
 from workflow_core.actions import Effect
@@ -118,3 +121,28 @@ def test_names() -> None:
     """Queues and workflow ids are found by name from outside."""
     assert action_task_queue("workflow-ninjaone") == "actions.workflow-ninjaone"
     assert run_workflow_id("r", 2) == "r/2"
+
+
+async def test_what_is_large_is_compressed():
+    """Small payloads stay as they are; those that were written uncompressed are read."""
+    large = {"items": ["a device"] * 10_000}
+    (small,), (compressed,) = [await data_converter.encode([value]) for value in ({"a": 1}, large)]
+    assert small.data == b'{"a":1}'
+    assert compressed.ByteSize() < 2000
+    assert await data_converter.decode([small, compressed]) == [{"a": 1}, large]
+    assert await data_converter.decode(data_converter.payload_converter.to_payloads([large])) == [large]
+
+
+async def test_what_compression_makes_no_smaller_stays():
+    """Such as what is compressed already."""
+    (payload,) = await data_converter.encode([random.Random(1).randbytes(10_000)])
+    assert payload.metadata["encoding"] == b"binary/plain"
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"?", zlib.compress(b"a" * 100_000)[:50], zlib.compress(bytes(65 * 1024 * 1024))]
+)
+async def test_broken_compressed_payloads_are_refused(data):
+    """Also those that would fill the memory."""
+    with pytest.raises(ValueError, match="A payload in Temporal"):
+        await data_converter.decode([Payload(metadata={"encoding": b"binary/zlib"}, data=data)])

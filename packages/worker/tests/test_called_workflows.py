@@ -232,8 +232,11 @@ async def test_a_workflow_that_calls_itself_is_stopped(runner):
 
 async def test_large_variables_of_a_child_are_given_to_nobody(runner):
     """They matter only to a step that maps them, which then says so."""
-    child = await runner.publish([assign(f"a{n}", **{f"v{n}": {"$expr": "$pad('x', 250000)"}}) for n in range(5)])
-    run = await runner.run([call_workflow(child), call_workflow(child, {}, {"x": "childRun.vars.v1"}, "mapped")])
+    child = await runner.publish([assign(f"a{n}", **{f"v{n}": {"$expr": "$pad('x', 240000)"}}) for n in range(4)])
+    given = {"large": "$pad('x', 200000)"}
+    run = await runner.run(
+        [call_workflow(child, given), call_workflow(child, given, {"x": "childRun.vars.v1"}, "mapped")]
+    )
     assert (run["status"], run["error_json"]["code"]) == ("FAILED", "OUTPUT_TOO_LARGE")
     assert [(s["definition_step_id"], s["status"]) for s in run["steps"]] == [
         ("call", "SUCCEEDED"),

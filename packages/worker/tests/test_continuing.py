@@ -162,3 +162,39 @@ async def first_execution(runner, run_id):
     handle = runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1))
     history = await handle.fetch_history()
     return history.events[0].workflow_execution_started_event_attributes.first_execution_run_id
+
+
+def large(name, size=200_000):
+    return assign(f"large-{name}", **{f"vars.{name}": f"$pad('', {size}, '{name}')"})
+
+
+async def test_more_state_than_a_run_may_have(runner, probe):
+    """The step fails that assigns too much, and may be caught; what is set to null, or overwritten, counts no more."""
+    attempt = {
+        "id": "try",
+        "type": "control.tryCatch",
+        "captureErrorAs": "vars.caught",
+        "try": [large("f")],
+        "catch": [assign("drop", vars__a="null"), large("f")],
+    }
+    steps = [
+        *map(large, "abcde"),
+        loop("[1..20]", [assign("again", vars__b="$pad('', 200000, $string(thing))")], step_id="over"),
+        attempt,
+        call("told", "probe.read", "caught.code & ' ' & caught.nodePath & ' ' & $string($length(f))"),
+        large("a"),
+    ]
+    run = await runner.run(steps)
+    assert [given.text for given in probe.inputs] == ["STATE_TOO_LARGE root.steps[6].try.steps[0] 200000"]
+    assert (run["error_json"]["code"], run["error_json"]["nodePath"]) == ("STATE_TOO_LARGE", "root.steps[8]")
+
+
+async def test_a_payload_takes_no_room_from_the_variables(runner, probe, monkeypatch):
+    """The run's row has it, and a continued execution reads it there; what was assigned to it is kept."""
+    monkeypatch.setattr(control, "_EVERY", 1)
+    steps = [*map(large, "abcd"), assign("mine", payload__mine="'m'"), call("end", "probe.read", "mine & payload.mine")]
+    steps[-1]["config"]["inputMapping"] = {"text": {"$expr": "payload.mine & $string($length(payload.text)) & d"}}
+    steps.insert(4, assign("less", vars__a="null", vars__d="'d'"))
+    run = await runner.run(steps, {"text": "t" * 1_000_000})
+    assert run["status"] == "SUCCEEDED", run["error_json"]
+    assert [given.text for given in probe.inputs] == ["m1000000d"]

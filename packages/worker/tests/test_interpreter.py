@@ -125,7 +125,7 @@ async def test_a_computing_run_yields_and_ends(runner):
         ),
         ({"id": "a", "type": "transform.assign", "config": {"assign": [1]}}, "INVALID_CONFIG"),
         ({"id": "a", "type": "transform.assign", "config": {"assign": {"a..b": 1}}}, "INVALID_ASSIGN_PATH"),
-        ({"id": "a", "type": "event.wait", "config": {}}, "UNSUPPORTED_STEP_TYPE"),
+        ({"id": "a", "type": "event.wait", "config": {}}, "INVALID_CONFIG"),
         ({"id": "a", "type": "no.such", "config": {}}, "UNSUPPORTED_STEP_TYPE"),
         (call("a", "probe.read", {"text": {"$expr": "1 +"}}), "INVALID_EXPRESSION"),
         (call("a", "probe.read", {"number": True}), "VALIDATION_ERROR"),

@@ -254,4 +254,4 @@ async def test_a_long_loop_yields_to_other_runs(runner, probe, caplog):
     assert len(history.events) < 1000
     assert len(history.to_json()) < 1_000_000
     replayer = Replayer(workflows=[RunWorkflow], workflow_runner=workflow_runner(), data_converter=data_converter)
-    await replayer.replay_workflow(WorkflowHistory.from_json("long", json.loads(history.to_json())))
+    await replayer.replay_workflow(WorkflowHistory.from_json("long/1", json.loads(history.to_json())))

@@ -152,6 +152,7 @@ async def test_with_a_corrected_input(runner, probe):
         ({"nothing": 1}, "input.nothing", "UNKNOWN_FIELD"),
         ({"text": {"$secret": "KEY"}}, "input.text", "SECRET_NOT_ALLOWED"),
         ({"text": {"$expr": "1 +"}}, "input.text", None),
+        ({"text": "x" * 300_000}, "input", "LENGTH"),
     ],
 )
 async def test_a_correction_that_does_not_fit_is_refused(runner, probe, correction, path, code):

@@ -275,7 +275,9 @@ async def test_a_signal_decides_nothing(runner, probe):
             await asyncio.sleep(0.02)
     await runner.settle(effect, "happened", OUTPUT)
     assert ((await runner.finished(run_id))["status"], len(probe.calls)) == ("SUCCEEDED", 2)
-    assert await waits(runner, run_id) == [("RESOLVED", True)] * 2
+    async with asyncio.timeout(30):  # that they were signaled is written after it was done
+        while await waits(runner, run_id) != [("RESOLVED", True)] * 2:
+            await asyncio.sleep(0.02)
 
 
 async def test_runs_that_wait_for_one_effect_go_on_together(runner, probe):

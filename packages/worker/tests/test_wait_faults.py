@@ -6,11 +6,9 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from temporalio.api.enums.v1 import EventType
 
 from workflow_core.errors import ActionError
 from workflow_core.execution.resume import resume_run
-from workflow_core.temporal import run_workflow_id
 
 
 def call(step_id, action, text=None, **fields):
@@ -120,27 +118,6 @@ async def test_a_wait_beside_a_failure_goes_on_after_resuming(runner, failed, po
     run = await runner.finished(run_id, execution=2)
     assert run["status"] == "SUCCEEDED", run["error_json"]
     assert {step["status"] for step in run["steps"]} == {"SUCCEEDED"}
-
-
-async def test_canceled_while_a_wait_begins(runner):
-    """Also when the database takes so long that the request arrives before the wait does."""
-    async with runner.db.tenant(runner.tenant) as conn:
-        run_id = uuid4()
-        workflow = await runner.publish([wait_for_event(key="'T1'")])
-        await conn.execute("LOCK TABLE workflow_run_waits IN SHARE MODE")
-        await runner.start(workflow, run_id=run_id)
-        handle = runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1))
-        await handle.cancel()
-        requested = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
-        started = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
-        async with asyncio.timeout(60):
-            kinds = []
-            while requested not in kinds or started not in kinds[kinds.index(requested) :]:
-                await asyncio.sleep(0.1)
-                kinds = [event.event_type for event in (await handle.fetch_history()).events]
-    async with asyncio.timeout(30):
-        run = await runner.finished(run_id)
-    assert run["status"] == "CANCELED"
 
 
 @pytest.mark.parametrize("first", ["event", "wait"])

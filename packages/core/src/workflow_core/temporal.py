@@ -1,11 +1,14 @@
 """How this platform speaks to Temporal: one payload converter, the names of workflows and task queues.
 
 The converter swaps one thing only: attrs instances travel as JSON objects, by cattrs, where the SDK's own JSON
-converter knows dataclasses only.
+converter knows dataclasses only. What is large is compressed on its way; what was written uncompressed is read as ever.
 """
 
 from __future__ import annotations
 
+import asyncio
+import zlib
+from collections.abc import Sequence
 from typing import Any, Final
 
 import attrs
@@ -19,6 +22,7 @@ from temporalio.converter import (
     DefaultPayloadConverter,
     EncodingPayloadConverter,
     JSONPlainPayloadConverter,
+    PayloadCodec,
 )
 
 #: The one workflow type: the interpreter.
@@ -93,8 +97,58 @@ class WorkflowPayloadConverter(CompositePayloadConverter):
         super().__init__(*(own if c.encoding == own.encoding else c for c in standard))
 
 
+#: Bytes; what is smaller is not worth its time.
+_COMPRESSED_FROM: Final = 4096
+#: Bytes of one payload as JSON; Temporal takes no more than two megabytes, however it is compressed.
+_LARGEST: Final = 64 * 1024 * 1024
+_COMPRESSED: Final = b"binary/zlib"
+
+
+class CompressionCodec(PayloadCodec):
+    """Payloads in zlib's format, where that makes them smaller."""
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """As they go to Temporal."""
+        return [
+            payload if payload.ByteSize() < _COMPRESSED_FROM else await asyncio.to_thread(_compressed, payload)
+            for payload in payloads
+        ]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """As they were.
+
+        Raises:
+            ValueError: A payload is broken, or larger than any of ours.
+        """
+        return [
+            await asyncio.to_thread(_decompressed, payload)
+            if payload.metadata.get("encoding") == _COMPRESSED
+            else payload
+            for payload in payloads
+        ]
+
+
+def _compressed(payload: Payload) -> Payload:
+    plain = payload.SerializeToString()
+    data = zlib.compress(plain, level=1)
+    return payload if len(data) >= len(plain) else Payload(metadata={"encoding": _COMPRESSED}, data=data)
+
+
+def _decompressed(payload: Payload) -> Payload:
+    inflate = zlib.decompressobj()
+    try:
+        plain = inflate.decompress(payload.data, _LARGEST)
+    except zlib.error as error:
+        raise ValueError("A payload in Temporal is broken: it cannot be decompressed.") from error
+    if not inflate.eof:
+        raise ValueError(f"A payload in Temporal is cut off, or has more than {_LARGEST} bytes.")
+    return Payload.FromString(plain)
+
+
 #: For every client, worker and replayer of this platform.
-data_converter: Final = DataConverter(payload_converter_class=WorkflowPayloadConverter)
+data_converter: Final = DataConverter(
+    payload_converter_class=WorkflowPayloadConverter, payload_codec=CompressionCodec()
+)
 
 
 async def connect(address: str, namespace: str) -> Client:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 
 from workflow_core.actions import Happened, NotHappened, Unknown
 from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError
 from workflow_core.execution.failed_attempts import ExecutionFailedError
+from workflow_core.execution.ledger import effect_key, give_up_run
+from workflow_core.execution.models import SettlementWait
+from workflow_core.execution.settlement import open_settlement
 
 BOTH = ("send_seen", "once_seen")
 LEASE_OVER = "lease_until = now() - interval '1 second'"
@@ -404,3 +408,42 @@ async def test_a_failing_prepare_before_sending_again_keeps_what_is_known(bench,
     assert (await failing(bench, bench.call(run_id, "send_seen", attempt=2))).error["code"] == "NOT_FOUND"
     (row,) = await bench.ledger()
     assert (row["status"], row["sends"], row["error_json"]["code"]) == ("sent", 1, "CONNECTION_LOST")
+
+
+# ── Late ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("answer", ["success", "refusal"])
+async def test_a_late_answer_has_those_go_on_who_wait(bench, probe, answer):
+    """Its run had been given up, and another one waited for a person: what the answer tells is known without one."""
+    first, second = await bench.new_run(), await bench.new_run()
+    call = bench.call(first, "once", explicit_key="k")
+    wait = SettlementWait(
+        tenant=str(bench.tenant),
+        run_id=str(second),
+        step_path="root.steps[0]",
+        iteration="",
+        step_id="a",
+        wait_id=str(uuid4()),
+        key=effect_key(call).digest,
+        give_up=False,
+    )
+
+    async def behave(given, ctx):
+        async with bench.db.tenant(bench.tenant) as conn:
+            await give_up_run(conn, bench.tenant, first)
+            assert await open_settlement(conn, wait)
+        if answer == "refusal":
+            raise Refused(ActionError("No.", code="NO"))
+        return OUTPUT
+
+    probe.behave = behave
+    if answer == "success":
+        assert (await bench.executor.execute(call)).output == OUTPUT
+    else:
+        assert (await failing(bench, call)).error["code"] == "NO"
+    async with bench.db.tenant(bench.tenant) as conn:
+        waits = await conn.fetch("SELECT status FROM workflow_run_waits")
+        status = await conn.fetchval("SELECT status FROM workflow_runs WHERE run_id = $1", second)
+    assert ([row["status"] for row in waits], status) == (["RESOLVED"], "RUNNING")
+    assert (await state(bench))[0] == ("succeeded" if answer == "success" else "failed")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workflow_core.language.clock import (
@@ -131,6 +131,7 @@ MOMENTS = st.integers(0, 15 * 366 * 24 * 60).map(lambda minutes: at("2020-01-01"
 
 @settings(max_examples=200, deadline=None)
 @given(CRONS, ZONES, MOMENTS)
+@example("* */2 28 3 *", "Asia/Gaza", at("2020-01-01"))
 def test_times_are_the_same_wherever_one_begins(cron, zone, moment):
     """They only go forward, each comes once, and beginning before any of them finds it and those that follow."""
     timing = Recurring(cron, zone)

@@ -95,14 +95,16 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             reads_again=reads_again,
         )
         try:
-            return await _dispatch(call, planned)
+            result = await _dispatch(call, planned)
         except FailureError as error:  # a local activity's own failure comes without an ActivityError around it
+            state.evaluator.new_activation()
             state.trace.put_back(trace)
             if is_cancellation(error):
                 raise asyncio.CancelledError from error
             failure = from_activity_error(error, action_id=action_id, step_path=visit.path, at=now())
-        finally:
+        else:
             state.evaluator.new_activation()
+            return result
         if failure.is_uncertain:
             await _until_settled(state, call, give_up=False)
             attempts.begin_again()
@@ -172,7 +174,6 @@ async def _may_have_happened(state: RunState, call: ActionCall, planned: Planned
 
 
 async def _until_settled(state: RunState, call: ActionCall, *, give_up: bool) -> bool:
-    try:
-        return await until_settled(state.wakes, state.is_put_aside, call, give_up=give_up)
-    finally:
-        state.evaluator.new_activation()
+    waited = await until_settled(state.wakes, state.is_put_aside, call, give_up=give_up)
+    state.evaluator.new_activation()
+    return waited

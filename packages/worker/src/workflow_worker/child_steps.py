@@ -99,8 +99,10 @@ class _Call:
         except asyncio.CancelledError:
             await self._close("CANCELED", self._canceled())
             raise
-        finally:
+        except StepFailedError:
             self.state.evaluator.new_activation()
+            raise
+        self.state.evaluator.new_activation()
         if not mapping:
             return EndedChild(self.run_id, {})
         if "scopes" not in ended:

@@ -118,8 +118,9 @@ class RunWorkflow:
         assert run.plan is not None  # noqa: S101 - for the type: `_load` gives it
         checkpoint = run.resumption.checkpoint if run.resumption is not None else None
         saved = None if checkpoint is None else read_checkpoint(checkpoint)
-        scopes = Scopes(run, workflow.info().start_time.isoformat())
-        evaluator = Evaluator(scopes, Account())
+        account = Account()
+        scopes = Scopes(run, workflow.info().start_time.isoformat(), account.budget)
+        evaluator = Evaluator(scopes, account)
         control = Control(saved.sequence if saved else 0)
         self._trace.recorded = dict(saved.recorded) if saved else {}
         state = RunState(run, run.plan, scopes, evaluator, self._trace, control, self._wakes)
@@ -191,7 +192,7 @@ class RunWorkflow:
         )
         if failed is not None and failed.saved is not None and self._strand is not None:
             state, visit = self._strand.state, failed.visit
-            room = MAX_CHECKPOINT - len(canonical_json(state.plan.as_json()))
+            room = MAX_CHECKPOINT - len(canonical_json([state.plan.as_json(), state.run.payload]))
             checkpoint = self._checkpoint(failed.saved, state, room=room)
             end = attrs.evolve(end, failed_step=[visit.path, visit.iteration], checkpoint=checkpoint)
         await execute_local(FINISH_RUN, end)

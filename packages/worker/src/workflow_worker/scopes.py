@@ -8,9 +8,16 @@ from typing import Any, Final
 
 import attrs
 
+from workflow_core.errors import WorkflowError
 from workflow_core.execution.models import RunInput
+from workflow_core.language.expressions import Budget
 from workflow_core.language.mapping import assign_path, parse_assign_path
+from workflow_core.manifest import canonical_json
 
+#: Bytes of all that one strand's steps have assigned, as JSON: it has to fit into a checkpoint.
+MAX_STATE: Final = 1024 * 1024
+#: Bytes that are counted in one of the budget's steps.
+_BYTES_PER_STEP: Final = 256
 _ABSENT: Final = object()
 
 
@@ -38,10 +45,17 @@ class Scopes:
     """The roots ``payload, vars, local, meta, error, system``.
 
     ``meta`` shows the run's own ids beside what is assigned to it; no assignment takes them away.
+
+    Args:
+        run: What the run was started with.
+        started_at: When. ISO 8601, UTC.
+        budget: What counting sizes costs is taken from it.
     """
 
-    def __init__(self, run: RunInput, started_at: str) -> None:
+    def __init__(self, run: RunInput, started_at: str, budget: Budget) -> None:
         self._writes: dict[str, Any] | None = None
+        self._budget = budget
+        self._bytes = 0  # at most so many has what was assigned
         self._facts = {
             "runId": run.run_id,
             "workflowId": run.workflow_id,
@@ -56,6 +70,8 @@ class Scopes:
             "error": None,
             "system": {**self._facts, "startedAt": started_at},
         }
+        #: What every execution of the run begins with.
+        self._given = Snapshot({"payload": self._values["payload"]}, None)
 
     def branch(self) -> Scopes:
         """Scopes that begin with these values, and that keep what is assigned to them."""
@@ -81,11 +97,29 @@ class Scopes:
 
         Raises:
             ValidationError: ``INVALID_ASSIGN_PATH``.
+            WorkflowError: ``STATE_TOO_LARGE``; null can always be assigned.
         """
         root, names = parse_assign_path(path)
-        self._values = assign_path(self._values, path, value)
+        values = assign_path(self._values, path, value)
+        self._bytes += len(canonical_json(value))
+        if self._bytes > MAX_STATE and value is not None:
+            self._bytes = self._count(values)
+            if self._bytes > MAX_STATE:
+                raise WorkflowError(
+                    f"With {path}, the run's variables would have {self._bytes} bytes; {MAX_STATE} are possible: set "
+                    "to null what the run no longer needs.",
+                    code="STATE_TOO_LARGE",
+                    details={"path": path, "bytes": self._bytes, "maximum": MAX_STATE},
+                )
+        self._values = values
         if root != "local":
             self._note(".".join((root, *names)), value)
+
+    def _count(self, values: Mapping[str, Any]) -> int:
+        assignable = {name: values[name] for name in ("payload", "vars", "meta", "error")}
+        size = len(canonical_json(self._changes(assignable, self._given)))
+        self._budget.activation_steps += size // _BYTES_PER_STEP
+        return size
 
     def _note(self, path: str, value: Any) -> None:
         if self._writes is not None:
@@ -102,10 +136,18 @@ class Scopes:
     # ── Saving ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def difference(self, base: Snapshot | None) -> dict[str, dict[str, Any]]:
-        """What :meth:`apply` makes these scopes of, from those of the base (None: from nothing), as plain JSON."""
+        """What :meth:`apply` makes these scopes of, from those of the base, as plain JSON.
+
+        Args:
+            base: None: from what the run was started with.
+        """
+        return self._changes(self._values, base or self._given)
+
+    @staticmethod
+    def _changes(values: Mapping[str, Any], base: Snapshot) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for name, value in self._values.items():
-            before = _ABSENT if base is None else base.values[name]
+        for name, value in values.items():
+            before = base.values.get(name, _ABSENT)
             if value is before:
                 continue
             if isinstance(value, dict) and isinstance(before, dict):
@@ -125,6 +167,7 @@ class Scopes:
                 kept = {key: item for key, item in values[name].items() if key not in change["unset"]}
                 values[name] = {**kept, **change["set"]}
         self._values = values
+        self._bytes = MAX_STATE  # to be counted
         if self._writes is not None:
             self._writes = dict(writes)
 

@@ -164,9 +164,13 @@ class Strand:
             return
         self._record(visit, "FAILED", error=error)
         if _continues(visit) and may_be_caught(error):
-            self.state.scopes.assign("vars.error", error)
-            self.state.scopes.error = error
-            return
+            try:
+                self.state.scopes.assign("vars.error", error)
+            except WorkflowError as own:  # it has no place
+                error = error_object(own, visit.path)
+            else:
+                self.state.scopes.error = error
+                return
         self._fail(visit, error)
 
     def _fail(self, visit: Visit, error: dict[str, Any], *, can_go_on: bool = True) -> None:

@@ -97,6 +97,9 @@ async def wait_for_time(state: RunState, visit: Visit) -> Given:
 async def wait_for_person(state: RunState, visit: Visit) -> Given:
     """Waits until somebody has completed a task."""
     config = visit.config
+    task_type = config.get("taskType")
+    if not isinstance(task_type, str) or not task_type:
+        raise InterpreterError("The step does not say what kind of task it gives (taskType).")
     if state.run.dry_run:
         return _sampled(state, visit, TASK_COMPLETED)
     evaluate = state.evaluator.evaluate
@@ -108,8 +111,8 @@ async def wait_for_person(state: RunState, visit: Visit) -> Given:
         raise WorkflowError(f"A task's contextData has at most {_MAX_CONTEXT} bytes.", code="INPUT_TOO_LARGE")
     task = HumanTask(
         workflow_id=state.run.workflow_id,
-        task_type=str(config.get("taskType")),
-        title=_text(title) or str(config.get("taskType")),
+        task_type=task_type,
+        title=_text(title) or task_type,
         description=_text(description) or None,
         context_data={} if context is None else context,
     )

@@ -9,7 +9,7 @@ import attrs
 import cattrs
 import orjson
 
-#: Bytes that plan and checkpoint may have together as JSON: an execution begins with both, in one payload.
+#: Bytes that plan, payload and checkpoint may have together as JSON: an execution begins with all, in one payload.
 MAX_CHECKPOINT: Final = 1536 * 1024
 
 

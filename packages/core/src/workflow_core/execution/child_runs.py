@@ -12,6 +12,7 @@ from workflow_core.errors import ChildWorkflowError, NotFoundError, WorkflowErro
 from workflow_core.execution.models import ChildRun, RunInput
 from workflow_core.execution.resume import find_resumption, reopen_run
 from workflow_core.execution.runs import Caller, Origin, record_run, run_input
+from workflow_core.execution.settlement import ask_again
 from workflow_core.storage.database import Connection
 
 #: Calls within calls, beyond which a workflow is taken to call itself for ever.
@@ -87,6 +88,7 @@ async def record_child(conn: Connection, registry: Registry, child: ChildRun) ->
     if (recorded.run.workflow_id, recorded.run.workflow_version) != (workflow_id, child.workflow_version):
         raise ChildWorkflowError("Another step with the same id has called a workflow.", code="DUPLICATE_STEP_ID")
     if child.resumed and recorded.run.status not in ("RUNNING", "WAITING"):
+        await ask_again(conn, tenant, UUID(child.run_id))
         return await reopen_run(conn, tenant, UUID(child.run_id), user=None, reason=None)
     return recorded.execution
 
@@ -103,7 +105,4 @@ async def load_run(conn: Connection, tenant: UUID, run_id: UUID) -> RunInput:
     run = run_input(tenant, run_id, row)
     if row["execution"] == 1:
         return run
-    resumption = await find_resumption(conn, tenant, run_id, row)
-    # What the checkpoint holds need not travel twice.
-    payload = run.payload if resumption.checkpoint is None else None
-    return attrs.evolve(run, payload=payload, resumption=resumption)
+    return attrs.evolve(run, resumption=await find_resumption(conn, tenant, run_id, row))

@@ -32,6 +32,7 @@ from workflow_core.execution.turns import wait_again
 from workflow_core.language.expressions import compile_expression
 from workflow_core.language.mapping import iter_expressions, iter_secrets
 from workflow_core.language.plan import Plan
+from workflow_core.manifest import canonical_json
 from workflow_core.schema import json_schema
 from workflow_core.storage.database import Connection, Database
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
 _log = logging.getLogger(__name__)
+
+#: Bytes of a correction as JSON: an execution begins with it, with its plan and with its checkpoint or payload.
+MAX_CORRECTION: Final = 256 * 1024
 
 _FIND: Final = """
 SELECT run_id, workflow_id, status, execution, plan, checkpoint, failed_step_path, failed_iteration, parent_run_id,
@@ -54,6 +58,8 @@ FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 AND step_path = $3 AND
 _REPEATED_CALLS: Final = """
 SELECT step_path, iteration, attempt FROM workflow_run_steps
 WHERE tenant = $1 AND run_id = $2 AND step_type = 'control.callWorkflow' AND attempt > 1
+  AND ($3 OR status <> 'SUCCEEDED')
+ORDER BY sequence LIMIT 5000
 """
 _REOPEN: Final = """
 UPDATE workflow_runs SET status = 'RUNNING', execution = execution + 1, started_at = NULL, completed_at = NULL,
@@ -174,6 +180,7 @@ async def resume_run(
         ValidationError: The correction fits no action, or not the one that failed.
     """
     async with database.tenant(tenant) as conn:
+        await ask_again(conn, tenant, run_id)  # before the run is locked: the ledger's rows come first
         chain = await find_failed(conn, tenant, run_id, lock=True)
         await _refuse_paused(conn, tenant, chain[0].workflow_id)
         if correction:
@@ -199,7 +206,6 @@ async def resume_run(
 
 async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID | None, reason: str | None) -> int:
     """Makes an ended run one that waits for a further execution; answers which one that is."""
-    await ask_again(conn, tenant, run_id)
     run = await conn.fetchrow(_REOPEN, tenant, run_id)
     assert run is not None  # noqa: S101 - whoever calls has read it in this transaction
     if run["checkpoint"] is None:
@@ -216,7 +222,7 @@ async def reopen_run(conn: Connection, tenant: UUID, run_id: UUID, *, user: UUID
 async def find_resumption(conn: Connection, tenant: UUID, run_id: UUID, row: Record) -> Resumption:
     """How a further execution begins, from the run's row."""
     step = await conn.fetchrow(_STEP, tenant, run_id, row["failed_step_path"], row["failed_iteration"])
-    calls = await conn.fetch(_REPEATED_CALLS, tenant, run_id)
+    calls = await conn.fetch(_REPEATED_CALLS, tenant, run_id, row["checkpoint"] is None)
     return Resumption(
         checkpoint=row["checkpoint"],
         step_path=row["failed_step_path"],
@@ -240,6 +246,11 @@ def _check_correction(registry: Registry, step: Record | None, correction: Mappi
     action = None if step is None else registry.actions.get((step["action_id"], step["action_version"]))
     if action is None:
         raise ValidationError("Only the input of an action can be corrected: resume without `input`.", code="NO_INPUT")
+    if (size := len(canonical_json(correction))) > MAX_CORRECTION:
+        words = f"has {size} bytes; {MAX_CORRECTION} are possible."
+        raise ValidationError(
+            f"The corrected input {words} Correct only what is wrong.", errors=[FieldError("input", "LENGTH", words)]
+        )
     known = json_schema(action.input).get("properties", {})
     errors = [
         FieldError(f"input.{name}", "UNKNOWN_FIELD", f"{action.id} has no such field.")

@@ -90,13 +90,13 @@ async def must_wait(
 
 
 async def _is_full(conn: Connection, tenant: UUID, workflow_id: UUID, limit: int, run_id: UUID) -> bool:
-    under_way, waiting = await _count(conn, tenant, workflow_id, other_than=run_id)
-    if under_way >= limit:
+    if await conn.fetchval(_UNDER_WAY, tenant, workflow_id, run_id) >= limit:
         return True
-    if waiting:
+    others_wait = bool(await conn.fetchval(_OTHERS_WAIT, tenant, workflow_id, run_id))
+    if others_wait:
         # It does not overtake those whose turn has come and who are about to be told.
         await conn.execute("SELECT pg_notify($1, $2)", CHANNEL, f"{tenant} {workflow_id}")
-    return bool(waiting)
+    return others_wait
 
 
 async def wait_again(conn: Connection, tenant: UUID, run_id: UUID) -> None:
@@ -144,8 +144,7 @@ async def give_turns(conn: Connection, tenant: UUID, workflow_id: UUID, *, at_mo
         return []
     free = at_most
     if turns.limit is not None:
-        under_way, _ = await _count(conn, tenant, workflow_id)
-        free = min(at_most, turns.limit - under_way)
+        free = min(at_most, turns.limit - await conn.fetchval(_UNDER_WAY, tenant, workflow_id, None))
     if free <= 0:
         return []
     rows = await conn.fetch(_NEXT_IN_ORDER if turns.ordered else _NEXT, tenant, workflow_id, free)
@@ -155,26 +154,22 @@ async def give_turns(conn: Connection, tenant: UUID, workflow_id: UUID, *, at_mo
     return [run["run_id"] for run in started]
 
 
-async def _count(
-    conn: Connection, tenant: UUID, workflow_id: UUID, *, other_than: UUID | None = None
-) -> tuple[int, int]:
-    """How many runs are under way, and how many wait."""
-    row = await conn.fetchrow(_COUNT, tenant, workflow_id, other_than)
-    assert row is not None  # noqa: S101 - it counts
-    return row["under_way"], row["waiting"]
-
-
 async def _lock(conn: Connection, tenant: UUID, workflow_id: UUID) -> None:
     await conn.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended('workflow turns ' || $1::text, 0))", f"{tenant} {workflow_id}"
     )
 
 
-_COUNT: Final = """
-SELECT count(*) FILTER (WHERE NOT is_queued) AS under_way, count(*) FILTER (WHERE is_queued) AS waiting
-FROM workflow_runs
-WHERE tenant = $1 AND workflow_id = $2 AND status IN ('RUNNING', 'WAITING') AND parent_run_id IS NULL
-  AND NOT dry_run AND run_id IS DISTINCT FROM $3
+_UNDER_WAY: Final = """
+SELECT count(*) FROM workflow_runs
+WHERE tenant = $1 AND workflow_id = $2 AND status IN ('RUNNING', 'WAITING') AND NOT is_queued
+  AND parent_run_id IS NULL AND NOT dry_run AND run_id IS DISTINCT FROM $3
+"""
+_OTHERS_WAIT: Final = """
+SELECT EXISTS (
+    SELECT FROM workflow_runs
+    WHERE tenant = $1 AND workflow_id = $2 AND is_queued AND status = 'WAITING' AND run_id <> $3
+)
 """
 _OPENED: Final = f"""
 SELECT run.workflow_id, run.execution, run.order_key, run.order_number, {TURN_COLUMNS}

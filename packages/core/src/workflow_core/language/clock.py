@@ -21,6 +21,7 @@ import attrs
 from cronsim import CronSim, CronSimError
 
 _SECOND: Final = timedelta(seconds=1)
+_LONGEST_CHANGE: Final = timedelta(hours=3)
 #: Of a cron expression: the library knows more signs than the five fields have here.
 _LONGEST_CRON: Final = 255
 _CRON: Final = re.compile(r"[0-9A-Z*,/\-]+(?:\s+[0-9A-Z*,/\-]+){4}", re.ASCII)
@@ -95,8 +96,8 @@ class Recurring:
     def after(self, moment: datetime) -> Iterator[datetime]:
         """The times that lie after a moment, in UTC; they end when none comes within fifty years."""
         last = moment
-        for local in CronSim(self.cron, moment.astimezone(self.zone)):
-            # Begun in the repeated hour, it counts on from the first one.
+        # From before any change of the clocks around the moment: begun inside of one, the library may leave times out.
+        for local in CronSim(self.cron, (moment - _LONGEST_CHANGE).astimezone(self.zone)):
             if (time := local.astimezone(UTC)) > last:
                 last = time
                 yield time

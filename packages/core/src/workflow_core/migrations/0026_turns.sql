@@ -14,7 +14,7 @@ ALTER TABLE workflow_runs
 CREATE INDEX workflow_runs_queued ON workflow_runs (tenant, workflow_id, created_at, run_id)
     WHERE is_queued AND status = 'WAITING';
 CREATE INDEX workflow_runs_under_way ON workflow_runs (tenant, workflow_id)
-    WHERE status IN ('RUNNING', 'WAITING') AND parent_run_id IS NULL;
+    WHERE status IN ('RUNNING', 'WAITING') AND NOT is_queued AND parent_run_id IS NULL AND NOT dry_run;
 CREATE INDEX workflow_runs_in_order ON workflow_runs (tenant, workflow_id, order_key)
     WHERE status IN ('RUNNING', 'WAITING') AND order_key IS NOT NULL;
 SELECT workflow_allow_dispatch('workflow_runs', 'workflow_id', 'is_queued');

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [catalog|runs|bundles|language]``: starts a devstack and prints the tables."""
+"""``python -m benchmarks [catalog|runs|ledger|bundles|language]``: starts a devstack and prints the tables."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import asyncio
 
 from rich.console import Console
 
-from benchmarks import bundles, catalog, language, runs
+from benchmarks import bundles, catalog, language, ledger, runs
 from benchmarks.platform import running_platform
 
 BENCHMARKS = {
     "catalog": catalog.measure,
     "runs": runs.measure,
+    "ledger": ledger.measure,
     "bundles": bundles.measure,
     "language": language.measure,
 }

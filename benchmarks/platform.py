@@ -30,12 +30,14 @@ class Platform:
     Attributes:
         temporal_address: Of the Temporal server, which keeps its state in a file.
         dsn: Of the server's role.
+        admin_dsn: Of the database's superuser.
         worker: The worker's environment.
     """
 
     url: str
     temporal_address: str
     dsn: str
+    admin_dsn: str
     token: str
     worker: dict[str, str]
 
@@ -64,6 +66,7 @@ async def running_platform() -> AsyncIterator[Platform]:
                 *("--temporal-port", str(temporal_port)),
                 *("--temporal-ui-port", str(temporal_ui)),
                 *("--simulator-port", str(simulator)),
+                *("--mail-port", "0"),
                 stdout=output,
                 stderr=asyncio.subprocess.STDOUT,
             )
@@ -79,6 +82,7 @@ async def running_platform() -> AsyncIterator[Platform]:
                 url=f"http://{HOST}:{server}",
                 temporal_address=f"{HOST}:{temporal_port}",
                 dsn=database.dsn(postgres.SERVER_ROLE),
+                admin_dsn=database.dsn(),
                 token=keys.token(opened, tenant=CONNECTED.tenant, user=CONNECTED.user_id),
                 worker=child_environment(
                     {

@@ -68,6 +68,31 @@ async def test_statement_timeout(db: Database, tenants: Tenants) -> None:
         assert await conn.fetchval("SHOW statement_timeout") == "0"
 
 
+async def test_what_a_block_leaves_on_its_session_is_gone(
+    migrated_database: PostgresDatabase, tenants: Tenants
+) -> None:
+    """Settings, locks and listening that outlive a transaction are not there for the next block, of whatever kind."""
+    async with Database.open(migrated_database.dsn, application_name="tests", max_size=1) as one:
+        async with one.tenant(tenants.a) as conn:
+            session = await conn.fetchval("SELECT pg_backend_pid()")
+            await conn.execute("SELECT set_config('app.tenant', $1, false)", str(tenants.b))
+            await conn.execute("SET work_mem = '1234kB'; LISTEN something")
+            await conn.execute("SELECT pg_advisory_lock(77)")
+        for block in (one.untenanted, one.dispatch, lambda: one.tenant(tenants.a)):
+            async with block() as conn:
+                assert await conn.fetchval("SELECT pg_backend_pid()") == session
+                assert await conn.fetchval("SHOW work_mem") != "1234kB"
+                assert (
+                    await conn.fetchval(
+                        "SELECT count(*) FROM pg_locks WHERE pid = $1 AND locktype = 'advisory'", session
+                    )
+                    == 0
+                )
+        async with one.untenanted() as conn:
+            assert await conn.fetch("SELECT pg_listening_channels()") == []
+            assert not await conn.fetchval("SELECT current_setting('app.tenant', true)")
+
+
 async def test_unknown_tenants_take_nothing(db: Database) -> None:
     """A write for a tenant that does not exist says so; another broken reference stays what it is."""
     with pytest.raises(UnknownTenantError) as refused:

@@ -84,14 +84,14 @@ class EventDispatcher:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), self._poll)
 
-    async def _take_due(self) -> int:
-        """How many events this took: more may wait when it is any."""
+    async def _take_due(self) -> bool:
+        """Takes a batch; answers whether more may wait. What comes meanwhile is notified."""
         try:
             async with self._database.dispatch() as conn:
                 due = await conn.fetch(_DUE, _BATCH)
         except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
             _log.warning("could not look for events: %s", type(error).__name__)
-            return 0
+            return False
         turns = iter([(row["tenant"], row["event_id"]) for row in due])
         taken = 0
 
@@ -104,7 +104,7 @@ class EventDispatcher:
                 taken += result  # after the awaiting: others count meanwhile
 
         await asyncio.gather(*(take() for _ in range(_EVENTS)))
-        return taken
+        return taken > 0 and len(due) == _BATCH
 
     async def _take(self, tenant: UUID, event_id: UUID) -> bool:
         try:

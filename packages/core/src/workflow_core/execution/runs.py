@@ -270,7 +270,7 @@ async def record_run(
         waits = not (dry_run or caller) and await must_wait(
             conn, tenant, workflow_id, turns, run_id=run_id, order=order
         )
-        inserted = await conn.execute(
+        row = await conn.fetchrow(
             _INSERT_RUN,
             tenant,
             run_id,
@@ -295,7 +295,7 @@ async def record_run(
             order.key if order else None,
             order.number if order else None,
         )
-        created = inserted == "INSERT 0 1"
+        created = row is not None
         if created:
             await tell_started(
                 conn,
@@ -310,8 +310,9 @@ async def record_run(
             )
             if waits:
                 await tell_queued(conn, tenant, run_id, execution=1)
-        row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
-        assert row is not None  # noqa: S101 - written in this transaction, or by the one that the insert waited for
+        else:
+            row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
+    assert row is not None  # noqa: S101 - written in this transaction, or by the one that the insert waited for
     return _recorded(tenant, run_id, row, created=created)
 
 
@@ -356,21 +357,22 @@ def _check_size(plan: Plan, payload: Any) -> None:
         )
 
 
-_FIND_RUN = """
-SELECT workflow_id, workflow_version, status, actor_id, plan, payload, started_at, execution, dry_run, is_queued
-FROM workflow_runs WHERE tenant = $1 AND run_id = $2
+_READ: Final = """
+workflow_id, workflow_version, status, actor_id, plan, payload, started_at, execution, dry_run, is_queued
 """
+_FIND_RUN = f"SELECT {_READ} FROM workflow_runs WHERE tenant = $1 AND run_id = $2"  # noqa: S608 - a constant
 _STARTED = """
 UPDATE workflow_runs SET started_at = COALESCE(started_at, $3) WHERE tenant = $1 AND run_id = $2 AND execution = $4
 """
-_INSERT_RUN = """
+_INSERT_RUN = f"""
 INSERT INTO workflow_runs (
     tenant, run_id, workflow_id, workflow_version, cause, actor_id, plan, plan_sha256, payload,
     event_id, event_type, source_payload_schema_ref, trigger_mapping_applied, chain_depth,
     parent_run_id, root_run_id, call_depth, dry_run, status, is_queued, order_key, order_number
 ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT (tenant, run_id) DO NOTHING
-"""
+RETURNING {_READ}
+"""  # noqa: S608 - a constant
 
 
 async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version: int | None) -> tuple[Turns, Record]:

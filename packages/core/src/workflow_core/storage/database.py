@@ -21,6 +21,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from workflow_core.errors import ConfigurationError, DatabaseRoleError, UnknownTenantError
 from workflow_core.storage._connecting import CONNECTING_ERRORS, unreachable
+from workflow_core.storage._connection import PooledConnection
 
 if TYPE_CHECKING:
     Record: TypeAlias = asyncpg.Record
@@ -35,11 +36,6 @@ logger = logging.getLogger(__name__)
 _CLOSE_TIMEOUT: Final = 10.0
 #: How PostgreSQL names the constraint of ``tenant uuid REFERENCES tenants``.
 _REFERENCE_TO_TENANTS: Final = "_tenant_fkey"
-_SET_TENANT = "SELECT set_config('app.tenant', $1, true)"
-_SET_TENANT_AND_TIMEOUTS = """
-SELECT set_config('app.tenant', $1, true), set_config('statement_timeout', $2, true),
-       set_config('transaction_timeout', $3, true)
-"""
 
 _ROLES = """
 SELECT r.rolname AS role, r.rolsuper AS superuser, r.rolbypassrls AS bypasses, (
@@ -166,6 +162,7 @@ class Database:
                 timeout=connect_timeout,
                 command_timeout=command_timeout,
                 init=prepare_connection,
+                connection_class=PooledConnection,
                 server_settings={"application_name": application_name},
             )
         except CONNECTING_ERRORS as error:
@@ -235,13 +232,12 @@ class Database:
         Raises:
             UnknownTenantError: A row was written for a tenant that does not exist.
         """
-        isolation: Literal["repeatable_read"] | None = "repeatable_read" if readonly else None
-        async with self._pool.acquire() as conn, conn.transaction(readonly=readonly, isolation=isolation):
-            if statement_timeout is None and transaction_timeout is None:
-                await conn.execute(_SET_TENANT, str(tenant))
-            else:
-                timeouts = (_milliseconds(statement_timeout), _milliseconds(transaction_timeout))
-                await conn.execute(_SET_TENANT_AND_TIMEOUTS, str(tenant), *timeouts)
+        settings = {"app.tenant": str(UUID(int=tenant.int))}  # nothing but a UUID gets into the statement
+        if statement_timeout is not None or transaction_timeout is not None:
+            settings["statement_timeout"] = _milliseconds(statement_timeout)
+            settings["transaction_timeout"] = _milliseconds(transaction_timeout)
+        bind = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+        async with self._transaction(f"SELECT {bind}", readonly=readonly) as conn:
             try:
                 yield conn
             except asyncpg.ForeignKeyViolationError as error:
@@ -258,8 +254,7 @@ class Database:
         It sees only the tables and columns that a migration opened with ``workflow_allow_dispatch()``: ids, states
         and due times. What is found there is then worked on tenant by tenant, with :meth:`tenant`.
         """
-        async with self._pool.acquire() as conn, conn.transaction():
-            await conn.execute("SET LOCAL ROLE workflow_dispatch")
+        async with self._transaction("SET LOCAL ROLE workflow_dispatch") as conn:
             yield conn
 
     @asynccontextmanager
@@ -269,8 +264,16 @@ class Database:
 
         Tenant tables show no row here and take none.
         """
-        async with self._pool.acquire() as conn, conn.transaction():
+        async with self._transaction("SELECT") as conn:
             yield conn
+
+    @asynccontextmanager
+    async def _transaction(self, first: str, *, readonly: bool = False) -> AsyncIterator[Connection]:
+        isolation: Literal["repeatable_read"] | None = "repeatable_read" if readonly else None
+        async with self._pool.acquire() as conn:
+            conn.begin_with(first)  # type: ignore[attr-defined]  # the proxy has what our class has
+            async with conn.transaction(readonly=readonly, isolation=isolation):
+                yield conn
 
     async def ping(self) -> None:
         """

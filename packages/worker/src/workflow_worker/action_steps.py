@@ -174,6 +174,6 @@ async def _may_have_happened(state: RunState, call: ActionCall, planned: Planned
 
 
 async def _until_settled(state: RunState, call: ActionCall, *, give_up: bool) -> bool:
-    waited = await until_settled(state.wakes, state.is_put_aside, call, give_up=give_up)
+    waited = await until_settled(state.wakes, state.is_continued, call, give_up=give_up)
     state.evaluator.new_activation()
     return waited

@@ -13,6 +13,7 @@ from workflow_catalog_server.availability_cache import AvailabilityCache
 from workflow_catalog_server.designer_catalog import DesignerCatalog
 from workflow_catalog_server.health import Health
 from workflow_catalog_server.run_feeds import RunFeeds
+from workflow_catalog_server.session_auth import DevelopmentUser
 from workflow_core.discovery import Registry
 from workflow_core.execution.inbox import Inbox
 from workflow_core.secrets import TenantSecrets
@@ -31,6 +32,7 @@ class Services:
     catalog: DesignerCatalog
     secrets: TenantSecrets
     health: Health
+    development_users: tuple[DevelopmentUser, ...] = ()
     inbox: Inbox = attrs.field(
         init=False,
         default=attrs.Factory(lambda self: Inbox(self.database, self.temporal, self.registry), takes_self=True),

@@ -25,7 +25,7 @@ from packaging.utils import canonicalize_name
 
 from workflow_core.actions import Action, Effect
 from workflow_core.availability import AvailabilityResolver
-from workflow_core.connections import Connection
+from workflow_core.connections import Connection, connection_problems
 from workflow_core.errors import DiscoveryError
 from workflow_core.events import EventType
 from workflow_core.hookspecs import PROJECT, WorkflowSpecs
@@ -33,6 +33,7 @@ from workflow_core.installed import Installed, find_installed, identify
 from workflow_core.manifest import Manifest, build_manifest
 from workflow_core.modules import Module
 from workflow_core.schema import check_supported
+from workflow_core.webhooks import WebhookReceiver
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +120,7 @@ class Registry:
         resolvers: By availability key.
         connections: By provider.
         events: By name.
+        receivers: Of webhooks, by provider.
         distribution_of: The distribution of each action id.
         distribution_of_module: The distribution of each group key.
         distribution_of_event: The distribution of each event name.
@@ -130,6 +132,7 @@ class Registry:
     resolvers: Mapping[str, AvailabilityResolver]
     connections: Mapping[str, Connection]
     events: Mapping[str, EventType]
+    receivers: Mapping[str, WebhookReceiver]
     distribution_of: Mapping[str, str]
     distribution_of_module: Mapping[str, str]
     distribution_of_event: Mapping[str, str]
@@ -175,6 +178,7 @@ class _Contribution:
     resolvers: list[AvailabilityResolver] = attrs.Factory(list)
     connections: list[Connection] = attrs.Factory(list)
     events: list[EventType] = attrs.Factory(list)
+    receivers: list[WebhookReceiver] = attrs.Factory(list)
 
     @property
     def allowed_action_ids(self) -> list[str]:
@@ -261,6 +265,7 @@ def registry_of(
     resolvers: Iterable[AvailabilityResolver] = (),
     connections: Iterable[Connection] = (),
     events: Iterable[EventType] = (),
+    receivers: Iterable[WebhookReceiver] = (),
 ) -> Registry:
     """The registry of one distribution that is given rather than found: for tests of integrations.
 
@@ -268,7 +273,14 @@ def registry_of(
         DiscoveryError: It would not load.
     """
     contribution = _Contribution(
-        distribution, version, list(modules), list(actions), list(resolvers), list(connections), list(events)
+        distribution,
+        version,
+        list(modules),
+        list(actions),
+        list(resolvers),
+        list(connections),
+        list(events),
+        list(receivers),
     )
     try:
         _validate(contribution)
@@ -341,6 +353,7 @@ def _load(name: str, version: str, points: Iterable[importlib.metadata.EntryPoin
         contribution.resolvers += _call(manager.hook.workflow_availability, AvailabilityResolver)
         contribution.connections += _call(manager.hook.workflow_connections, Connection)
         contribution.events += _call(manager.hook.workflow_events, EventType)
+        contribution.receivers += _call(manager.hook.workflow_webhooks, WebhookReceiver)
     return contribution
 
 
@@ -371,6 +384,15 @@ def _validate(contribution: _Contribution) -> None:
         problems += _event_problems(event)
     problems += _repeated("event", [event.name for event in contribution.events])
     problems += _repeated("schema", [event.schema_ref for event in contribution.events])
+    providers = [connection.provider for connection in contribution.connections]
+    for connection in contribution.connections:
+        problems += connection_problems(connection)
+    problems += [
+        f"webhook receiver of {receiver.provider}: no connection of this distribution has this provider"
+        for receiver in contribution.receivers
+        if receiver.provider not in providers
+    ]
+    problems += _repeated("webhook receiver of", [receiver.provider for receiver in contribution.receivers])
     problems += _repeated("connection of", [segment for c in contribution.connections for segment in c.segments])
     if problems:
         raise _PhaseError(Phase.VALIDATE, "; ".join(problems))
@@ -492,6 +514,7 @@ def _registry(contributions: Sequence[_Contribution]) -> Registry:
         resolvers=MappingProxyType({r.key: r for c in contributions for r in c.resolvers}),
         connections=MappingProxyType({k.provider: k for c in contributions for k in c.connections}),
         events=MappingProxyType({e.name: e for c in contributions for e in c.events}),
+        receivers=MappingProxyType({r.provider: r for c in contributions for r in c.receivers}),
         distribution_of=MappingProxyType({a.id: c.distribution for c in contributions for a in c.actions}),
         distribution_of_module=MappingProxyType(
             {m.group_key: c.distribution for c in contributions for m in c.modules}

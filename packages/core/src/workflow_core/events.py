@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4, uuid5
 
 import attrs
 from attrs.validators import instance_of
 
 from workflow_core.actions import ActionContext
 from workflow_core.schema import to_json
+
+if TYPE_CHECKING:
+    from workflow_core.storage.database import Connection
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +33,16 @@ class EventType:
     payload: type
     schema_ref: str = attrs.field(validator=instance_of(str))
 
+    def checked(self, payload: Any) -> Any:
+        """The payload, if it is one.
+
+        Raises:
+            TypeError: It is of another class.
+        """
+        if not isinstance(payload, self.payload):
+            raise TypeError(f"{self.name} brings {self.payload.__name__}, not {type(payload).__name__}")
+        return payload
+
 
 # One link further than the run that emits it: that is how a chain of events and runs is found to be endless.
 _STORE = """
@@ -39,6 +52,7 @@ INSERT INTO workflow_runtime_events (
     $1, $2, $3, $4, $5, $6, $7,
     coalesce((SELECT chain_depth + 1 FROM workflow_runs WHERE tenant = $1 AND run_id = $7), 0)
 )
+ON CONFLICT (tenant, event_id) DO NOTHING
 """
 
 
@@ -53,15 +67,36 @@ async def emit(ctx: ActionContext, event: EventType, payload: Any, *, correlatio
         payload: An instance of its ``payload`` class.
         correlation_key: What waiting workflows know it by, such as the ticket's id.
     """
-    if not isinstance(payload, event.payload):
-        raise TypeError(f"{event.name} brings {event.payload.__name__}, not {type(payload).__name__}")
-    await ctx.tx.execute(
-        _STORE,
+    await store_event(
+        ctx.tx,
         ctx.tenant,
-        uuid4(),
-        event.name,
-        ctx.redact(correlation_key),
-        ctx.redact(to_json(payload)),
-        event.schema_ref,
-        ctx.run_id,
+        event,
+        ctx.redact(to_json(event.checked(payload))),
+        correlation_key=ctx.redact(correlation_key),
+        source_run_id=ctx.run_id,
     )
+
+
+async def store_event(
+    conn: Connection,
+    tenant: UUID,
+    event: EventType,
+    payload: Any,
+    *,
+    correlation_key: str | None = None,
+    source_run_id: UUID | None = None,
+    key: str | None = None,
+) -> None:
+    """Puts an event into the inbox, from which a worker takes it when the transaction has committed.
+
+    Args:
+        conn: Bound to the tenant.
+        tenant: Whose event.
+        event: The declared type.
+        payload: JSON of its ``payload`` class, without secrets.
+        correlation_key: What waiting workflows know it by.
+        source_run_id: The run whose action emits it.
+        key: What is stored again under the same type and key is the same event, and starts nothing again.
+    """
+    event_id = uuid4() if key is None else uuid5(tenant, f"{event.name} {key}")
+    await conn.execute(_STORE, tenant, event_id, event.name, correlation_key, payload, event.schema_ref, source_run_id)

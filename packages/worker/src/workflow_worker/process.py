@@ -23,6 +23,7 @@ from workflow_core.errors import ConfigurationError, MigrationError
 from workflow_core.execution.executor import Executor
 from workflow_core.execution.fault_points import FaultPoint
 from workflow_core.execution.inbox import Inbox
+from workflow_core.integrations.tokens import ConnectionTokens
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import CORE_SOURCE, pending_migrations
@@ -183,11 +184,15 @@ async def run_worker(
                 timeout=aiohttp.ClientTimeout(total=60, connect=10), cookie_jar=aiohttp.DummyCookieJar()
             )
         )
+        secrets = TenantSecrets(settings.secrets_key)
+        tokens = ConnectionTokens(database, secrets, http)
+        stack.push_async_callback(tokens.close)
         executor = Executor(
             database=database,
             registry=discovery.registry,
-            secrets=TenantSecrets(settings.secrets_key),
+            secrets=secrets,
             http=http,
+            tokens=tokens,
             look_for=settings.reconcile_seconds,
             at=at or fault_point(os.environ),
         )

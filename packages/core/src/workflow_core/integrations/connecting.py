@@ -28,6 +28,7 @@ from workflow_core.errors import (
     ConfigurationError,
     ConflictError,
     NotFoundError,
+    ReconnectRequiredError,
     TransientError,
     ValidationError,
     WorkflowError,
@@ -232,7 +233,7 @@ class Connector:
                 entered={**_as_json(entered), "secrets": candidate.values},
             )
         asked = Consent(redirect_uri=redirect_uri, state=sent.state, code_challenge=sent.code_challenge)
-        with _refusals():
+        with refused_as_wrong():
             url = await call(connection, candidate.redactor, oauth.authorize_url(candidate.context, asked))
         return Redirected(url=url, browser=sent.browser)
 
@@ -272,7 +273,7 @@ class Connector:
         for secret in (code, back.verifier):
             candidate.hide(secret)
         consented = Consented(code=code, verifier=back.verifier, redirect_uri=self.redirect_uri(provider))
-        with _refusals():
+        with refused_as_wrong():
             grant = await call(connection, candidate.redactor, method.oauth.complete(candidate.context, consented))
         candidate.keep(grant)
         await self._take(back.user, connection, candidate)
@@ -282,7 +283,7 @@ class Connector:
         """Stores a connection if it works."""
         account = Account()
         if connection.check is not None:
-            with _refusals():
+            with refused_as_wrong():
                 account = await call(connection, candidate.redactor, connection.check(candidate.context))
         context = candidate.context
         tenant, scope = context.tenant, connection.secret_scope
@@ -403,11 +404,16 @@ class Connector:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
-    """What does not work for good is wrong input: whoever entered it has to change it."""
+def refused_as_wrong() -> Iterator[None]:
+    """What does not work for good is wrong input: whoever entered it has to change it.
+
+    Raises:
+        ValidationError: ``CONNECTION_REFUSED``, or one that was raised.
+        TransientError: As it was raised; so are NotFoundError, ConflictError and ReconnectRequiredError.
+    """
     try:
         yield
-    except (TransientError, ValidationError):
+    except (TransientError, ValidationError, NotFoundError, ConflictError, ReconnectRequiredError):
         raise
     except WorkflowError as error:
         raise ValidationError(error.message, code="CONNECTION_REFUSED", details={"reason": error.code}) from None

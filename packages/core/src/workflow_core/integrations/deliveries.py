@@ -104,6 +104,18 @@ class Deliveries:
         _log.warning("delivery %s %s after %d attempts: %s", delivery_id, what, attempts, error.code)
 
 
+async def count_deliveries(conn: Connection, tenant: UUID, integration_id: UUID) -> tuple[int, int]:
+    """How many of a connection are still to be worked on, and how many are parked."""
+    row = await conn.fetchrow(
+        "SELECT count(due_at), count(*) - count(due_at) FROM workflow_webhook_deliveries "
+        "WHERE tenant = $1 AND integration_id = $2",
+        tenant,
+        integration_id,
+    )
+    assert row is not None  # noqa: S101 - an aggregate has a row
+    return row[0], row[1]
+
+
 def _explain(failure: Exception) -> WorkflowError:
     """A foreign error by its kind: its words may quote the body."""
     return ActionError(f"The receiver failed ({type(failure).__name__}).")

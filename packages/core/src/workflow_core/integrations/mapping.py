@@ -1,4 +1,4 @@
-"""What records over there are here: organizations that are clients. Listed from our own records, once they were read."""
+"""What records over there are here: organizations that are clients. They are listed from our own records."""
 
 from __future__ import annotations
 

@@ -76,9 +76,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 async def simulator(clock: Clock, session: aiohttp.ClientSession) -> AsyncIterator[Simulator]:
     """A simulator with the default seed and two applications, of which one may only read."""
-    state = SimulatorState(
-        applications=[FULL, READER], clock=clock, token_seconds=3600, timing=Timing(reboot_seconds=30)
-    )
+    state = SimulatorState(applications=[FULL, READER], clock=clock, timing=Timing(reboot_seconds=30))
     server = TestServer(create_app(state))
     await server.start_server()
     try:

@@ -52,7 +52,7 @@ CREATE TABLE workflow_job_runs (
     attempts       integer NOT NULL DEFAULT 0, -- fences off the attempts before
     stop_requested jsonb,                -- why it is to end: code and message
     execution      text,                 -- the Temporal workflow id; NULL: Temporal was not asked yet
-    due_at         timestamptz,          -- when a worker looks after it; NULL: it has ended
+    due_at         timestamptz DEFAULT now(), -- when a worker looks after it; NULL: it has ended
     created_at     timestamptz NOT NULL DEFAULT now(),
     started_at     timestamptz,
     finished_at    timestamptz,

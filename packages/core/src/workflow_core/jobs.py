@@ -101,7 +101,7 @@ class JobContext:
 
         Raises:
             JobEndedError: As above.
-            ValidationError: ``CHECKPOINT_TOO_LARGE``, or it is not JSON.
+            ValidationError: ``CHECKPOINT_TOO_LARGE``; ``INVALID_CHECKPOINT``: it is no JSON object.
         """
         await self._records.save(checkpoint)
 

@@ -233,7 +233,9 @@ class _Held:
     async def save(self, checkpoint: Mapping[str, Any]) -> None:
         plain = _plain(checkpoint)
         if not isinstance(plain, dict):
-            raise ValidationError(f"{self.job.label} saved a checkpoint that is no JSON object.", code="INVALID_CONFIG")
+            raise ValidationError(
+                f"{self.job.label} saved a checkpoint that is no JSON object.", code="INVALID_CHECKPOINT"
+            )
         size = len(canonical_json(plain))
         if size > MAX_CHECKPOINT:
             raise ValidationError(
@@ -301,26 +303,21 @@ def _failed(error: WorkflowError, redactor: Redactor) -> AttemptFailedError:
 
 
 def _plain(value: Any) -> Any:
-    """A handler's value as JSON.
-
-    Raises:
-        ValidationError: It is none.
-    """
+    """A handler's value as JSON; None: it is none."""
     try:
         plain = to_json(value)
         canonical_json(plain)
-    except Exception as error:  # noqa: BLE001 - guards against whatever an integration gives
-        raise ValidationError(f"A job gave what is not JSON ({type(error).__name__}).", code="NOT_JSON") from None
-    return clean_json(plain)
+    except Exception:  # noqa: BLE001 - guards against whatever an integration gives
+        return None
+    return plain
 
 
 def _result(value: Any) -> dict[str, Any] | None:
     """What a handler gave, as it is shown; the work is done, whatever it is."""
     if value is None:
         return None
-    try:
-        plain = _plain(value)
-    except ValidationError:
+    plain = _plain(value)
+    if plain is None:
         return {"$unreadable": type(value).__name__}
     if not isinstance(plain, dict):
         return {"value": plain}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import os
+import sys
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -33,6 +36,49 @@ from workflow_worker.process import build_job_workers
 
 #: Nothing that a test waits for may come from looking: only from being told.
 NEVER = 3600.0
+
+#: The integration as another process has it: it never gets further than its first page.
+PLUGIN = """
+import asyncio
+import attrs
+from workflow_core.actions import Action, Effect
+from workflow_core.connections import Connection
+from workflow_core.hookspecs import hookimpl
+from workflow_core.jobs import Job
+from workflow_core.modules import Module
+
+@attrs.frozen
+class Nothing:
+    pass
+
+async def look(given, ctx):
+    return given
+
+async def sync(ctx):
+    await ctx.save({"page": 7})
+    await asyncio.Event().wait()
+
+class Plugin:
+    @hookimpl
+    def workflow_modules(self):
+        return [Module(group_key="app:acme", label="Acme", description="", tile_kind="app",
+                       default_action_id="acme.look", allowed_action_ids=("acme.look",))]
+
+    @hookimpl
+    def workflow_actions(self):
+        return [Action(id="acme.look", label="", description="", input=Nothing, output=Nothing,
+                       effect=Effect.READ, io="database", handler=look)]
+
+    @hookimpl
+    def workflow_connections(self):
+        return [Connection(provider="acme", label="Acme", description="", segments=("acme",), fields=())]
+
+    @hookimpl
+    def workflow_jobs(self):
+        return [Job(id="acme.sync", label="Sync", description="", provider="acme", handler=sync)]
+
+plugin = Plugin()
+"""
 
 
 @attrs.frozen
@@ -283,6 +329,49 @@ async def test_goes_on_from_its_checkpoint(working, acme):
     async with working(acme) as jobs:
         ended = await jobs.ended(run)
         assert (ended.status, ended.attempts, ended.result) == ("succeeded", 2, {"page": 7})
+
+
+async def test_a_worker_that_is_killed(
+    working, acme, fake_distribution, migrated_database, temporal_address, db, tenants, tmp_path
+):
+    """A process that dies in the middle leaves the run to another one, which goes on from what was saved."""
+    folder = fake_distribution("workflow-acme", PLUGIN)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("WORKFLOW_")}
+    environ |= {
+        "PYTHONPATH": str(folder),
+        "WORKFLOW_DATABASE_URL": migrated_database.dsn,
+        "WORKFLOW_SECRETS_KEY": base64.b64encode(b"s" * 32).decode(),
+        "WORKFLOW_TEMPORAL_ADDRESS": temporal_address,
+        "WORKFLOW_REQUIRED_DISTRIBUTIONS": "workflow-acme",
+    }
+    jobs = Jobs(db, None, acme.registry(acme.job()), tenants.a)
+    await jobs.connect()
+    run = await jobs.ask()
+    with (tmp_path / "worker.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "workflow_worker", env=environ, stderr=log)
+    try:
+        async with asyncio.timeout(60):
+            while not await saved(jobs):
+                assert process.returncode is None, (tmp_path / "worker.log").read_text()
+                await asyncio.sleep(0.05)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+    async def handle(ctx):
+        return dict(ctx.checkpoint)
+
+    acme.handle = handle
+    async with working(acme):
+        ended = await jobs.ended(run)
+    assert (ended.status, ended.attempts, ended.result) == ("succeeded", 2, {"page": 7})
+
+
+async def saved(jobs):
+    """What the runs have saved."""
+    async with jobs.db.tenant(jobs.tenant) as conn:
+        return await conn.fetchval("SELECT checkpoint FROM workflow_job_runs")
 
 
 async def test_attempts_have_bounds(working, acme):

@@ -153,6 +153,7 @@ def build_job_workers(
             task_queue=job_task_queue(distribution),
             activities=[activities.run],
             max_concurrent_activities=JOBS,
+            max_heartbeat_throttle_interval=timedelta(seconds=1),  # a canceled run ends soon
             graceful_shutdown_timeout=timedelta(),  # a run goes on elsewhere from its checkpoint
             deployment_config=deployment,
         )

@@ -144,9 +144,9 @@ class Alone:
         async with self.database.tenant(TENANT) as conn:
             return list(await conn.fetch(query, *arguments))
 
-    async def until(self, query: str, expected: int) -> None:
+    async def until(self, query: str, expected: int, *arguments: Any) -> None:
         """Waits until a query counts so many."""
-        while (found := (await self.fetch(query))[0][0]) != expected:
+        while (found := (await self.fetch(query, *arguments))[0][0]) != expected:
             if found > expected:
                 sys.exit(f"{found} instead of {expected}: {query}")
             await asyncio.sleep(0.05)

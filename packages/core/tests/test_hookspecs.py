@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from textwrap import dedent
 from uuid import uuid4
 
+import aiohttp
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from workflow_core.actions import Action, ActionContext
@@ -19,6 +20,9 @@ from workflow_core.discovery import DiscoveryReport, Loaded, Registry, discover
 from workflow_core.errors import ActionError
 from workflow_core.hookspecs import WorkflowSpecs
 from workflow_core.integrations.candidates import Candidate
+from workflow_core.job_runs.attempts import JobRunner
+from workflow_core.job_runs.runs import read_run, request_run
+from workflow_core.records import rmm
 from workflow_core.schema import convert, to_json
 from workflow_core.storage.database import Database
 from workflow_core.testing.distributions import FakeDistributions
@@ -50,6 +54,7 @@ def test_hooks() -> None:
         "workflow_availability",
         "workflow_connections",
         "workflow_events",
+        "workflow_jobs",
         "workflow_modules",
         "workflow_webhooks",
     ]
@@ -68,6 +73,7 @@ def test_example(fake_distribution: FakeDistributions, hook: str) -> None:
         "workflow_connections": registry.connections,
         "workflow_events": registry.events,
         "workflow_webhooks": registry.receivers,
+        "workflow_jobs": registry.jobs,
     }
     assert contributed[hook]
 
@@ -125,7 +131,7 @@ async def test_examples_of_connections(fake_distribution: FakeDistributions, db:
     (connection,) = load(fake_distribution, example("workflow_connections")).connections.values()
     app = web.Application()
     app.router.add_get("/{path}", answer)
-    async with TestServer(app) as server, ClientSession() as http:
+    async with TestServer(app) as server, aiohttp.ClientSession() as http:
         address = str(server.make_url("")).rstrip("/")
 
         def candidate(key: str) -> Candidate:
@@ -167,3 +173,19 @@ async def test_examples_of_receivers(fake_distribution: FakeDistributions, db: D
             await receiver.handle(context, body)
         rows = await conn.fetch("SELECT event_name, payload FROM workflow_runtime_events")
     assert [(row["event_name"], row["payload"]) for row in rows] == [("BACKUP_FAILED", {"jobId": "j1"})]
+
+
+async def test_examples_of_jobs(fake_distribution: FakeDistributions, db: Database, tenants: Tenants) -> None:
+    """The documented job does its work for a tenant that has connected."""
+    registry = load(fake_distribution, example("workflow_jobs"))
+    for job in registry.jobs.values():
+        async with db.tenant(tenants.a) as conn:
+            await rmm.put_integration(
+                conn, tenants.a, job.provider, is_active=True, connected_at=datetime.now(UTC), settings={"pages": 2}
+            )
+            run = await request_run(conn, tenants.a, job, actor=None)
+        async with aiohttp.ClientSession() as http:
+            await JobRunner(database=db, registry=registry, secrets=None, http=http).run(tenants.a, job.id, run.run_id)
+        async with db.tenant(tenants.a) as conn:
+            done = await read_run(conn, tenants.a, run.run_id)
+        assert (done.status, done.result) == ("succeeded", {"pages": 2})

@@ -77,7 +77,7 @@ async def test_histories_do_not_grow_with_the_items(runner, probe, monkeypatch, 
     assert sorted(int(given.text) for given in probe.inputs) == list(range(1, items + 1))
     assert sum(step["definition_step_id"] == "do" for step in run["steps"]) == items
     kept = await histories(runner, run["run_id"])
-    assert len(kept) >= items // 20
+    assert len(kept) > 3
     assert max(events for events, _ in kept) < 300
     assert max(size for _, size in kept) < 100_000
 

@@ -32,7 +32,7 @@ class Secrets:
     simulator: object
     values: dict[str, str] = attrs.Factory(lambda: {"client_id": "full-client", "client_secret": "full-secret"})
     hidden: list[str] = attrs.Factory(list)
-    kept: str | None = None
+    kept: tuple[dict[str, str], str] | None = None
 
     async def require(self, *names: str) -> dict[str, str]:
         missing = [name for name in names if name not in self.values]
@@ -42,12 +42,15 @@ class Secrets:
 
     async def token(self, *, refused: str | None = None) -> str:
         """As the platform does: kept, and renewed when it was refused."""
-        if self.kept in {None, refused}:
-            application = ApiApplication(*(await self.require("client_id", "client_secret")).values())
-            endpoint = TokenEndpoint(self.simulator.session, base_url=self.simulator.url, application=application)
-            self.kept = (await endpoint.by_credentials(("monitoring", "management", "control"))).access_token
-        self.hide(self.kept)
-        return self.kept
+        credentials = await self.require("client_id", "client_secret")
+        if self.kept is None or self.kept[0] != credentials or self.kept[1] == refused:
+            endpoint = TokenEndpoint(
+                self.simulator.session, base_url=self.simulator.url, application=ApiApplication(*credentials.values())
+            )
+            grant = await endpoint.by_credentials(("monitoring", "management", "control"))
+            self.kept = credentials, grant.access_token
+        self.hide(self.kept[1])
+        return self.kept[1]
 
     def hide(self, value: str) -> None:
         self.hidden.append(value)

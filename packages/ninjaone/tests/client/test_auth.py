@@ -12,7 +12,7 @@ from workflow_core.errors import (
     ReconnectRequiredError,
     TransientError,
 )
-from workflow_ninjaone.client import ApiApplication, checked_base_url
+from workflow_ninjaone.client import ApiApplication, RetryPolicy, checked_base_url
 from workflow_ninjaone.client.auth import authorize_url
 
 TOKEN = "/ws/oauth/token"

@@ -17,13 +17,13 @@ from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import read_body, read_query
 from workflow_catalog_server.integration_answers import (
+    CheckAnswer,
     Connect,
     Connected,
     Disconnected,
     DisconnectQuery,
     IntegrationDetail,
     IntegrationList,
-    TestAnswer,
     WebhookRegistered,
     WebhookStatus,
 )
@@ -137,7 +137,7 @@ async def test(request: web.Request, principal: Principal) -> web.StreamResponse
     """Looks whether the connection works now, and remembers it."""
     result = await request.app[SERVICES].connector.test(principal.tenant, request.match_info["provider"])
     return json_answer(
-        TestAnswer(
+        CheckAnswer(
             ok=result.error is None,
             account=None if result.account is None else result.account.name,
             reason=None if result.error is None else reason_of(result.error),
@@ -208,7 +208,7 @@ ROUTES: Final = (
     Route("GET", _ONE, Permission.ADMIN, read_integration, answer=IntegrationDetail),
     Route("POST", f"{_ONE}/connect", Permission.ADMIN, connect, body=Connect, answer=Connected),
     PublicRoute("GET", f"{_ONE}/callback", callback, status=303),
-    Route("POST", f"{_ONE}/test", Permission.ADMIN, test, answer=TestAnswer),
+    Route("POST", f"{_ONE}/test", Permission.ADMIN, test, answer=CheckAnswer),
     Route("POST", f"{_ONE}/disconnect", Permission.ADMIN, disconnect, query=DisconnectQuery, answer=Disconnected),
     Route("POST", f"{_ONE}/webhook", Permission.ADMIN, register_webhook, answer=WebhookRegistered),
 )

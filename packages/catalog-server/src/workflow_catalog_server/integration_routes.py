@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import read_body, read_query
+from workflow_catalog_server.catalog_routes import locale_of
 from workflow_catalog_server.integration_answers import (
     CheckAnswer,
     Connect,
@@ -30,6 +31,7 @@ from workflow_catalog_server.integration_answers import (
 from workflow_catalog_server.integration_reading import affected, integration_answer, integration_detail, reason_of
 from workflow_catalog_server.routing import PublicRoute, Route
 from workflow_catalog_server.services import SERVICES, Services
+from workflow_core.connections import Connection
 from workflow_core.errors import NotFoundError, WorkflowError
 from workflow_core.execution.database_errors import DATABASE_AWAY
 from workflow_core.integrations import connecting, webhook_routes
@@ -46,7 +48,8 @@ COOKIE: Final = "workflow_connect"
 async def list_integrations(request: web.Request, principal: Principal) -> web.StreamResponse:
     """All installed integrations, by label, and how the tenant stands with each."""
     services = request.app[SERVICES]
-    connections = sorted(services.registry.connections.values(), key=lambda connection: connection.label.casefold())
+    translated = (_translated(request, connection) for connection in services.registry.connections.values())
+    connections = sorted(translated, key=lambda connection: connection.label.casefold())
     async with services.database.tenant(principal.tenant, readonly=True) as conn:
         stored = await read_connections(conn, principal.tenant)
         uses = await workflows_by_provider(conn, principal.tenant, services.registry, connections)
@@ -65,7 +68,7 @@ async def list_integrations(request: web.Request, principal: Principal) -> web.S
 async def read_integration(request: web.Request, principal: Principal) -> web.StreamResponse:
     """One integration: its forms, what is stored, mappings, webhook, and the workflows that use it."""
     services = request.app[SERVICES]
-    connection = services.connector.connection(request.match_info["provider"])
+    connection = _translated(request, services.connector.connection(request.match_info["provider"]))
     async with services.database.tenant(principal.tenant, readonly=True) as conn:
         uses = await workflows_by_provider(conn, principal.tenant, services.registry, [connection])
         detail = await integration_detail(
@@ -194,6 +197,11 @@ def _code(request: web.Request, error: Exception) -> str:
         return "DATABASE_UNAVAILABLE"
     _log.error("coming back from %s failed: %s", request.match_info["provider"], type(error).__name__)
     return "INTERNAL_ERROR"
+
+
+def _translated(request: web.Request, connection: Connection) -> Connection:
+    translations = request.app[SERVICES].catalog.translations
+    return translations.connection(locale_of(request, None, translations), connection)
 
 
 def _callback_path(provider: str) -> str:

@@ -57,6 +57,7 @@ DISPATCHED = {
         "workflow_id",
         "is_queued",
     },
+    "workflow_webhook_deliveries": {"tenant", "delivery_id", "provider", "due_at", "received_at"},
 }
 
 

@@ -8,12 +8,16 @@ from datetime import UTC, datetime
 from textwrap import dedent
 from uuid import uuid4
 
+import aiohttp
 import pytest
 
 from workflow_core.actions import Action, ActionContext
 from workflow_core.availability import resolve_availability
 from workflow_core.discovery import DiscoveryReport, Loaded, Registry, discover
 from workflow_core.hookspecs import WorkflowSpecs
+from workflow_core.job_runs.attempts import JobRunner
+from workflow_core.job_runs.runs import read_run, request_run
+from workflow_core.records import rmm
 from workflow_core.schema import convert, to_json
 from workflow_core.storage.database import Database
 from workflow_core.testing.distributions import FakeDistributions
@@ -44,6 +48,7 @@ def test_hooks() -> None:
         "workflow_availability",
         "workflow_connections",
         "workflow_events",
+        "workflow_jobs",
         "workflow_modules",
     ]
 
@@ -60,6 +65,7 @@ def test_example(fake_distribution: FakeDistributions, hook: str) -> None:
         "workflow_availability": registry.resolvers,
         "workflow_connections": registry.connections,
         "workflow_events": registry.events,
+        "workflow_jobs": registry.jobs,
     }
     assert contributed[hook]
 
@@ -103,3 +109,19 @@ async def test_examples_of_resolvers(fake_distribution: FakeDistributions, db: D
         )
     answers = await resolve_availability(db, tenants.a, registry.resolvers, registry.resolvers)
     assert [answer.available for answer in answers.values()] == [True]
+
+
+async def test_examples_of_jobs(fake_distribution: FakeDistributions, db: Database, tenants: Tenants) -> None:
+    """The documented job does its work for a tenant that has connected."""
+    registry = load(fake_distribution, example("workflow_jobs"))
+    for job in registry.jobs.values():
+        async with db.tenant(tenants.a) as conn:
+            await rmm.put_integration(
+                conn, tenants.a, job.provider, is_active=True, connected_at=datetime.now(UTC), settings={"pages": 2}
+            )
+            run = await request_run(conn, tenants.a, job, actor=None)
+        async with aiohttp.ClientSession() as http:
+            await JobRunner(database=db, registry=registry, secrets=None, http=http).run(tenants.a, job.id, run.run_id)
+        async with db.tenant(tenants.a) as conn:
+            done = await read_run(conn, tenants.a, run.run_id)
+        assert (done.status, done.result) == ("succeeded", {"pages": 2})

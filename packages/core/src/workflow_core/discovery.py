@@ -25,7 +25,7 @@ from packaging.utils import canonicalize_name
 
 from workflow_core.actions import Action, Effect
 from workflow_core.availability import AvailabilityResolver
-from workflow_core.connections import Connection
+from workflow_core.connections import Connection, connection_problems
 from workflow_core.errors import DiscoveryError
 from workflow_core.events import EventType
 from workflow_core.hookspecs import PROJECT, WorkflowSpecs
@@ -34,6 +34,7 @@ from workflow_core.jobs import Job
 from workflow_core.manifest import Manifest, build_manifest
 from workflow_core.modules import Module
 from workflow_core.schema import check_supported
+from workflow_core.webhooks import WebhookReceiver
 
 _log = logging.getLogger(__name__)
 
@@ -120,10 +121,12 @@ class Registry:
         resolvers: By availability key.
         connections: By provider.
         events: By name.
-        jobs: By id.
+        receivers: Of webhooks, by provider.
         distribution_of: The distribution of each action id.
         distribution_of_module: The distribution of each group key.
         distribution_of_event: The distribution of each event name.
+        distribution_of_connection: The distribution of each provider.
+        jobs: By id.
         distribution_of_job: The distribution of each job id.
         manifest: What this process can run.
     """
@@ -133,10 +136,12 @@ class Registry:
     resolvers: Mapping[str, AvailabilityResolver]
     connections: Mapping[str, Connection]
     events: Mapping[str, EventType]
-    jobs: Mapping[str, Job]
+    receivers: Mapping[str, WebhookReceiver]
     distribution_of: Mapping[str, str]
     distribution_of_module: Mapping[str, str]
     distribution_of_event: Mapping[str, str]
+    distribution_of_connection: Mapping[str, str]
+    jobs: Mapping[str, Job]
     distribution_of_job: Mapping[str, str]
     manifest: Manifest
 
@@ -180,6 +185,7 @@ class _Contribution:
     resolvers: list[AvailabilityResolver] = attrs.Factory(list)
     connections: list[Connection] = attrs.Factory(list)
     events: list[EventType] = attrs.Factory(list)
+    receivers: list[WebhookReceiver] = attrs.Factory(list)
     jobs: list[Job] = attrs.Factory(list)
 
     @property
@@ -267,6 +273,7 @@ def registry_of(
     resolvers: Iterable[AvailabilityResolver] = (),
     connections: Iterable[Connection] = (),
     events: Iterable[EventType] = (),
+    receivers: Iterable[WebhookReceiver] = (),
     jobs: Iterable[Job] = (),
 ) -> Registry:
     """The registry of one distribution that is given rather than found: for tests of integrations.
@@ -282,6 +289,7 @@ def registry_of(
         list(resolvers),
         list(connections),
         list(events),
+        list(receivers),
         list(jobs),
     )
     try:
@@ -355,6 +363,7 @@ def _load(name: str, version: str, points: Iterable[importlib.metadata.EntryPoin
         contribution.resolvers += _call(manager.hook.workflow_availability, AvailabilityResolver)
         contribution.connections += _call(manager.hook.workflow_connections, Connection)
         contribution.events += _call(manager.hook.workflow_events, EventType)
+        contribution.receivers += _call(manager.hook.workflow_webhooks, WebhookReceiver)
         contribution.jobs += _call(manager.hook.workflow_jobs, Job)
     return contribution
 
@@ -387,6 +396,14 @@ def _validate(contribution: _Contribution) -> None:
     problems += _repeated("event", [event.name for event in contribution.events])
     problems += _repeated("schema", [event.schema_ref for event in contribution.events])
     providers = {connection.provider for connection in contribution.connections}
+    for connection in contribution.connections:
+        problems += connection_problems(connection)
+    problems += [
+        f"webhook receiver of {receiver.provider}: no connection of this distribution has this provider"
+        for receiver in contribution.receivers
+        if receiver.provider not in providers
+    ]
+    problems += _repeated("webhook receiver of", [receiver.provider for receiver in contribution.receivers])
     for job in contribution.jobs:
         problems += _job_problems(job, contribution.segments, providers)
     problems += _repeated("job", [job.id for job in contribution.jobs])
@@ -525,12 +542,16 @@ def _registry(contributions: Sequence[_Contribution]) -> Registry:
         resolvers=MappingProxyType({r.key: r for c in contributions for r in c.resolvers}),
         connections=MappingProxyType({k.provider: k for c in contributions for k in c.connections}),
         events=MappingProxyType({e.name: e for c in contributions for e in c.events}),
+        receivers=MappingProxyType({r.provider: r for c in contributions for r in c.receivers}),
         jobs=MappingProxyType({j.id: j for c in contributions for j in c.jobs}),
         distribution_of=MappingProxyType({a.id: c.distribution for c in contributions for a in c.actions}),
         distribution_of_module=MappingProxyType(
             {m.group_key: c.distribution for c in contributions for m in c.modules}
         ),
         distribution_of_event=MappingProxyType({e.name: c.distribution for c in contributions for e in c.events}),
+        distribution_of_connection=MappingProxyType(
+            {k.provider: c.distribution for c in contributions for k in c.connections}
+        ),
         distribution_of_job=MappingProxyType({j.id: c.distribution for c in contributions for j in c.jobs}),
         manifest=build_manifest(actions, versions),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import attrs
 from attrs.validators import instance_of
@@ -43,6 +43,7 @@ INSERT INTO workflow_runtime_events (
     $1, $2, $3, $4, $5, $6, $7,
     coalesce((SELECT chain_depth + 1 FROM workflow_runs WHERE tenant = $1 AND run_id = $7), 0)
 )
+ON CONFLICT (tenant, event_id) DO NOTHING
 """
 
 
@@ -68,15 +69,20 @@ async def emit(ctx: ActionContext, event: EventType, payload: Any, *, correlatio
     )
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 async def store_event(
     conn: Connection,
     tenant: UUID,
     event: EventType,
     payload: Any,
     *,
-    correlation_key: str | None,
-    source_run_id: UUID | None,
-    redact: Callable[[Any], Any],
+    correlation_key: str | None = None,
+    source_run_id: UUID | None = None,
+    redact: Callable[[Any], Any] = _as_it_is,
+    key: str | None = None,
 ) -> None:
     """Says that something has happened: kept if, and only if, the transaction commits.
 
@@ -88,13 +94,14 @@ async def store_event(
         correlation_key: What waiting workflows know it by.
         source_run_id: The workflow run that did it, if one did.
         redact: Takes secrets out of JSON.
+        key: What is said again under the same type and key is the same event, and starts nothing again.
     """
     if not isinstance(payload, event.payload):
         raise TypeError(f"{event.name} brings {event.payload.__name__}, not {type(payload).__name__}")
     await conn.execute(
         _STORE,
         tenant,
-        uuid4(),
+        uuid4() if key is None else uuid5(tenant, f"{event.name} {key}"),
         event.name,
         redact(correlation_key),
         redact(to_json(payload)),

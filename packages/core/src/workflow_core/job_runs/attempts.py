@@ -29,6 +29,7 @@ from workflow_core.events import EventType, store_event
 from workflow_core.execution.database_errors import CONNECTION_GONE, DATABASE_AWAY, explain
 from workflow_core.execution.handler_tools import ConnectionSecrets, RedactingLog
 from workflow_core.execution.writing import to_the_end, until_written
+from workflow_core.integrations.tokens import ConnectionTokens
 from workflow_core.job_runs.runs import JobRunStatus, end_run
 from workflow_core.jobs import Job, JobContext
 from workflow_core.manifest import canonical_json
@@ -71,12 +72,19 @@ class JobRunner:
         registry: Has the jobs.
         secrets: None: this process has no key.
         http: The process's session.
+        tokens: The process's access tokens of connections; of its own when left out.
     """
 
     database: Database
     registry: Registry
     secrets: TenantSecrets | None
     http: aiohttp.ClientSession
+    tokens: ConnectionTokens | None = attrs.field(
+        default=attrs.Factory(
+            lambda self: None if self.secrets is None else ConnectionTokens(self.database, self.secrets, self.http),
+            takes_self=True,
+        )
+    )
 
     async def run(self, tenant: UUID, job_id: str, run_id: UUID) -> None:
         """Does the work of a run, or the rest of it, and writes its end.
@@ -146,6 +154,7 @@ class JobRunner:
                 redactor=held.redactor,
                 secrets=self.secrets,
                 database=self.database,
+                tokens=self.tokens,
             ),
             records=held,
         )
@@ -252,15 +261,17 @@ class _Held:
                 raise _ended()
             yield conn
 
-    async def emit(self, conn: Connection, event: EventType, payload: Any, correlation_key: str | None) -> None:
+    async def emit(
+        self, conn: Connection, event: EventType, payload: Any, *, correlation_key: str | None, key: str | None
+    ) -> None:
         await store_event(
             conn,
             self.tenant,
             event,
             payload,
             correlation_key=correlation_key,
-            source_run_id=None,
             redact=self.redactor.redact,
+            key=key,
         )
 
     async def write_failure(self, error: Mapping[str, Any]) -> None:

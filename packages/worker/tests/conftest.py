@@ -269,7 +269,9 @@ def working(db: Database, tenants: Any) -> Working:
     """Runs a worker on the test's database during a block: ``async with working(client, probe) as runner``."""
 
     @contextlib.asynccontextmanager
-    async def run(client: Client, probe: Probe, *, build_id: str | None = None) -> AsyncIterator[Runner]:
+    async def run(
+        client: Client, probe: Probe, *, build_id: str | None = None, per_tenant: int = 5
+    ) -> AsyncIterator[Runner]:
         registry = probe.registry()
         async with aiohttp.ClientSession() as http, contextlib.AsyncExitStack() as stack:
             executor = Executor(database=db, registry=registry, secrets=None, http=http)
@@ -278,6 +280,7 @@ def working(db: Database, tenants: Any) -> Working:
                 Activities(executor, db, registry),
                 ["workflow-probe"],
                 max_concurrent=5,
+                per_tenant=per_tenant,
                 shutdown=timedelta(seconds=5),
                 build_id=build_id,
             )

@@ -27,7 +27,7 @@ from workflow_core.execution.turns import TURN_COLUMNS, Order, Turns, must_wait
 from workflow_core.language.plan import Plan, compile_plan
 from workflow_core.manifest import canonical_json
 from workflow_core.storage.database import Connection, Database, Record
-from workflow_core.temporal import RUN_TASK_QUEUE, RUN_WORKFLOW, run_workflow_id
+from workflow_core.temporal import RUN_TASK_QUEUE, RUN_WORKFLOW, run_workflow_id, share_of
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -413,6 +413,7 @@ async def _start(client: Client, run: RunInput, execution: int) -> None:
                 task_queue=RUN_TASK_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 task_timeout=TASK_TIMEOUT,
+                priority=share_of(run.tenant),
                 rpc_timeout=_START_TIMEOUT,
             )
     except WorkflowAlreadyStartedError:

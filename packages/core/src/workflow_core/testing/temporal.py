@@ -12,8 +12,12 @@ from temporalio.testing import WorkflowEnvironment
 
 from workflow_core.temporal import data_converter
 
-#: The dev server polls its internal queues 20 times a second unless told otherwise.
-DEV_SERVER_ARGUMENTS = ("--dynamic-config-value", "history.transferProcessorMaxPollRPS=10000")
+DEV_SERVER_ARGUMENTS = (
+    # The dev server polls its internal queues 20 times a second unless told otherwise.
+    *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=10000"),
+    # Tenants have their turns.
+    *("--dynamic-config-value", "matching.enableFairness=true"),
+)
 
 
 def temporal_binary() -> Path:

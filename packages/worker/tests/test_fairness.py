@@ -28,7 +28,14 @@ def call(name, step="a", **mapping):
 
 
 def loop(items, body, **more):
-    return {"id": "loop", "type": "control.forEach", "items": {"$expr": f"[1..{items}]"}, "itemVar": "n", "body": body, **more}
+    return {
+        "id": "loop",
+        "type": "control.forEach",
+        "items": {"$expr": f"[1..{items}]"},
+        "itemVar": "n",
+        "body": body,
+        **more,
+    }
 
 
 @pytest.fixture
@@ -114,7 +121,12 @@ async def unreadable(_: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "failure"),
-    [("slow", "TimeoutError"), ("silent", "TimeoutError"), ("unreadable", "ApplicationError"), ("missing", "ApplicationError")],
+    [
+        ("slow", "TimeoutError"),
+        ("silent", "TimeoutError"),
+        ("unreadable", "ApplicationError"),
+        ("missing", "ApplicationError"),
+    ],
 )
 async def test_temporal_brings_nothing_else_again(temporal_client, name, failure):
     """What becomes of a call that was lost, the interpreter decides, which has the ledger asked."""

@@ -69,6 +69,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             catalog=DesignerCatalog(registry, load_translations(registry.distributions)),
             secrets=TenantSecrets(settings.secrets_key),
             health=Health(database, temporal, registry.manifest, discovery.report, settings.required_distributions),
+            tenant_runs=settings.tenant_runs,
         )
 
 

@@ -211,7 +211,7 @@ async def run_worker(
             shutdown=shutdown,
             build_id=settings.build_id,
         )
-        launches = Launches(database, client, discovery.registry)
+        launches = Launches(database, client, discovery.registry, tenant_runs=settings.tenant_runs)
         workers.append(build_launcher(client, launches, shutdown=shutdown, build_id=settings.build_id))
         presence = Presence(
             database,
@@ -223,10 +223,10 @@ async def run_worker(
         await presence.announce()
         stack.push_async_callback(presence.leave)
         beside = (
-            EventDispatcher(database, Inbox(database, client, discovery.registry)),
+            EventDispatcher(database, Inbox(database, client, discovery.registry, tenant_runs=settings.tenant_runs)),
             Sweeper(database, client),
             ScheduleSyncer(database, client),
-            TurnGiver(database, client),
+            TurnGiver(database, client, tenant_runs=settings.tenant_runs),
         )
         async with _running(workers) as failed, AsyncExitStack() as background:
             works = [await background.enter_async_context(in_background(work)) for work in beside]

@@ -137,6 +137,27 @@ async def test_a_resumed_run_asks_anew(runner, probe):
 # ── Nothing hides it ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_a_failure_beside_it_waits_for_it(runner, probe):
+    """An item of a concurrent loop fails: the run ends only when what is uncertain in another one is settled."""
+    body = [
+        {
+            "id": "which",
+            "type": "control.if",
+            "condition": {"$expr": "thing = 'lost'"},
+            "then": [call("once", "probe.once")],
+            "else": [call("bad", "probe.read", idempotencyKey={"$expr": "[]"})],
+        }
+    ]
+    loop = {"id": "loop", "type": "control.forEach", "items": {"$expr": "['lost', 'bad']"}, "itemVar": "thing"}
+    run_id, effect = await waiting(runner, probe, [{**loop, "body": body, "concurrency": 2}])
+    async with runner.db.tenant(runner.tenant) as conn:
+        assert await conn.fetchval("SELECT status FROM workflow_runs WHERE run_id = $1", run_id) == "WAITING"
+    await runner.settle(effect, "happened", OUTPUT)
+    run = await runner.finished(run_id)
+    assert (run["status"], run["error_json"]["code"]) == ("FAILED", "INVALID_IDEMPOTENCY_KEY")
+    assert ("once", "SUCCEEDED") in rows(run)
+
+
 async def test_nothing_goes_on_before_it_is_settled(runner, probe):
     """No retry, no ``onError``, no ``catch`` and no loop."""
     step = call(

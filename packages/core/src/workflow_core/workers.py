@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
 
+from workflow_core.language.plan import PlannedAction
 from workflow_core.manifest import Manifest
 from workflow_core.storage.database import Connection
 
@@ -17,6 +19,13 @@ SELECT identity, fingerprint, manifest, extract(epoch FROM now() - heartbeat_at)
 FROM workflow_workers
 WHERE heartbeat_at > now() - make_interval(secs => $1)
 ORDER BY identity, worker_id
+"""
+
+_PLANNED = """
+SELECT DISTINCT ON (called.key) called.key, planned -> called.key AS planned
+FROM workflow_workers CROSS JOIN unnest($2::text[]) AS called (key)
+WHERE heartbeat_at > now() - make_interval(secs => $1) AND planned ? called.key
+ORDER BY called.key, started_at DESC
 """
 
 
@@ -65,3 +74,9 @@ async def live_workers(conn: Connection) -> list[LiveWorker]:
         )
         for row in await conn.fetch(_LIVE, LIVE_SECONDS)
     ]
+
+
+async def planned_by_workers(conn: Connection, keys: Iterable[str]) -> dict[str, PlannedAction]:
+    """What the live worker that started last needs of each of these actions, by ``id@version``."""
+    rows = await conn.fetch(_PLANNED, LIVE_SECONDS, sorted(keys))
+    return {row["key"]: PlannedAction.from_json(row["planned"]) for row in rows}

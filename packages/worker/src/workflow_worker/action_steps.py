@@ -54,7 +54,7 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
     planned = state.plan.actions.get(f"{action_id}@{version}")
     if planned is None:
         raise ActionNotOnWorkersError(
-            f"{action_id}@{version} was not installed when the run started: install its distribution, "
+            f"{action_id}@{version} was on no worker when the run started: install its distribution, "
             "then start the run again."
         )
     resumption = state.resumption_of(visit)
@@ -69,6 +69,7 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
     used = 0 if resumption is None else resumption.attempts
     reads_again = state.run.resumption is None or not state.run.resumption.from_beginning
     attempts = Attempts(retry)
+    elsewhere = False
     while True:
         trace = state.trace.take()
         call = ActionCall(
@@ -97,7 +98,7 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             reads_again=reads_again,
         )
         try:
-            result = await _dispatch(call, planned)
+            result = await _dispatch(call, planned, elsewhere=elsewhere)
         except FailureError as error:  # a local activity's own failure comes without an ActivityError around it
             state.evaluator.new_activation()
             state.trace.put_back(trace)
@@ -111,6 +112,8 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
             await _until_settled(state, call, give_up=False)
             attempts.begin_again()
             continue
+        if failure.error["code"] == ActionNotOnWorkersError.code:
+            elsewhere = workflow.patched("database-actions-elsewhere")
         delay = attempts.after(failure)
         if delay is None:
             if await _may_have_happened(state, call, planned):
@@ -121,13 +124,14 @@ async def call_action(state: RunState, visit: Visit) -> ActionResult:
         await pause(delay, dry_run=dry_run)
 
 
-async def _dispatch(call: ActionCall, planned: PlannedAction) -> ActionResult:
+async def _dispatch(call: ActionCall, planned: PlannedAction, *, elsewhere: bool) -> ActionResult:
+    """Executes one attempt: an action of our database here, unless this worker has been found to lack it."""
     # The look for an earlier sending, look-ups, handler, and the look for what became of it each have the limit.
     limit = 4 * timedelta(seconds=planned.time_limit) + _ACTIVITY_GRACE
     # A canceled run ends after its effect has: the ledger and the step then tell how.
     cancellation_type = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
     result: ActionResult
-    if planned.io == "database":
+    if planned.io == "database" and not elsewhere:
         result = await workflow.execute_local_activity(
             EXECUTE_ACTION,
             call,
@@ -176,6 +180,6 @@ async def _may_have_happened(state: RunState, call: ActionCall, planned: Planned
 
 
 async def _until_settled(state: RunState, call: ActionCall, *, give_up: bool) -> bool:
-    waited = await until_settled(state.wakes, state.is_put_aside, call, give_up=give_up)
+    waited = await until_settled(state.wakes, state.is_continued, call, give_up=give_up)
     state.evaluator.new_activation()
     return waited

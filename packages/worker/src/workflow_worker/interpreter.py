@@ -13,36 +13,34 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import attrs
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
-with workflow.unsafe.imports_passed_through():
-    import attrs
-
-    from workflow_core.errors import ErrorCategory, WorkflowError
-    from workflow_core.execution.checkpoints import (
-        MAX_CHECKPOINT,
-        Checkpoint,
-        Resumption,
-        SavedStrand,
-        checkpoint_json,
-        read_checkpoint,
-    )
-    from workflow_core.execution.models import RunEnd, RunInput, RunRef
-    from workflow_core.execution.writing import to_the_end
-    from workflow_core.manifest import canonical_json
-    from workflow_core.temporal import FINISH_RUN, LOAD_RUN, RUN_WORKFLOW, WAKE, execution_of
-    from workflow_worker.child_steps import MAX_SCOPES
-    from workflow_worker.control import Control
-    from workflow_worker.evaluation import Account, Evaluator
-    from workflow_worker.failures import raise_if_canceled, recorded_error
-    from workflow_worker.leaving import Parked, Returned, StrandFailedError
-    from workflow_worker.local import execute_local
-    from workflow_worker.scopes import Scopes
-    from workflow_worker.state import RunState, error_object, now
-    from workflow_worker.strand import Strand
-    from workflow_worker.trace import Trace
-    from workflow_worker.waiting import Wakes, leave_waits
+from workflow_core.errors import ErrorCategory, WorkflowError
+from workflow_core.execution.checkpoints import (
+    MAX_CHECKPOINT,
+    Checkpoint,
+    Resumption,
+    SavedStrand,
+    checkpoint_json,
+    read_checkpoint,
+)
+from workflow_core.execution.models import RunEnd, RunInput, RunRef
+from workflow_core.execution.writing import to_the_end
+from workflow_core.manifest import canonical_json
+from workflow_core.temporal import FINISH_RUN, LOAD_RUN, RUN_WORKFLOW, WAKE, execution_of
+from workflow_worker.child_steps import MAX_SCOPES
+from workflow_worker.control import Control
+from workflow_worker.evaluation import Account, Evaluator
+from workflow_worker.failures import raise_if_canceled, recorded_error
+from workflow_worker.leaving import Parked, Returned, StrandFailedError
+from workflow_worker.local import execute_local
+from workflow_worker.scopes import Scopes
+from workflow_worker.state import RunState, error_object, now
+from workflow_worker.strand import Strand
+from workflow_worker.trace import Trace
+from workflow_worker.waiting import Wakes, leave_waits
 
 
 class _RunFailedError(Exception):

@@ -9,9 +9,11 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import asyncpg
+import attrs
 
 from workflow_core.discovery import Discovery
 from workflow_core.execution.database_errors import DATABASE_AWAY
+from workflow_core.language.plan import plan_actions
 from workflow_core.storage.database import Database
 
 _log = logging.getLogger(__name__)
@@ -20,8 +22,8 @@ _log = logging.getLogger(__name__)
 HEARTBEAT: Final = 5.0
 
 _REGISTER = """
-INSERT INTO workflow_workers (worker_id, identity, build_id, fingerprint, manifest, report, task_queues)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO workflow_workers (worker_id, identity, build_id, fingerprint, manifest, planned, report, task_queues)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (worker_id) DO UPDATE SET heartbeat_at = now()
 """
 # Rows of workers that died without a word are cleared by those that live.
@@ -40,6 +42,8 @@ class Presence:
         self._identity = identity
         self._build_id = build_id
         self._queues = list(queues)
+        planned = plan_actions(discovery.registry, discovery.registry.actions)
+        self._planned = {key: attrs.asdict(action) for key, action in planned.items()}
 
     async def announce(self) -> None:
         """Writes the row, or renews its heartbeat."""
@@ -52,6 +56,7 @@ class Presence:
                 self._build_id,
                 manifest.fingerprint,
                 manifest.as_json(),
+                self._planned,
                 self._discovery.report.as_json(),
                 self._queues,
             )

@@ -48,6 +48,13 @@ class RunState:
         """Whether nothing of this strand shall begin any more in this execution."""
         return self.stopped() or self.control.parking
 
+    def is_continued(self) -> bool:
+        """Whether the run goes on in another execution, where a step that waits for a settlement waits again.
+
+        What only stops this strand does not let it go: nobody may pass over what is uncertain.
+        """
+        return self.control.parking and not self.stopped()
+
     @property
     def is_resumed(self) -> bool:
         """Whether an earlier execution failed: what is reached now may have been reached there."""

@@ -24,10 +24,11 @@ from workflow_core.execution.database_errors import DATABASE_AWAY
 from workflow_core.execution.models import RunInput, RunStatus
 from workflow_core.execution.run_log import tell_queued, tell_started
 from workflow_core.execution.turns import TURN_COLUMNS, Order, Turns, must_wait
-from workflow_core.language.plan import Plan, compile_plan
+from workflow_core.language.plan import Plan, called_actions, compile_plan
 from workflow_core.manifest import canonical_json
 from workflow_core.storage.database import Connection, Database, Record
 from workflow_core.temporal import RUN_TASK_QUEUE, RUN_WORKFLOW, run_workflow_id, share_of
+from workflow_core.workers import planned_by_workers
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -265,7 +266,7 @@ async def record_run(
         turns = Turns()
         if trial is None:
             turns, published = await _published(conn, tenant, workflow_id, version)
-            plan, number = compile_plan(published["definition_json"], registry), published["version"]
+            plan, number = await _plan(conn, published["definition_json"], registry), published["version"]
             in_name_of = actor if dry_run else published["published_by"] or actor
         else:
             plan, number, in_name_of = trial.plan(registry), trial.version, actor
@@ -381,6 +382,15 @@ INSERT INTO workflow_runs (
 ON CONFLICT (tenant, run_id) DO NOTHING
 RETURNING {_READ}
 """  # noqa: S608 - a constant
+
+
+async def _plan(conn: Connection, definition: Mapping[str, Any], registry: Registry) -> Plan:
+    """The compiled plan, also where an integration is being installed on one process after the other."""
+    missing = called_actions(definition).difference(registry.actions)
+    if not missing:
+        return compile_plan(definition, registry)
+    elsewhere = await planned_by_workers(conn, [f"{action_id}@{version}" for action_id, version in missing])
+    return compile_plan(definition, registry, elsewhere)
 
 
 async def _published(conn: Connection, tenant: UUID, workflow_id: UUID, version: int | None) -> tuple[Turns, Record]:

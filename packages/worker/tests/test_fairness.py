@@ -16,7 +16,8 @@ from temporalio import activity, workflow
 from temporalio.exceptions import ActivityError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from workflow_core.temporal import run_workflow_id
+from workflow_core.execution.terminate import terminate_run
+from workflow_core.temporal import connect, run_workflow_id
 from workflow_worker.shares import RETRY_WHEN_BUSY, TENANT_BUSY
 
 #: Of one worker's five places for external calls.
@@ -51,7 +52,7 @@ def other(runner, tenants):
     return attrs.evolve(runner, tenant=tenants.b)
 
 
-async def calls_of(probe, runner):
+def calls_of(probe, runner):
     return sum(ctx.tenant == runner.tenant for ctx in probe.calls)
 
 
@@ -84,6 +85,62 @@ async def test_slow_calls_leave_places_for_others(runner, other, probe):
     assert len(scheduled) == 12
 
 
+async def test_loops_over_the_database_let_others_by(runner, other, probe):
+    """More of them than a worker computes at once, each of one workflow task after the other."""
+    runs, items = 12, 400
+    flood = await runner.publish([loop(items, [call("probe.read", text="x")])])
+    started = [await runner.start(flood) for _ in range(runs)]
+    await runner.until(lambda: calls_of(probe, runner) > 2 * runs)
+    steps = [call("probe.read", "a", text="y"), call("probe.fetch", "b", text="y"), call("probe.write", "c", text="y")]
+    run = await other.run(steps)
+    meanwhile = calls_of(probe, runner)
+    for run_id in started:
+        await terminate_run(runner.db, runner.client, tenant=runner.tenant, run_id=run_id, user=uuid4())
+    assert run["status"] == "SUCCEEDED"
+    assert meanwhile < runs * items / 4
+
+
+async def test_calls_are_dealt_out_in_turn(temporal_client, temporal_address, probe, working, tenants):
+    """Of what waits in Temporal, the last comer of another tenant is among the first."""
+    flood = 40
+    async with working(temporal_client, probe, distributions=()) as runner:
+        other = attrs.evolve(runner, tenant=tenants.b)
+        steps = [loop(flood, [call("probe.fetch", text="x")], concurrency=flood)]
+        runs = [await runner.start(await runner.publish(steps))]
+        await until_pending(runner, runs[0], flood)
+        runs.append(await other.start(await other.publish([call("probe.fetch", text="y")])))
+        await until_pending(runner, runs[1], 1)
+        assert probe.calls == []
+        async with working(await connect(temporal_address, "default"), probe):
+            await runner.until(lambda: len(probe.calls) == flood + 1)
+        assert [ctx.tenant for ctx in probe.calls].index(tenants.b) < flood / 3
+        for run_id in runs:
+            await runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1)).result()
+
+
+async def until_pending(runner, run_id, count):
+    """Waits until Temporal has so many calls of a run for which there is no worker."""
+    handle = runner.client.get_workflow_handle(run_workflow_id(str(run_id), 1))
+    async with asyncio.timeout(30):
+        while len((await handle.describe()).raw_description.pending_activities) != count:
+            await asyncio.sleep(0.02)
+
+
+async def test_all_that_a_run_starts_has_its_tenants_turns(runner, probe):
+    """Also the runs that it calls."""
+    called = await runner.publish([call("probe.read", text="x")])
+    step = {"id": "call", "type": "control.callWorkflow", "workflowId": str(called), "workflowVersion": 1}
+    run_id = await runner.start(await runner.publish([step]))
+    await runner.finished(run_id)
+    async with runner.db.tenant(runner.tenant) as conn:
+        found = await conn.fetch("SELECT run_id FROM workflow_runs")
+    assert len(found) == 2
+    for row in found:
+        history = await runner.client.get_workflow_handle(run_workflow_id(str(row["run_id"]), 1)).fetch_history()
+        attributes = history.events[0].workflow_execution_started_event_attributes
+        assert attributes.priority.fairness_key == str(runner.tenant)
+
+
 @workflow.defn(name="one-call")
 class OneCall:
     """Has one activity executed like an action's."""
@@ -95,7 +152,7 @@ class OneCall:
             await workflow.execute_activity(
                 name,
                 "no call",
-                start_to_close_timeout=timedelta(seconds=1 if name == "slow" else 20),
+                start_to_close_timeout=timedelta(seconds=0.5 if name == "slow" else 20),
                 heartbeat_timeout=timedelta(seconds=1),
                 retry_policy=RETRY_WHEN_BUSY,
             )

@@ -39,6 +39,7 @@ DISPATCHED = {
         "checked_at",
         "workflow_id",
         "is_queued",
+        "waits_for_tenant",
     },
 }
 

@@ -1,8 +1,8 @@
 """Who computes when: a worker's runs share one interpreter lock, and Temporal's patience.
 
 A run keeps its place among a worker's workflow tasks for as long as its local activities go on, so there are many of
-these places: otherwise a few loops over a database would hold them all. What is scarce is computing. Few activations
-compute at once, and the tenants have their turns.
+these places: otherwise a few loops over a database would hold them all. What is scarce is computing. One activation
+computes at a time, and the tenants have their turns.
 
 For Temporal's client, an activation that waits for its turn has begun, and has two seconds. So nothing more is begun
 while many wait: no workflow task is taken (:class:`WorkflowTasks`), and no local activity of a tenant of which some
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from temporalio.converter import SerializationContext, StorageDriverStoreContext
     from temporalio.workflow import Info
 
-#: Activations at once. More would only take the interpreter lock from one another.
-AT_ONCE: Final = 2
+#: Activations at once. More would only take the interpreter lock from one another, and from the activities.
+AT_ONCE: Final = 1
 #: Activations, of all tenants and of one, beyond which nothing more is begun. With the expressions' budget (at most
 #: 75,000 steps of two microseconds in one activation) what has begun by then still computes within the two seconds.
 _MANY: Final = 8

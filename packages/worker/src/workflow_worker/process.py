@@ -46,6 +46,9 @@ _log = logging.getLogger(__name__)
 
 #: Launches at once: each records one run.
 LAUNCHES: Final = 10
+#: Local activities of one tenant at once. They are short, and compute more than they wait: more of them would do no more
+#: in the same time, and hold up everybody else's.
+DATABASE_SHARE: Final = 3
 #: Local activities that a worker holds; most of them wait for their tenant's turn.
 LOCAL_ACTIVITIES: Final = 1000
 
@@ -67,7 +70,7 @@ def build_workers(
         activities: What they execute.
         distributions: Those that this process has loaded.
         max_concurrent: Actions at once, on our database and of each distribution.
-        per_tenant: How many of those one tenant may have.
+        per_tenant: How many calls of each distribution one tenant may have under way.
         shutdown: How long a stop waits for what is under way.
         build_id: Of the worker's version; None: it is not versioned.
     """
@@ -89,7 +92,7 @@ def build_workers(
             activities.finish_run,
         ],
         workflow_runner=FairRunner(computing),
-        interceptors=[LocalShares(computing, max_concurrent, per_tenant)],
+        interceptors=[LocalShares(computing, max_concurrent, min(per_tenant, DATABASE_SHARE))],
         tuner=WorkerTuner.create_composite(
             workflow_supplier=WorkflowTasks(computing),
             local_activity_supplier=FixedSizeSlotSupplier(LOCAL_ACTIVITIES),

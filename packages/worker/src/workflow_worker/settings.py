@@ -18,7 +18,7 @@ _LONGEST_BUILD_ID: Final = 100
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "WORKFLOW_MAX_ACTIVITIES": "actions at once: so many on our database, and so many of each integration (20)",
-        "WORKFLOW_TENANT_ACTIVITIES": "of those, so many of one tenant (half of them)",
+        "WORKFLOW_TENANT_ACTIVITIES": "of those of an integration, so many of one tenant (half of them)",
         "WORKFLOW_SHUTDOWN_SECONDS": "how long SIGTERM waits for activities under way (30)",
         "WORKFLOW_RECONCILE_SECONDS": "how long it is looked for whether an effect has happened that must not be sent "
         "twice, before a person is asked (900)",
@@ -33,7 +33,7 @@ class Settings(ProcessSettings):
 
     Attributes:
         max_concurrent: Actions at once: so many on our database, and so many of each integration.
-        per_tenant: How many of those one tenant may have.
+        per_tenant: How many calls of an integration one tenant may have under way.
         shutdown_seconds: How long a stop waits for what is under way.
         reconcile_seconds: How long after its sending an effect is looked for that must not be sent twice.
         build_id: Of its version in Temporal's worker deployments; None: the worker is not versioned.

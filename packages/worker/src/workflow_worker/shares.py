@@ -27,8 +27,8 @@ _log = logging.getLogger(__name__)
 #: The type of the failure with which Temporal is asked to bring a call again later; no run gets to see it.
 TENANT_BUSY: Final = "TENANT_BUSY"
 #: Seconds after which it does, growing from the first to the second.
-_FIRST: Final = 0.5
-_LONGEST: Final = 10.0
+_FIRST: Final = 1.0
+_LONGEST: Final = 15.0
 #: Seconds for which a call waits for a place; less than the time after which a worker without heartbeats is lost.
 _PATIENCE: Final = 5.0
 #: With these, Temporal brings a call again for that failure only: what else failed, the interpreter decides about.

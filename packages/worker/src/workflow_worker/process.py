@@ -46,8 +46,8 @@ _log = logging.getLogger(__name__)
 
 #: Launches at once: each records one run.
 LAUNCHES: Final = 10
-#: Local activities of one tenant at once. They are short, and compute more than they wait: more of them would do no more
-#: in the same time, and hold up everybody else's.
+#: Local activities of one tenant at once. They are short, and compute more than they wait: more of them would do no
+#: more in the same time, and hold up everybody else's.
 DATABASE_SHARE: Final = 3
 #: Local activities that a worker holds; most of them wait for their tenant's turn.
 LOCAL_ACTIVITIES: Final = 1000

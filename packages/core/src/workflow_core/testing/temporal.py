@@ -18,8 +18,10 @@ from workflow_core.temporal import CompressionCodec, data_converter
 DEV_SERVER_ARGUMENTS = (
     # The dev server polls its internal queues 20 times a second unless told otherwise.
     *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=10000"),
-    # Tenants have their turns.
+    # Tenants have their turns, which each partition of a queue deals out for itself.
     *("--dynamic-config-value", "matching.enableFairness=true"),
+    *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
+    *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
 )
 
 

@@ -57,6 +57,7 @@ DISPATCHED = {
         "checked_at",
         "workflow_id",
         "is_queued",
+        "waits_for_tenant",
     },
 }
 

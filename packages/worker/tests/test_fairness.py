@@ -72,10 +72,11 @@ async def test_slow_calls_leave_places_for_others(runner, other, probe):
     async with asyncio.timeout(30):
         while not await brought_back():
             await asyncio.sleep(0.02)
-    await other.start(await other.publish([call("probe.send", text="y")]))
+    theirs = await other.start(await other.publish([call("probe.send", text="y")]))
     await runner.until(lambda: len(probe.calls) == SHARE + 1)
     assert Counter(ctx.tenant for ctx in probe.calls) == {runner.tenant: SHARE, other.tenant: 1}
     probe.hold.set()
+    assert (await other.finished(theirs))["status"] == "SUCCEEDED"
     run = await runner.finished(run_id)
     assert run["status"] == "SUCCEEDED"
     calls = [step for step in run["steps"] if step["step_type"] == "action.call"]

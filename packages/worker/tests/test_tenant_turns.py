@@ -126,6 +126,7 @@ async def test_no_more_are_busy_than_may_be(a, b, probe, giver):
     assert set(names[:2]) == {"a0", "a1"}
     assert set(names[2:4]) <= {"a2", "a3", "a4"}
     assert "Its turn has come." in await a.lines(runs[4])
+    await b.until([theirs], "SUCCEEDED")
 
 
 async def test_many_starts_and_givers_at_once(a, runner, probe):

@@ -18,7 +18,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from workflow_core.execution.terminate import terminate_run
 from workflow_core.temporal import connect, run_workflow_id
-from workflow_worker.shares import RETRY_WHEN_BUSY, TENANT_BUSY
+from workflow_worker.retries import RETRY_WHEN_BUSY, TENANT_BUSY
 
 #: Of one worker's five places for external calls.
 SHARE = 3

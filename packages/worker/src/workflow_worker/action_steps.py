@@ -26,8 +26,7 @@ from workflow_worker.failures import (
     raise_if_canceled,
 )
 from workflow_worker.frames import Visit
-from workflow_worker.retries import Attempts, Retry, pause
-from workflow_worker.shares import RETRY_WHEN_BUSY
+from workflow_worker.retries import RETRY_WHEN_BUSY, Attempts, Retry, pause
 from workflow_worker.state import RunState, now
 from workflow_worker.waiting import until_settled
 

@@ -15,27 +15,20 @@ from random import random
 from typing import Any, Final
 
 from temporalio import activity
-from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from workflow_core.execution.places import NoPlaceError, Places
 from workflow_worker.computing import Computing
+from workflow_worker.retries import TENANT_BUSY
 
 _log = logging.getLogger(__name__)
 
-#: The type of the failure with which Temporal is asked to bring a call again later; no run gets to see it.
-TENANT_BUSY: Final = "TENANT_BUSY"
 #: Seconds after which it does, growing from the first to the second.
 _FIRST: Final = 1.0
 _LONGEST: Final = 15.0
 #: Seconds for which a call waits for a place; less than the time after which a worker without heartbeats is lost.
 _PATIENCE: Final = 5.0
-#: With these, Temporal brings a call again for that failure only: what else failed, the interpreter decides about.
-RETRY_WHEN_BUSY: Final = RetryPolicy(
-    maximum_attempts=0,
-    non_retryable_error_types=["TemporalTimeout:StartToClose", "TemporalTimeout:Heartbeat", "NotFoundError", ""],
-)
 
 
 class LocalShares(Interceptor):

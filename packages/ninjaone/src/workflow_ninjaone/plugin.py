@@ -6,10 +6,12 @@ from workflow_core.actions import Action
 from workflow_core.availability import AvailabilityResolver
 from workflow_core.connections import Connection
 from workflow_core.hookspecs import hookimpl
+from workflow_core.jobs import Job
 from workflow_core.modules import Module
 from workflow_ninjaone.actions.definitions import ninjaone_actions
 from workflow_ninjaone.availability import ninjaone_resolver
 from workflow_ninjaone.connection import ninjaone_connection
+from workflow_ninjaone.jobs import ninjaone_jobs
 from workflow_ninjaone.module import ninjaone_module
 
 
@@ -30,6 +32,11 @@ class NinjaOnePlugin:
     def workflow_availability(self) -> list[AvailabilityResolver]:
         """The active connection."""
         return [ninjaone_resolver()]
+
+    @hookimpl
+    def workflow_jobs(self) -> list[Job]:
+        """What goes on by itself."""
+        return ninjaone_jobs()
 
     @hookimpl
     def workflow_connections(self) -> list[Connection]:

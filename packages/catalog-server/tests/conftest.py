@@ -11,6 +11,7 @@ from functools import partial
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
+import aiohttp
 import attrs
 import jwt
 import msgspec
@@ -232,6 +233,7 @@ def make_services(
         "availability": AvailabilityCache.for_registry(db, registry),
         "catalog": DesignerCatalog(registry, GERMAN),
         "secrets": TenantSecrets(KeyEncryptionKey(b"s" * 32)),
+        "http": aiohttp.ClientSession(),
         "health": Health(
             db,
             temporal,
@@ -247,7 +249,7 @@ def make_services(
 @asynccontextmanager
 async def serving(services: Services, tenants: Tenants) -> AsyncIterator[Running]:
     """The server on a free port."""
-    async with TestClient(TestServer(create_app(services)), auto_decompress=False) as client:
+    async with services.http, TestClient(TestServer(create_app(services)), auto_decompress=False) as client:
         yield Running(services, client, tenants)
 
 

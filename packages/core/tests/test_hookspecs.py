@@ -45,6 +45,8 @@ def test_hooks() -> None:
         "workflow_connections",
         "workflow_events",
         "workflow_modules",
+        "workflow_options",
+        "workflow_webhooks",
     ]
 
 
@@ -60,6 +62,8 @@ def test_example(fake_distribution: FakeDistributions, hook: str) -> None:
         "workflow_availability": registry.resolvers,
         "workflow_connections": registry.connections,
         "workflow_events": registry.events,
+        "workflow_options": registry.options,
+        "workflow_webhooks": registry.receivers,
     }
     assert contributed[hook]
 

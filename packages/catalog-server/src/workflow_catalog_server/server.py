@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import aiohttp
 from aiohttp import web
 from temporalio.client import Client
 
@@ -60,16 +61,27 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             data_converter=data_converter,
             lazy=True,
         )
-        yield Services(
-            database=database,
-            temporal=temporal,
-            registry=registry,
-            authenticator=Authenticator(settings.jwt_key, issuer=settings.jwt_issuer, audience=settings.jwt_audience),
-            availability=AvailabilityCache.for_registry(database, registry),
-            catalog=DesignerCatalog(registry, load_translations(registry.distributions)),
-            secrets=TenantSecrets(settings.secrets_key),
-            health=Health(database, temporal, registry.manifest, discovery.report, settings.required_distributions),
-        )
+        # Tenants share hosts, and some systems know a session by cookie, too.
+        async with aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=30, connect=10), cookie_jar=aiohttp.DummyCookieJar()
+        ) as http:
+            services = Services(
+                database=database,
+                temporal=temporal,
+                registry=registry,
+                authenticator=Authenticator(
+                    settings.jwt_key, issuer=settings.jwt_issuer, audience=settings.jwt_audience
+                ),
+                availability=AvailabilityCache.for_registry(database, registry),
+                catalog=DesignerCatalog(registry, load_translations(registry.distributions)),
+                secrets=TenantSecrets(settings.secrets_key),
+                http=http,
+                health=Health(database, temporal, registry.manifest, discovery.report, settings.required_distributions),
+            )
+            try:
+                yield services
+            finally:
+                await services.tokens.close()
 
 
 async def serve(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import aiohttp
 import attrs
 from aiohttp import web
 from temporalio.client import Client
@@ -15,6 +16,7 @@ from workflow_catalog_server.health import Health
 from workflow_catalog_server.run_feeds import RunFeeds
 from workflow_core.discovery import Registry
 from workflow_core.execution.inbox import Inbox
+from workflow_core.integrations.tokens import ConnectionTokens
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
 
@@ -30,10 +32,15 @@ class Services:
     availability: AvailabilityCache
     catalog: DesignerCatalog
     secrets: TenantSecrets
+    http: aiohttp.ClientSession
     health: Health
     inbox: Inbox = attrs.field(
         init=False,
         default=attrs.Factory(lambda self: Inbox(self.database, self.temporal, self.registry), takes_self=True),
+    )
+    tokens: ConnectionTokens = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda self: ConnectionTokens(self.database, self.secrets, self.http), takes_self=True),
     )
     feeds: RunFeeds = attrs.field(default=attrs.Factory(lambda self: RunFeeds(self.database), takes_self=True))
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [catalog|runs|ledger|bundles|language]``: starts a devstack and prints the tables."""
+"""``python -m benchmarks [NAME …]``: starts a devstack and prints the tables."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import asyncio
 
 from rich.console import Console
 
-from benchmarks import bundles, catalog, language, ledger, runs
+from benchmarks import bundles, catalog, language, ledger, loops, runs, scale, waits
 from benchmarks.platform import running_platform
 
 BENCHMARKS = {
     "catalog": catalog.measure,
     "runs": runs.measure,
     "ledger": ledger.measure,
+    "loops": loops.measure,
+    "waits": waits.measure,
+    "scale": scale.measure,
     "bundles": bundles.measure,
     "language": language.measure,
 }

@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import attrs
@@ -102,6 +102,16 @@ async def running_platform() -> AsyncIterator[Platform]:
 @asynccontextmanager
 async def temporal_in_memory(platform: Platform) -> AsyncIterator[str]:
     """A Temporal server that keeps nothing, with a worker of its own on the platform's database: its address."""
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(bare_temporal())
+        environ = {**platform.worker, "WORKFLOW_TEMPORAL_ADDRESS": address}
+        await stack.enter_async_context(running("workflow-worker", environ=environ))
+        yield address
+
+
+@asynccontextmanager
+async def bare_temporal() -> AsyncIterator[str]:
+    """A Temporal server that keeps nothing: its address."""
     (port,) = free_ports(1)
     address = f"{HOST}:{port}"
     settings = (word for option in temporal.SETTINGS if option[0] != "--sqlite-pragma" for word in option)
@@ -110,13 +120,12 @@ async def temporal_in_memory(platform: Platform) -> AsyncIterator[str]:
         async with asyncio.timeout(START_SECONDS):
             while await temporal.why_not_ready(address) is not None:
                 await asyncio.sleep(0.1)
-        async with running("workflow-worker", environ={**platform.worker, "WORKFLOW_TEMPORAL_ADDRESS": address}):
-            yield address
+        yield address
 
 
 @asynccontextmanager
-async def running(command: str, *arguments: str, environ: dict[str, str] | None = None) -> AsyncIterator[None]:
-    """A command of an installed package, until the end of the block."""
+async def running(command: str, *arguments: str, environ: dict[str, str] | None = None) -> AsyncIterator[int]:
+    """A command of an installed package, until the end of the block: its process id."""
     process = await asyncio.create_subprocess_exec(
         command_path(command),
         *arguments,
@@ -125,7 +134,7 @@ async def running(command: str, *arguments: str, environ: dict[str, str] | None 
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         await process.wait()

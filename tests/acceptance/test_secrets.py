@@ -9,6 +9,7 @@ import asyncpg
 from temporalio.client import Client
 
 from workflow_core.temporal import run_workflow_id
+from workflow_core.testing.temporal import everything_in
 from workflow_devstack.seed import CONNECTED
 
 VALUE = 'pa"ss/wörd-7f3a9c51e2'
@@ -67,10 +68,10 @@ async def tables_with_the_value(stack):
 
 
 async def history_of(stack, run_id):
-    """Every byte that Temporal keeps of a run."""
+    """Everything that Temporal keeps of a run."""
     client = await Client.connect(stack.temporal_address)
     history = await client.get_workflow_handle(run_workflow_id(run_id, 1)).fetch_history()
-    return b"".join(event.SerializeToString() for event in history.events)
+    return await everything_in(history.events)
 
 
 async def test_a_secret_is_used_and_kept_nowhere(stack):
@@ -96,16 +97,23 @@ async def test_a_secret_is_used_and_kept_nowhere(stack):
         workflow("Fails with it", call("create", "tickets.create", {**TICKET, "board_id": SECRET}))
     )
     assert published["ok"], published
+    large, published = await stack.publish(
+        workflow(
+            "Uses it beside much",
+            call("create", "tickets.create", {**TICKET, "title": "Large", "tags": [f"tag {n}" for n in range(600)]}),
+        )
+    )
+    assert published["ok"], published
     refused, published = await stack.publish(
         workflow("Is refused with it", call("get", "ninjaone.alerts.get", {"external_alert_id": SECRET}))
     )
     assert published["ok"], published
 
-    runs = [await stack.start_run(each) for each in (used, misused, refused)]
+    runs = [await stack.start_run(each) for each in (used, misused, refused, large)]
     ended = [await stack.ended(run_id) for run_id in runs]
 
-    assert [run["status"] for run in ended] == ["SUCCEEDED", "FAILED", "FAILED"], ended
-    assert [run["error"] and run["error"]["code"] for run in ended] == [None, "VALIDATION_ERROR", "NOT_FOUND"]
+    assert [run["status"] for run in ended] == ["SUCCEEDED", "FAILED", "FAILED", "SUCCEEDED"], ended
+    assert [run["error"] and run["error"]["code"] for run in ended] == [None, "VALIDATION_ERROR", "NOT_FOUND", None]
     (ticket,) = await stack.rows(
         "SELECT attributes ->> 'description' AS description FROM tickets WHERE title = $1", TICKET["title"]
     )
@@ -117,6 +125,7 @@ async def test_a_secret_is_used_and_kept_nowhere(stack):
         history = await history_of(stack, run_id)
         assert b"PASSPHRASE" in history  # what is looked through is the history: it has the secret's name
         assert not contains(history)
+    assert b"tag 599" in history  # also where it is compressed
     assert not contains(json.dumps(ended, ensure_ascii=False))
     assert await tables_with_the_value(stack) == EXPECTED
     assert await worker.stop() == 0

@@ -100,6 +100,11 @@ class Chaos:
         return Counter(death.point for death in deaths if death.point and death.code == -9 and not death.by_us)
 
     @property
+    def worker_deaths(self) -> int:
+        """How often a worker's process has ended before its time."""
+        return sum(len(service.deaths) for service in (*self._doomed, self._steady))
+
+    @property
     def ended_by_themselves(self) -> int:
         """How many processes ended without being killed: what they need was away when they started."""
         return sum(death.code != -9 for service in self.services for death in service.deaths)

@@ -143,7 +143,9 @@ async def run(options: Options, folder: Path, *, say: Callable[[str], None]) -> 
                     say(f"Nothing is killed any more ({time.monotonic() - began:.0f} s).")
                     await _until_all_have_ended(platform.database, say)
                 executions = await _open_executions(platform)
-                found = await verdict.gather(platform.database, clients, operator, vendor, executions)
+                found = await verdict.gather(
+                    platform.database, clients, operator, vendor, executions, torment.worker_deaths
+                )
     checks = [_moments(torment, options), *verdict.judge(found)]
     return Result(checks, _torment(torment, clients, operator), time.monotonic() - began)
 

@@ -62,6 +62,7 @@ WELL = Evidence(
     effects=EFFECTS,
     tickets={"run opened": 1, "run closed": 1},
     open_executions=[],
+    deaths=0,
 )
 
 
@@ -119,6 +120,20 @@ def test_what_nobody_could_know_is_well_when_a_person_was_asked() -> None:
 def test_what_is_lost_doubled_or_misjudged_is_found(changes: dict[str, Any], failing: str) -> None:
     """The check that is about it fails."""
     assert failing in [check.what for check in judge(attrs.evolve(WELL, **changes)) if not check.holds]
+
+
+def test_a_refusal_whose_worker_died_may_be_uncertain() -> None:
+    """But no more of them than workers died."""
+    refused = attrs.evolve(
+        WELL,
+        reboots={DEVICE: [Entry(done=False, answered=True), DONE]},
+        effects=[*EFFECTS[:3], effect(REBOOT, sends=2), EFFECTS[-1]],
+        settled=[Uncertain(REBOOT, DEVICE, happened=False)],
+        deaths=1,
+    )
+    assert [check.problems for check in judge(refused) if not check.holds] == []
+    (failing,) = [check for check in judge(attrs.evolve(refused, deaths=0)) if not check.holds]
+    assert failing.problems == ["1 refusals were uncertain, and 0 workers were killed"]
 
 
 def test_a_canceled_run_has_done_a_part_once() -> None:

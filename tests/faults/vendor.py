@@ -92,6 +92,8 @@ class Journal:
         trouble = next((name for name, effect in EFFECTS.items() if effect == raw["fault"]), None)
         if trouble is not None:
             self.troubles[trouble] += 1
+        if raw["status"] == 401:  # for its token: the same sending goes on with another one
+            return
         entry = Entry(done=raw["outcome"] == "done", answered=trouble is None or trouble in REFUSED)
         if raw["kind"] == "reboot":
             self.reboots[raw["device_id"]].append(entry)

@@ -76,6 +76,7 @@ class Evidence:
         effects: Rows of the ledger, with what their steps were about.
         tickets: How many there are of each title.
         open_executions: Ids of executions that Temporal still has under way.
+        deaths: How often a worker was killed.
     """
 
     asked: Sequence[PlannedRun]
@@ -90,6 +91,7 @@ class Evidence:
     effects: Sequence[Mapping[str, Any]]
     tickets: Mapping[str, int]
     open_executions: Sequence[str]
+    deaths: int
 
     @property
     def recorded(self) -> list[PlannedRun]:
@@ -116,6 +118,7 @@ async def gather(
     operator: Operator,
     vendor: Vendor,
     open_executions: list[str],
+    deaths: int,
 ) -> Evidence:
     """Reads everything."""
     vendor.journal.read()
@@ -132,6 +135,7 @@ async def gather(
         effects=await read(database, _EFFECTS),
         tickets={row["title"]: row["number"] for row in await read(database, _TICKETS)},
         open_executions=open_executions,
+        deaths=deaths,
     )
 
 
@@ -308,28 +312,35 @@ def _uncertain(found: Evidence) -> Check:
             problems.append(f"{uncertain.action_id} is uncertain")
     sends = {row["device"]: row["sends"] for row in found.effects if row["action_id"] == REBOOT}
     canceled = {run.ref for run in found.canceled}
+    unheard = 0
     for run in found.recorded:
         for target in run.targets:
             entries = found.reboots.get(target.device, [])
             asked = named[target.device]
-            problems += _misjudged(target, entries, asked, sends.get(target.device, 0), ended=run.ref in canceled)
+            problems += _misjudged(target, entries, asked, ended=run.ref in canceled)
+            # Not done, and yet uncertain: a request whose answer was lost, or one that never reached the vendor.
+            without = sum(not uncertain.happened for uncertain in asked)
+            lost = sum(not entry.done and not entry.answered for entry in entries)
+            lost += max(0, sends.get(target.device, 0) - len(entries))
+            refused = sum(not entry.done and entry.answered for entry in entries)
+            if without > lost + refused:
+                problems.append(
+                    f"device {target.device}: {without} times uncertain, with {lost} requests that were lost"
+                )
+            unheard += max(0, without - lost)
+    # A refusal that was answered is uncertain when its worker died before it had written that down.
+    if unheard > found.deaths:
+        problems.append(f"{unheard} refusals were uncertain, and {found.deaths} workers were killed")
     settled = found.settled
     happened = sum(uncertain.happened for uncertain in settled)
     expected = f"{happened} that happened, {len(settled) - happened} that did not"
     return Check("effects that were uncertain", expected, len(settled), problems)
 
 
-def _misjudged(
-    target: Target, entries: Sequence[Entry], named: Sequence[Uncertain], sends: int, *, ended: bool
-) -> Iterable[str]:
+def _misjudged(target: Target, entries: Sequence[Entry], named: Sequence[Uncertain], *, ended: bool) -> Iterable[str]:
     done = [entry for entry in entries if entry.done]
     # A run that is canceled meanwhile does not look for long.
     if any(uncertain.happened for uncertain in named) and target.shows and not ended:
         yield f"device {target.device}: its reboot was uncertain, and could be seen"
     if done and not done[0].answered and not target.shows and not any(uncertain.happened for uncertain in named):
         yield f"device {target.device}: the answer to its reboot was lost and nothing showed it, but nobody was asked"
-    # Not done, and yet uncertain: a request whose answer was lost, or one that never reached the vendor.
-    without = sum(not uncertain.happened for uncertain in named)
-    lost = sum(not entry.done and not entry.answered for entry in entries) + max(0, sends - len(entries))
-    if without > lost:
-        yield f"device {target.device}: {without} times uncertain, with {lost} requests that were lost"

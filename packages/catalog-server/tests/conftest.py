@@ -233,7 +233,6 @@ def make_services(
         "availability": AvailabilityCache.for_registry(db, registry),
         "catalog": DesignerCatalog(registry, GERMAN),
         "secrets": TenantSecrets(KeyEncryptionKey(b"s" * 32)),
-        "http": aiohttp.ClientSession(),
         "health": Health(
             db,
             temporal,
@@ -242,6 +241,8 @@ def make_services(
             frozenset({"workflow-acme"}),
             migration_sources=(CORE_SOURCE,),
         ),
+        "http": aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()),
+        "public_url": "https://workflows.test",
     }
     return Services(**{**parts, **overrides})
 

@@ -177,7 +177,7 @@ async def posting(runner, post):
     phases=[Phase.explicit, Phase.generate],  # each example is many runs
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-@given(batch=st.lists(definitions, min_size=5, max_size=5))
+@given(batch=st.lists(definitions, min_size=3, max_size=3))
 @pytest.mark.usefixtures("posting")
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # definitions are what they are
 async def test_the_same_as_without(runner, probe, monkeypatch, batch):

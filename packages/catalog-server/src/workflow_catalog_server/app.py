@@ -12,6 +12,9 @@ from workflow_catalog_server import (
     effect_routes,
     event_routes,
     health_routes,
+    integration_routes,
+    job_routes,
+    mapping_routes,
     option_routes,
     publish_routes,
     resume_routes,
@@ -22,6 +25,7 @@ from workflow_catalog_server import (
     task_routes,
     trial_routes,
     trigger_routes,
+    webhook_routes,
 )
 from workflow_catalog_server.api_key_auth import ApiKeyAuthenticator
 from workflow_catalog_server.bodies import MAX_BODY
@@ -61,10 +65,14 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *definition_routes.ROUTES,
         *event_routes.ROUTES,
         *effect_routes.ROUTES,
+        *job_routes.ROUTES,
         *run_routes.ROUTES,
         *run_stream_routes.ROUTES,
         *resume_routes.ROUTES,
         *secret_routes.ROUTES,
+        *integration_routes.ROUTES,
+        *mapping_routes.ROUTES,
+        *webhook_routes.ROUTES,
         *task_routes.ROUTES,
         *trial_routes.ROUTES,
         *simulation_routes.ROUTES,
@@ -77,6 +85,7 @@ async def _listening(app: web.Application) -> AsyncIterator[None]:
     await services.availability.start()
     yield
     await services.availability.close()
+    await services.tokens.close()
     await services.health.close()
 
 

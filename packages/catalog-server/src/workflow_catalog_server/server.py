@@ -47,7 +47,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     Raises:
         ConfigurationError: The database, its role, its migrations or a required distribution is not as it must be.
     """
-    async with Database.open(settings.database_url, application_name="workflow-catalog-server") as database:
+    async with (
+        Database.open(settings.database_url, application_name="workflow-catalog-server") as database,
+        aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=60, connect=10), cookie_jar=aiohttp.DummyCookieJar()
+        ) as http,
+    ):
         pending = await pending_migrations(database)
         if CORE_DISTRIBUTION in pending:
             names = ", ".join(pending[CORE_DISTRIBUTION])
@@ -61,27 +66,18 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             data_converter=data_converter,
             lazy=True,
         )
-        # Tenants share hosts, and some systems know a session by cookie, too.
-        async with aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=30, connect=10), cookie_jar=aiohttp.DummyCookieJar()
-        ) as http:
-            services = Services(
-                database=database,
-                temporal=temporal,
-                registry=registry,
-                authenticator=Authenticator(
-                    settings.jwt_key, issuer=settings.jwt_issuer, audience=settings.jwt_audience
-                ),
-                availability=AvailabilityCache.for_registry(database, registry),
-                catalog=DesignerCatalog(registry, load_translations(registry.distributions)),
-                secrets=TenantSecrets(settings.secrets_key),
-                http=http,
-                health=Health(database, temporal, registry.manifest, discovery.report, settings.required_distributions),
-            )
-            try:
-                yield services
-            finally:
-                await services.tokens.close()
+        yield Services(
+            database=database,
+            temporal=temporal,
+            registry=registry,
+            authenticator=Authenticator(settings.jwt_key, issuer=settings.jwt_issuer, audience=settings.jwt_audience),
+            availability=AvailabilityCache.for_registry(database, registry),
+            catalog=DesignerCatalog(registry, load_translations(registry.distributions)),
+            secrets=TenantSecrets(settings.secrets_key),
+            health=Health(database, temporal, registry.manifest, discovery.report, settings.required_distributions),
+            http=http,
+            public_url=settings.public_url,
+        )
 
 
 async def serve(settings: Settings) -> None:

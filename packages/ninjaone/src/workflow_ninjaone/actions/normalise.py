@@ -162,10 +162,10 @@ def _system_info(system: vendor.SystemInfo | None) -> dict[str, Any] | None:
 # ── Alerts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def severity(word: str | None) -> str:
-    """The vendor's word in our set; ``none`` when it is missing or unknown."""
+def severity(word: str | None) -> str | None:
+    """The vendor's word in our set; None when it is missing or unknown."""
     lower = (word or "").strip().lower()
-    return lower if lower in SEVERITIES else "none"
+    return lower if lower in SEVERITIES else None
 
 
 def title(alert: vendor.Alert) -> str | None:

@@ -13,6 +13,7 @@ from workflow_core.records import rmm
 from workflow_core.schema import convert, to_json
 from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import CORE_SOURCE, MigrationSource
+from workflow_ninjaone.client import ApiApplication, TokenEndpoint
 from workflow_ninjaone.plugin import NinjaOnePlugin
 
 PROVIDER = "ninjaone"
@@ -28,8 +29,10 @@ def migration_sources() -> tuple[MigrationSource, ...]:
 class Secrets:
     """The connection's secrets, and what was asked to be hidden."""
 
+    simulator: object
     values: dict[str, str] = attrs.Factory(lambda: {"client_id": "full-client", "client_secret": "full-secret"})
     hidden: list[str] = attrs.Factory(list)
+    kept: tuple[dict[str, str], str] | None = None
 
     async def require(self, *names: str) -> dict[str, str]:
         missing = [name for name in names if name not in self.values]
@@ -38,11 +41,16 @@ class Secrets:
         return {name: self.values[name] for name in names}
 
     async def token(self, *, refused: str | None = None) -> str:
-        """As the platform gives it, from the simulator and kept nowhere."""
+        """As the platform does: kept, and renewed when it was refused."""
         credentials = await self.require("client_id", "client_secret")
-        token = await self.get_token(credentials)
-        self.hide(token)
-        return token
+        if self.kept is None or self.kept[0] != credentials or self.kept[1] == refused:
+            endpoint = TokenEndpoint(
+                self.simulator.session, base_url=self.simulator.url, application=ApiApplication(*credentials.values())
+            )
+            grant = await endpoint.by_credentials(("monitoring", "management", "control"))
+            self.kept = credentials, grant.access_token
+        self.hide(self.kept[1])
+        return self.kept[1]
 
     def hide(self, value: str) -> None:
         self.hidden.append(value)
@@ -64,7 +72,7 @@ class Account:
     db: Database
     tenant: UUID
     simulator: object
-    secrets: Secrets = attrs.Factory(Secrets)
+    secrets: Secrets = attrs.Factory(lambda self: Secrets(self.simulator), takes_self=True)
     actor: UUID = attrs.Factory(uuid4)
     integration_id: UUID | None = None
     actions: dict = attrs.Factory(

@@ -134,6 +134,7 @@ async def test_client_of_an_asset_that_is_known_by_now(account):
     assert (bare.asset_id, bare.client_id, bare.device_name) == (asset_id, client_id, "NWD-RECEPTION")
 
 
+@pytest.mark.usefixtures("odd_vendor")
 async def test_words_that_no_column_takes(account):
     """
     Foreign words: an unknown severity is none, NUL characters go.
@@ -232,6 +233,7 @@ async def test_list_that_cannot_be_read(account):
     assert (await account.handle("alerts.list_active")).count == 6
 
 
+@pytest.mark.usefixtures("odd_vendor")
 @pytest.mark.parametrize("odd", ["u" * 300, "a/../b", "a\x00b"])
 async def test_alert_that_cannot_be_named(account, caplog, odd):
     """

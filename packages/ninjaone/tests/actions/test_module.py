@@ -219,7 +219,7 @@ def test_connection(registry):
     connection = registry.connection_of("ninjaone.alerts.get")
 
     assert {field.name: field.kind for field in connection.fields} == {
-        "instance_url": "url",
+        "instance_url": "choice",
         "client_id": "secret",
         "client_secret": "secret",
     }

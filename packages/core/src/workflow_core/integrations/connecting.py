@@ -452,6 +452,7 @@ ON CONFLICT (tenant, provider) DO UPDATE
 SET is_active = true, connected_at = now(), disconnected_at = NULL, instance_url = EXCLUDED.instance_url,
     settings = i.settings || EXCLUDED.settings, method = EXCLUDED.method, scopes = EXCLUDED.scopes,
     account_name = EXCLUDED.account_name, connected_by = EXCLUDED.connected_by,
+    renewal_by = NULL, renewal_since = NULL,
     problem_code = NULL, problem_message = NULL, problem_since = NULL
 RETURNING integration_id
 """
@@ -460,7 +461,7 @@ _DISCONNECT: Final = """
 WITH ended AS (
     UPDATE rmm_integrations
     SET is_active = false, disconnected_at = now(), problem_code = NULL, problem_message = NULL, problem_since = NULL,
-        webhook_registered_at = NULL, webhook_error = NULL
+        renewal_by = NULL, renewal_since = NULL, webhook_registered_at = NULL, webhook_error = NULL
     WHERE tenant = $1 AND integration_id = $2
 ), closed AS (
     DELETE FROM workflow_webhook_routes WHERE tenant = $1 AND integration_id = $2

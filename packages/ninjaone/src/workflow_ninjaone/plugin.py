@@ -6,11 +6,15 @@ from workflow_core.actions import Action
 from workflow_core.availability import AvailabilityResolver
 from workflow_core.connections import Connection
 from workflow_core.hookspecs import hookimpl
+from workflow_core.jobs import Job
 from workflow_core.modules import Module
+from workflow_core.webhooks import WebhookReceiver
 from workflow_ninjaone.actions.definitions import ninjaone_actions
 from workflow_ninjaone.availability import ninjaone_resolver
 from workflow_ninjaone.connection import ninjaone_connection
 from workflow_ninjaone.module import ninjaone_module
+from workflow_ninjaone.reconciling import ninjaone_jobs
+from workflow_ninjaone.webhook import ninjaone_receiver
 
 
 class NinjaOnePlugin:
@@ -35,6 +39,16 @@ class NinjaOnePlugin:
     def workflow_connections(self) -> list[Connection]:
         """The form."""
         return [ninjaone_connection()]
+
+    @hookimpl
+    def workflow_webhooks(self) -> list[WebhookReceiver]:
+        """What NinjaOne sends."""
+        return [ninjaone_receiver()]
+
+    @hookimpl
+    def workflow_jobs(self) -> list[Job]:
+        """What is done for each connected tenant."""
+        return ninjaone_jobs()
 
 
 plugin = NinjaOnePlugin()

@@ -8,6 +8,7 @@ from workflow_core.events import EventType
 from workflow_core.hookspecs import hookimpl
 from workflow_core.modules import Module
 from workflow_core.options import OptionSource
+from workflow_core.rmm_events import rmm_events
 from workflow_psa.assets.actions import asset_actions
 from workflow_psa.clients.actions import client_actions
 from workflow_psa.contacts.actions import contact_actions
@@ -60,12 +61,13 @@ class PsaPlugin:
 
     @hookimpl
     def workflow_events(self) -> list[EventType]:
-        """What the actions say when it happens."""
+        """What the actions say when it happens, and what any system of remote monitoring says."""
         return [
             *ticket_events(),
             *project_events(),
             *scheduling_events(),
             *crm_events(),
+            *rmm_events(),
         ]
 
     @hookimpl

@@ -55,30 +55,28 @@ class Step:
     Attributes:
         series: What is known from now on.
         tells: What is to be told, in order.
-        stale: Nothing of the report is news.
     """
 
     series: Series
     tells: tuple[Told, ...] = ()
-    stale: bool = False
 
 
 def on_beginning(known: Series, number: int, at: datetime | None) -> Step:
     """A happening: it began."""
     if known.began is not None and number <= known.began:
-        return Step(known, stale=True)
+        return Step(known)
     began = attrs.evolve(known, began=number, began_at=at or known.began_at, unnumbered=False)
     if known.unnumbered and not _is_later(at, known.began_at):
-        return Step(attrs.evolve(began, began_at=known.began_at), stale=True)  # it is the one that was told
+        return Step(attrs.evolve(began, began_at=known.began_at))  # it is the one that was told
     if known.told == "began":
         if known.cleared:  # its end has not come, and it has begun again
             return Step(attrs.evolve(began, cleared=False, pending=None), ("ended", "began"))
         return Step(began)
     if known.pending is not None and number < known.pending:
         ended = attrs.evolve(began, told="ended", ended=known.pending, pending=None)
-        return Step(ended, ("began", "ended"), stale=True)
+        return Step(ended, ("began", "ended"))
     if known.ended is not None and number < known.ended:
-        return Step(began, stale=True)
+        return Step(began)
     return Step(attrs.evolve(began, told="began", pending=None, cleared=False), ("began",))
 
 
@@ -86,18 +84,18 @@ def on_end(known: Series, number: int, at: datetime | None) -> Step:
     """A happening: it ended."""
     latest = max(known.ended or 0, known.pending or 0, known.began or 0)
     if number <= latest:
-        return Step(known, stale=True)
+        return Step(known)
     if known.told != "began":
-        return Step(attrs.evolve(known, pending=number), stale=known.told is not None)
+        return Step(attrs.evolve(known, pending=number))
     if known.unnumbered and at is not None and known.began_at is not None and at < known.began_at:
-        return Step(known, stale=True)  # of an earlier beginning
+        return Step(known)  # of an earlier beginning
     return Step(attrs.evolve(known, told="ended", ended=number, cleared=False), ("ended",))
 
 
 def on_listed(known: Series, at: datetime | None) -> Step:
     """A list has it: it is active, since ``at``."""
     if known.told == "began" and not known.cleared:
-        return Step(known, stale=True)
+        return Step(known)
     tells: tuple[Told, ...] = ("ended", "began") if known.told == "began" else ("began",)
     return Step(attrs.evolve(known, told="began", unnumbered=True, began_at=at, pending=None, cleared=False), tells)
 
@@ -105,7 +103,7 @@ def on_listed(known: Series, at: datetime | None) -> Step:
 def on_missing(known: Series) -> Step:
     """A complete list has it no more."""
     if known.told != "began":
-        return Step(known, stale=True)
+        return Step(known)
     return Step(attrs.evolve(known, told="ended", cleared=False), ("ended",))
 
 
@@ -130,7 +128,7 @@ SET told = $4, began_seq = $5, ended_seq = $6, pending_seq = $7, unnumbered = $8
     acknowledged_at = CASE WHEN $10 THEN NULL ELSE acknowledged_at END,
     acknowledged_by = CASE WHEN $10 THEN NULL ELSE acknowledged_by END,
     resolved_at = CASE WHEN $10 THEN NULL WHEN $11 THEN coalesce($12, now()) ELSE resolved_at END,
-    occurrence_count = occurrence_count + CASE WHEN $10 AND $13 THEN 1 ELSE 0 END
+    occurrence_count = occurrence_count + CASE WHEN $13 THEN 1 ELSE 0 END
 WHERE tenant = $1 AND integration_id = $2 AND external_alert_id = $3
 RETURNING {columns(Alert)}
 """  # noqa: S608 - our columns
@@ -138,7 +136,10 @@ RETURNING {columns(Alert)}
 
 @attrs.frozen
 class Followed:
-    """An alert as it is now, and what is to be told of it, in order."""
+    """An alert as it is now, and what is to be told of it, in order.
+
+    Its ``occurrence_count`` rises with every beginning that is told.
+    """
 
     alert: Alert
     tells: tuple[Told, ...]
@@ -150,7 +151,7 @@ async def began(
     """Takes the report that an alert has begun, which the provider has numbered; its time is ``triggered_at``."""
     known = await _known(conn, tenant, integration_id, reported)
     step = on_beginning(known.series, number, reported.triggered_at)
-    if not step.stale and not known.created:
+    if step.series.began != known.series.began and not known.created:
         await rmm.upsert_alert(conn, tenant, integration_id, reported)
     at = known.ended_at if known.series.told is None else None  # when the end came whose beginning this is
     return await _written(conn, tenant, integration_id, known, step, at=at)
@@ -180,10 +181,10 @@ async def listed(
     known = await _known(conn, tenant, integration_id, reported)
     at = reported.triggered_at
     if known.over_since is not None and (at is None or at <= known.over_since):
-        step = Step(known.series, stale=True)
+        step = Step(known.series)
     else:
         step = on_listed(known.series, at)
-    if not known.created and not step.stale:
+    if step.tells and not known.created:
         await rmm.upsert_alert(conn, tenant, integration_id, reported)
     followed = await _written(conn, tenant, integration_id, known, step, at=None)
     return attrs.evolve(followed, tells=()) if quietly else followed
@@ -277,7 +278,7 @@ async def _written(
         opens,
         closes,
         at,
-        known.series.told is not None,
+        "began" in step.tells and known.series.told is not None,
     )
     assert row is not None  # noqa: S101 - it is locked
     return Followed(read(Alert, row), step.tells)

@@ -448,3 +448,42 @@ async def acknowledge_alert(conn: Connection, tenant: UUID, alert_id: UUID, *, a
         actor,
     )
     return read_optional(Alert, row)
+
+
+# ── What a provider tells by itself ──────────────────────────────────────────────────────────────────────────────
+
+
+async def activity_seen(conn: Connection, tenant: UUID, integration_id: UUID) -> int | None:
+    """Up to which of the provider's numbers its activities have been read; None: never."""
+    seen: int | None = await conn.fetchval(
+        "SELECT activity_seen FROM rmm_integrations WHERE tenant = $1 AND integration_id = $2", tenant, integration_id
+    )
+    return seen
+
+
+async def set_activity_seen(conn: Connection, tenant: UUID, integration_id: UUID, number: int) -> None:
+    """Remember up to which of the provider's numbers its activities have been read."""
+    await conn.execute(
+        "UPDATE rmm_integrations SET activity_seen = $3 "
+        "WHERE tenant = $1 AND integration_id = $2 AND activity_seen IS DISTINCT FROM $3",
+        tenant,
+        integration_id,
+        number,
+    )
+
+
+async def count_ignored(conn: Connection, tenant: UUID, integration_id: UUID) -> None:
+    """Count a delivery that nobody here knows what to do with."""
+    await conn.execute(
+        "UPDATE rmm_integrations SET webhook_ignored = webhook_ignored + 1 WHERE tenant = $1 AND integration_id = $2",
+        tenant,
+        integration_id,
+    )
+
+
+async def ignored_count(conn: Connection, tenant: UUID, integration_id: UUID) -> int:
+    """How many such deliveries there were."""
+    count: int = await conn.fetchval(
+        "SELECT webhook_ignored FROM rmm_integrations WHERE tenant = $1 AND integration_id = $2", tenant, integration_id
+    )
+    return count

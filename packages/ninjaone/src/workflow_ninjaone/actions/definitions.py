@@ -60,6 +60,7 @@ _ALERT: Final[dict[str, Any]] = {
     "device_name": "SRV-01",
     "organization_id": "1",
     "client_id": _CLIENT_ID,
+    "ticket_id": None,
 }
 
 

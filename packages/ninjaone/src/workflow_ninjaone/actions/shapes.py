@@ -167,6 +167,7 @@ class Alert:
     client_id: Annotated[
         UUID | None, msgspec.Meta(description="The client: of the asset, or the one the organization is mapped to.")
     ]
+    ticket_id: Annotated[UUID | None, msgspec.Meta(description="The open ticket for it, if there is one.")]
 
 
 @attrs.frozen(kw_only=True)

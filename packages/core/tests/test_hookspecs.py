@@ -56,6 +56,7 @@ def test_hooks() -> None:
         "workflow_events",
         "workflow_jobs",
         "workflow_modules",
+        "workflow_options",
         "workflow_webhooks",
     ]
 
@@ -74,6 +75,7 @@ def test_example(fake_distribution: FakeDistributions, hook: str) -> None:
         "workflow_events": registry.events,
         "workflow_webhooks": registry.receivers,
         "workflow_jobs": registry.jobs,
+        "workflow_options": registry.options,
     }
     assert contributed[hook]
 

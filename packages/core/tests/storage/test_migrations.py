@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from workflow_core.errors import ConfigurationError, MigrationError
-from workflow_core.storage import migrations, tenancy
+from workflow_core.storage import migrations
 from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import (
     CORE_DISTRIBUTION,
@@ -290,17 +290,15 @@ async def test_an_unprotected_table_is_refused(
     assert await _fetchval(migrated_database, "SELECT to_regclass('v') IS NULL AND to_regclass('acme_b') IS NOT NULL")
 
 
-async def test_what_is_allowed(migrated_database: PostgresDatabase, make_source, monkeypatch) -> None:
-    """A view with the caller's rights, a restrictive policy, opening for dispatch, and listed tables."""
+async def test_what_is_allowed(migrated_database: PostgresDatabase, make_source) -> None:
+    """A view with the caller's rights, a restrictive policy, and opening for dispatch."""
     source = make_source(
         "acme-a",
         m0001_a=BARE + PROTECT + "CREATE VIEW v WITH (security_invoker = true) AS SELECT * FROM t;"
         "CREATE POLICY less ON t AS RESTRICTIVE FOR DELETE USING (n > 1);"
         "SELECT workflow_allow_dispatch('t', 'tenant'); SELECT workflow_allow_dispatch('t', 'n');",
-        m0002_b="CREATE TABLE listed (token_sha256 text PRIMARY KEY, tenant uuid NOT NULL);",
     )
-    monkeypatch.setattr(tenancy, "TABLES_WITHOUT_TENANT", tenancy.TABLES_WITHOUT_TENANT | {"listed"})
-    assert len(await migrate(migrated_database.admin_dsn, [CORE_SOURCE, source])) == 2
+    assert len(await migrate(migrated_database.admin_dsn, [CORE_SOURCE, source])) == 1
 
 
 async def test_serial_columns_work(migrated_database: PostgresDatabase, make_source, tenants) -> None:

@@ -65,6 +65,7 @@ async def test_newest_live_alert(account):
         "device_name": "NWD-DC01",
         "organization_id": "1",
         "client_id": str(client_id),
+        "ticket_id": None,
     }
     assert output["count"] == 1
 
@@ -439,3 +440,18 @@ async def test_alert_of_another_connection(account):
 
     with pytest.raises(NotFoundError):
         await account.handle("alerts.get", alert_uid=str(alert.alert.alert_id))
+
+
+async def test_an_alert_that_has_a_ticket(account):
+    """
+    Shows the open ticket that whoever owns the tickets has noted, in every answer.
+    """
+    await account.handle("alerts.list_active", live=True)
+    ticket_id = uuid4()
+    sql = "UPDATE rmm_alerts SET open_ticket_id = $1 WHERE external_alert_id = $2 RETURNING alert_id"
+    alert_id = (await account.one(sql, ticket_id, NEWEST))["alert_id"]
+
+    got = await account.json("alerts.get", alert_uid=str(alert_id))
+    listed = await account.json("alerts.list_active", live=True, limit=1)
+
+    assert got["alert"]["ticket_id"] == listed["alerts"][0]["ticket_id"] == str(ticket_id)

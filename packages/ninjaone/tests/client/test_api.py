@@ -90,7 +90,7 @@ async def test_reboots_of_a_device(vendor, client, bare):
 
     assert await client.list_reboots(7) == [
         Activity(9, datetime.fromtimestamp(1777626007.5, UTC), "SYSTEM", "SYSTEM_REBOOTED"),
-        Activity(7, None, None, "SYSTEM_REBOOTED"),
+        Activity(7, status_code="SYSTEM_REBOOTED", device_id=7),
     ]
 
 

@@ -297,7 +297,7 @@ async def test_affected_workflows(platform, system, tenants):
         ("POST", "/api/integrations/globex/connect", {"json": {"values": {"no": "field"}}}, 422, "VALIDATION_ERROR"),
         ("POST", "/api/integrations/nobody/connect", {"json": {}}, 404, "NOT_FOUND"),
         ("POST", "/api/integrations/globex/test", {}, 409, "NOT_CONNECTED"),
-        ("POST", "/api/integrations/ninjaone/webhook", {}, 409, "NO_WEBHOOK"),
+        ("POST", "/api/integrations/email/webhook", {}, 409, "NO_WEBHOOK"),
         ("GET", "/api/integrations/globex", {"permissions": ["workflow:read"]}, 403, "PERMISSION_DENIED"),
     ],
 )

@@ -59,7 +59,6 @@ DISPATCHED = {
         "is_queued",
         "waits_for_tenant",
     },
-    "workflow_webhook_deliveries": {"tenant", "delivery_id", "provider", "due_at", "received_at"},
 }
 
 

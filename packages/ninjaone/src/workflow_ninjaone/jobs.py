@@ -7,6 +7,7 @@ from typing import Any
 
 from workflow_core.jobs import Job, JobContext
 from workflow_ninjaone.module import PROVIDER
+from workflow_ninjaone.reconciling import reconciling_job
 
 
 async def refresh_tokens(ctx: JobContext) -> dict[str, Any]:
@@ -25,5 +26,6 @@ def ninjaone_jobs() -> list[Job]:
             provider=PROVIDER,
             handler=refresh_tokens,
             every=timedelta(hours=12),
-        )
+        ),
+        reconciling_job(),
     ]

@@ -111,16 +111,14 @@ def _place(ctx: JobContext, conn: Connection) -> Place:
     return Place(conn, ctx.tenant, ctx.integration_id, ctx.instance_url, partial(ctx.emit, conn))
 
 
-def ninjaone_jobs() -> list[Job]:
-    """What NinjaOne's connection needs to be done by itself."""
-    return [
-        Job(
-            id="ninjaone.reconcile_alerts",
-            label="Reconcile alerts",
-            description="Fetches the alerts and events that the webhook has not brought.",
-            provider=PROVIDER,
-            handler=reconcile_alerts,
-            every=timedelta(minutes=5),
-            on_connect=True,
-        )
-    ]
+def reconciling_job() -> Job:
+    """What makes up for a webhook."""
+    return Job(
+        id="ninjaone.reconcile_alerts",
+        label="Reconcile alerts",
+        description="Fetches the alerts and events that the webhook has not brought.",
+        provider=PROVIDER,
+        handler=reconcile_alerts,
+        every=timedelta(minutes=5),
+        on_connect=True,
+    )

@@ -7,7 +7,7 @@ import asyncio
 
 from rich.console import Console
 
-from benchmarks import bundles, catalog, language, ledger, loops, runs, scale, waits
+from benchmarks import bundles, catalog, language, ledger, loops, runs, scale, waits, webhooks
 from benchmarks.platform import running_platform
 
 BENCHMARKS = {
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "scale": scale.measure,
     "bundles": bundles.measure,
     "language": language.measure,
+    "webhooks": webhooks.measure,
 }
 
 

@@ -26,6 +26,7 @@ DISPATCHED = {
     },
     "tenants": {"tenant"},
     "workflow_job_runs": {"tenant", "run_id", "due_at"},
+    "workflow_webhook_deliveries": {"tenant", "delivery_id", "provider", "received_at", "due_at"},
     "workflow_jobs": {
         "tenant",
         "job_id",
@@ -56,6 +57,7 @@ DISPATCHED = {
         "checked_at",
         "workflow_id",
         "is_queued",
+        "waits_for_tenant",
     },
 }
 

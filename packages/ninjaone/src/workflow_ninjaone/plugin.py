@@ -13,9 +13,9 @@ from workflow_core.webhooks import WebhookReceiver
 from workflow_ninjaone.actions.definitions import ninjaone_actions
 from workflow_ninjaone.availability import ninjaone_resolver
 from workflow_ninjaone.connection import ninjaone_connection
+from workflow_ninjaone.jobs import ninjaone_jobs
 from workflow_ninjaone.module import ninjaone_module
 from workflow_ninjaone.option_sources import ninjaone_options
-from workflow_ninjaone.reconciling import ninjaone_jobs
 from workflow_ninjaone.webhook import ninjaone_receiver
 
 
@@ -38,6 +38,11 @@ class NinjaOnePlugin:
         return [ninjaone_resolver()]
 
     @hookimpl
+    def workflow_jobs(self) -> list[Job]:
+        """What goes on by itself."""
+        return ninjaone_jobs()
+
+    @hookimpl
     def workflow_connections(self) -> list[Connection]:
         """The form."""
         return [ninjaone_connection()]
@@ -51,11 +56,6 @@ class NinjaOnePlugin:
     def workflow_webhooks(self) -> list[WebhookReceiver]:
         """What NinjaOne sends."""
         return [ninjaone_receiver()]
-
-    @hookimpl
-    def workflow_jobs(self) -> list[Job]:
-        """What is done for each connected tenant."""
-        return ninjaone_jobs()
 
 
 plugin = NinjaOnePlugin()

@@ -88,7 +88,7 @@ class Redirected:
 
 
 @attrs.frozen(kw_only=True)
-class Tested:
+class Checked:
     """Whether a connection works now.
 
     Attributes:
@@ -311,7 +311,7 @@ class Connector:
 
     # ── Testing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def test(self, tenant: UUID, provider: str) -> Tested:
+    async def test(self, tenant: UUID, provider: str) -> Checked:
         """Looks whether a connection works, and remembers it.
 
         Raises:
@@ -321,7 +321,7 @@ class Connector:
         connection = self.connection(provider)
         _, context, redactor = await self.context(tenant, connection)
         if connection.check is None:
-            return Tested(account=Account())
+            return Checked(account=Account())
         try:
             account = await call(connection, redactor, connection.check(context))
         except WorkflowError as error:
@@ -329,10 +329,10 @@ class Connector:
             if error.code != RECONNECT_REQUIRED or connection.renew is None:
                 async with self.database.tenant(tenant) as conn:
                     await write_problem(conn, tenant, provider, error.code, error.message)
-            return Tested(error=error)
+            return Checked(error=error)
         async with self.database.tenant(tenant) as conn:
             await clear_problem(conn, tenant, provider)
-        return Tested(account=account)
+        return Checked(account=account)
 
     # ── Disconnecting ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -101,6 +101,7 @@ async def desk(db, tenants, simulator, session):
         modules=plugin.workflow_modules(),
         actions=plugin.workflow_actions(),
         connections=plugin.workflow_connections(),
+        options=plugin.workflow_options(),
     )
     tokens = ConnectionTokens(db, SECRETS, session)
     connector = Connector(
@@ -151,7 +152,7 @@ async def test_idle_tenants(desk):
     await desk.expire()
     await refresh_tokens(await desk.context())
     assert (await desk.tokens()).refresh_token != before.refresh_token
-    assert [job.id for job in plugin.workflow_jobs()] == ["ninjaone.refresh_tokens"]
+    assert "ninjaone.refresh_tokens" in {job.id for job in plugin.workflow_jobs()}
 
 
 async def test_refused_for_good(desk):

@@ -7,7 +7,7 @@ from typing import Any
 
 from workflow_core.jobs import Job, JobContext
 from workflow_ninjaone.module import PROVIDER
-from workflow_ninjaone.reconciling import reconciling_job
+from workflow_ninjaone.reconciling import reconcile_alerts
 
 
 async def refresh_tokens(ctx: JobContext) -> dict[str, Any]:
@@ -27,5 +27,13 @@ def ninjaone_jobs() -> list[Job]:
             handler=refresh_tokens,
             every=timedelta(hours=12),
         ),
-        reconciling_job(),
+        Job(
+            id="ninjaone.reconcile_alerts",
+            label="Reconcile alerts",
+            description="Fetches the alerts and events that the webhook has not brought.",
+            provider=PROVIDER,
+            handler=reconcile_alerts,
+            every=timedelta(minutes=5),
+            on_connect=True,
+        ),
     ]

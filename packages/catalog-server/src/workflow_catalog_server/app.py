@@ -13,6 +13,10 @@ from workflow_catalog_server import (
     event_routes,
     expression_routes,
     health_routes,
+    integration_routes,
+    job_routes,
+    mapping_routes,
+    option_routes,
     publish_routes,
     resume_routes,
     run_routes,
@@ -23,6 +27,7 @@ from workflow_catalog_server import (
     task_routes,
     trial_routes,
     trigger_routes,
+    webhook_routes,
 )
 from workflow_catalog_server.api_key_auth import ApiKeyAuthenticator
 from workflow_catalog_server.bodies import MAX_BODY
@@ -58,6 +63,7 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *session_routes.ROUTES,
         *catalog_routes(registry),
         *registry_routes(registry),
+        *option_routes.ROUTES,
         *bundle_routes.ROUTES,
         *publish_routes.ROUTES,
         *trigger_routes.ROUTES,
@@ -65,10 +71,14 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *event_routes.ROUTES,
         *expression_routes.ROUTES,
         *effect_routes.ROUTES,
+        *job_routes.ROUTES,
         *run_routes.ROUTES,
         *run_stream_routes.ROUTES,
         *resume_routes.ROUTES,
         *secret_routes.ROUTES,
+        *integration_routes.ROUTES,
+        *mapping_routes.ROUTES,
+        *webhook_routes.ROUTES,
         *task_routes.ROUTES,
         *trial_routes.ROUTES,
         *simulation_routes.ROUTES,
@@ -81,6 +91,8 @@ async def _listening(app: web.Application) -> AsyncIterator[None]:
     await services.availability.start()
     yield
     await services.availability.close()
+    await services.arrivals.close()
+    await services.tokens.close()
     await services.health.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, TypeVar, cast
 
 from aiohttp import web
@@ -38,6 +38,16 @@ async def read_body(request: web.Request, cls: type[T], *, optional: bool = Fals
     return convert(cls, parse_body(content, clean=clean))
 
 
+async def read_bytes(request: web.Request, *, limit: int) -> bytes:
+    """The body as it came, whatever its headers say of it.
+
+    Raises:
+        RequestError: ``UNREADABLE_BODY``.
+        web.HTTPRequestEntityTooLarge: It has more bytes than ``limit``.
+    """
+    return await _read(request.clone(client_max_size=limit))
+
+
 async def read_content(request: web.Request, *, limit: int = MAX_BODY) -> bytes:
     """The body of a request that sends JSON, as it came.
 
@@ -45,7 +55,7 @@ async def read_content(request: web.Request, *, limit: int = MAX_BODY) -> bytes:
         RequestError: ``UNREADABLE_BODY`` or ``UNSUPPORTED_MEDIA_TYPE``.
         web.HTTPRequestEntityTooLarge: It has more bytes than ``limit``.
     """
-    content = await _read(request.clone(client_max_size=limit))
+    content = await read_bytes(request, limit=limit)
     _require_json(request)
     return content
 
@@ -76,10 +86,15 @@ def _require_json(request: web.Request) -> None:
         raise RequestError(415, "UNSUPPORTED_MEDIA_TYPE", "Send JSON, with Content-Type: application/json.")
 
 
-def read_query(request: web.Request, cls: type[T]) -> T:
+def read_query(request: web.Request, cls: type[T], *, also: Collection[str] = ()) -> T:
     """The query parameters as an instance of an attrs class.
 
     Of several with one name all count where the field is a list, and the last one elsewhere.
+
+    Args:
+        request: Whose query.
+        cls: What it has to be.
+        also: Parameters that are allowed besides, and are the caller's to read.
 
     Raises:
         ValidationError: Naming every wrong parameter, and every one that is unknown: a misspelt filter must not
@@ -93,6 +108,8 @@ def read_query(request: web.Request, cls: type[T]) -> T:
     ]
     if wrong:
         raise ValidationError(f"{wrong[0].path}: {wrong[0].message}", errors=wrong)
+    for name in also:
+        given.pop(name, None)
     described = json_schema(cast("Any", cls))["properties"]
     for name in given.keys() & described.keys():
         if _may_be(described[name], "boolean"):

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import aiohttp
 from aiohttp import web
 from temporalio.client import Client
 
@@ -46,7 +47,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     Raises:
         ConfigurationError: The database, its role, its migrations or a required distribution is not as it must be.
     """
-    async with Database.open(settings.database_url, application_name="workflow-catalog-server") as database:
+    async with (
+        Database.open(settings.database_url, application_name="workflow-catalog-server") as database,
+        aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=60, connect=10), cookie_jar=aiohttp.DummyCookieJar()
+        ) as http,
+    ):
         pending = await pending_migrations(database)
         if CORE_DISTRIBUTION in pending:
             names = ", ".join(pending[CORE_DISTRIBUTION])
@@ -68,7 +74,17 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             availability=AvailabilityCache.for_registry(database, registry),
             catalog=DesignerCatalog(registry, load_translations(registry.distributions)),
             secrets=TenantSecrets(settings.secrets_key),
-            health=Health(database, temporal, registry.manifest, discovery.report, settings.required_distributions),
+            health=Health(
+                database,
+                temporal,
+                registry.manifest,
+                discovery.report,
+                settings.required_distributions,
+                tenant_runs=settings.tenant_runs,
+            ),
+            tenant_runs=settings.tenant_runs,
+            http=http,
+            public_url=settings.public_url,
             development_users=settings.development_users,
         )
 

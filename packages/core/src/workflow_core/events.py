@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import uuid4
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4, uuid5
 
 import attrs
 from attrs.validators import instance_of
 
 from workflow_core.actions import ActionContext
 from workflow_core.schema import to_json
+
+if TYPE_CHECKING:
+    from workflow_core.storage.database import Connection
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +43,7 @@ INSERT INTO workflow_runtime_events (
     $1, $2, $3, $4, $5, $6, $7,
     coalesce((SELECT chain_depth + 1 FROM workflow_runs WHERE tenant = $1 AND run_id = $7), 0)
 )
+ON CONFLICT (tenant, event_id) DO NOTHING
 """
 
 
@@ -53,15 +58,53 @@ async def emit(ctx: ActionContext, event: EventType, payload: Any, *, correlatio
         payload: An instance of its ``payload`` class.
         correlation_key: What waiting workflows know it by, such as the ticket's id.
     """
+    await store_event(
+        ctx.tx,
+        ctx.tenant,
+        event,
+        payload,
+        correlation_key=correlation_key,
+        source_run_id=ctx.run_id,
+        redact=ctx.redact,
+    )
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+async def store_event(
+    conn: Connection,
+    tenant: UUID,
+    event: EventType,
+    payload: Any,
+    *,
+    correlation_key: str | None = None,
+    source_run_id: UUID | None = None,
+    redact: Callable[[Any], Any] = _as_it_is,
+    key: str | None = None,
+) -> None:
+    """Says that something has happened: kept if, and only if, the transaction commits.
+
+    Args:
+        conn: Bound to the tenant.
+        tenant: Where it happened.
+        event: The declared type.
+        payload: An instance of its ``payload`` class.
+        correlation_key: What waiting workflows know it by.
+        source_run_id: The workflow run that did it, if one did.
+        redact: Takes secrets out of JSON.
+        key: What is said again under the same type and key is the same event, and starts nothing again.
+    """
     if not isinstance(payload, event.payload):
         raise TypeError(f"{event.name} brings {event.payload.__name__}, not {type(payload).__name__}")
-    await ctx.tx.execute(
+    await conn.execute(
         _STORE,
-        ctx.tenant,
-        uuid4(),
+        tenant,
+        uuid4() if key is None else uuid5(tenant, f"{event.name} {key}"),
         event.name,
-        ctx.redact(correlation_key),
-        ctx.redact(to_json(payload)),
+        redact(correlation_key),
+        redact(to_json(payload)),
         event.schema_ref,
-        ctx.run_id,
+        source_run_id,
     )

@@ -16,6 +16,7 @@ import cattrs
 import orjson
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
+from temporalio.common import Priority
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
@@ -47,10 +48,28 @@ LAUNCH_WORKFLOW: Final = "workflow-launch"
 LAUNCH_TASK_QUEUE: Final = "workflow-launches"
 START_SCHEDULED: Final = "start_scheduled_run"
 
+#: A run of a job: it begins, its attempts are made where the job is installed, and what they could not write of its
+#: end is written.
+JOB_WORKFLOW: Final = "workflow-job"
+JOB_TASK_QUEUE: Final = "workflow-jobs"
+BEGIN_JOB_RUN: Final = "begin_job_run"
+RUN_JOB: Final = "run_job"
+END_JOB_RUN: Final = "end_job_run"
+
+
+def job_task_queue(distribution: str) -> str:
+    """The queue of a distribution's jobs: beside its actions, so that long jobs keep no step of a run waiting."""
+    return f"jobs.{distribution}"
+
 
 def action_task_queue(distribution: str) -> str:
     """The queue of a distribution's external actions; only workers that loaded it poll it."""
     return f"actions.{distribution}"
+
+
+def share_of(tenant: str) -> Priority:
+    """What has Temporal deal a queue's tasks out to the tenants in turn; what an execution starts has it as well."""
+    return Priority(fairness_key=tenant)
 
 
 def run_workflow_id(run_id: str, execution: int) -> str:

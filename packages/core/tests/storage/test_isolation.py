@@ -14,7 +14,7 @@ from workflow_core.testing.isolation import find_leaks, insert_statement, tenant
 from workflow_core.testing.postgres import LOGIN_ROLE, DatabaseFactory, PostgresDatabase, Tenants
 
 DISPATCHED = {
-    "rmm_integrations": {"tenant", "integration_id", "provider", "is_active"},
+    "rmm_integrations": {"tenant", "integration_id", "provider", "is_active", "connected_at"},
     "tenant_workflow_schedule": {
         "tenant",
         "workflow_id",
@@ -25,6 +25,24 @@ DISPATCHED = {
         "due_at",
     },
     "tenants": {"tenant"},
+    "workflow_job_runs": {"tenant", "run_id", "due_at"},
+    "workflow_webhook_deliveries": {"tenant", "delivery_id", "provider", "received_at", "due_at"},
+    "workflow_jobs": {
+        "tenant",
+        "job_id",
+        "provider",
+        "distribution",
+        "every",
+        "jitter",
+        "time_limit",
+        "is_active",
+        "is_scheduled",
+        "connected_at",
+        "revision",
+        "synced_revision",
+        "synced_at",
+        "due_at",
+    },
     "workflow_run_waits": {"tenant", "wait_id", "run_id", "status", "resolved_at", "signaled_at"},
     "workflow_runtime_events": {"tenant", "event_id", "due_at", "processed_at", "created_at", "sequence"},
     "workflow_runs": {
@@ -39,6 +57,7 @@ DISPATCHED = {
         "checked_at",
         "workflow_id",
         "is_queued",
+        "waits_for_tenant",
     },
 }
 
@@ -77,6 +96,20 @@ async def test_the_tenant_ends_with_the_transaction(migrated_database: PostgresD
         async with db.untenanted() as conn:
             assert await conn.fetchval("SELECT pg_backend_pid()") == first
             assert await conn.fetchval("SELECT count(*) FROM tenants") == 0
+
+
+async def test_a_statement_of_its_own_is_bound(migrated_database: PostgresDatabase, tenants: Tenants) -> None:
+    """It writes rows of its tenant and of no other, and leaves nothing behind on its session."""
+    own = "INSERT INTO clients (tenant, client_name) SELECT bound.tenant, $2 FROM bound"
+    foreign = "INSERT INTO clients (tenant, client_name) SELECT $2::uuid, 'Stolen' FROM bound"
+    async with Database.open(migrated_database.dsn, application_name="tests", max_size=1) as db:
+        await db.write(tenants.a, own, "Acme")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await db.write(tenants.a, foreign, tenants.b)
+        async with db.untenanted() as conn:
+            assert await conn.fetchval("SELECT count(*) FROM clients") == 0
+        async with db.tenant(tenants.a) as conn:
+            assert await conn.fetchval("SELECT client_name FROM clients") == "Acme"
 
 
 async def test_a_session_setting_does_not_survive(migrated_database: PostgresDatabase, tenants: Tenants) -> None:

@@ -16,47 +16,56 @@ import aiohttp
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import FixedSizeSlotSupplier, UnsandboxedWorkflowRunner, Worker, WorkerTuner
 
-from workflow_core.discovery import Discovery, discover, require
+from workflow_core.discovery import Discovery, Registry, discover, require
 from workflow_core.errors import ConfigurationError, MigrationError
 from workflow_core.execution.executor import Executor
 from workflow_core.execution.fault_points import FaultPoint
 from workflow_core.execution.inbox import Inbox
+from workflow_core.integrations.deliveries import Deliveries
+from workflow_core.integrations.tokens import ConnectionTokens
+from workflow_core.job_runs.attempts import JobRunner
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import CORE_SOURCE, pending_migrations
-from workflow_core.temporal import LAUNCH_TASK_QUEUE, RUN_TASK_QUEUE, action_task_queue, connect
+from workflow_core.temporal import (
+    JOB_TASK_QUEUE,
+    LAUNCH_TASK_QUEUE,
+    RUN_TASK_QUEUE,
+    action_task_queue,
+    connect,
+    job_task_queue,
+)
 from workflow_worker.activities import Activities
 from workflow_worker.background import in_background
+from workflow_worker.computing import Computing, FairRunner, WorkflowTasks
 from workflow_worker.deployment import deployment_of
 from workflow_worker.dispatcher import EventDispatcher
 from workflow_worker.faults import fault_point
 from workflow_worker.interpreter import RunWorkflow
+from workflow_worker.job_keeper import JobKeeper
+from workflow_worker.job_runs import JobActivities, JobWorkflow
 from workflow_worker.launching import Launches, LaunchWorkflow
 from workflow_worker.presence import Presence
 from workflow_worker.settings import Settings
+from workflow_worker.shares import CallShares, LocalShares
 from workflow_worker.sweeper import Sweeper
 from workflow_worker.syncer import ScheduleSyncer
 from workflow_worker.turns import TurnGiver
+from workflow_worker.webhooks import WebhookProcessor
 
 _log = logging.getLogger(__name__)
 
 #: Launches at once: each records one run.
 LAUNCHES: Final = 10
-#: Workflow tasks at once. They share one interpreter lock, and Temporal gives each two seconds of wall time to compute:
-#: with the expressions' budget (some 75,000 steps of two microseconds at most between two yields) eight stay below.
-WORKFLOW_TASKS: Final = 8
-
-
-def workflow_runner() -> WorkflowRunner:
-    """How the interpreter is executed, here and in replays: without Temporal's sandbox.
-
-    The sandbox imports a workflow's code anew for each run and watches what it calls. Ours is the same for all runs,
-    and what their authors write are data; the sandbox would cost as much as all else that a worker does for a short
-    run. A test of its own watches over the interpreter instead.
-    """
-    return UnsandboxedWorkflowRunner()
+#: Runs of jobs at once, of each integration.
+JOBS: Final = 10
+#: Local activities of one tenant at once. They are short, and compute more than they wait: more of them would do no
+#: more in the same time, and hold up everybody else's.
+DATABASE_SHARE: Final = 3
+#: Local activities that a worker holds; most of them wait for their tenant's turn.
+LOCAL_ACTIVITIES: Final = 1000
 
 
 def build_workers(
@@ -65,11 +74,23 @@ def build_workers(
     distributions: list[str],
     *,
     max_concurrent: int,
+    per_tenant: int,
     shutdown: timedelta,
     build_id: str | None = None,
 ) -> list[Worker]:
-    """The pollers of one process: the runs' queue, and one queue for each loaded distribution."""
+    """The pollers of one process: the runs' queue, and one queue for each loaded distribution.
+
+    Args:
+        client: Of the platform's Temporal namespace.
+        activities: What they execute.
+        distributions: Those that this process has loaded.
+        max_concurrent: Actions at once, on our database and of each distribution.
+        per_tenant: How many calls of each distribution one tenant may have under way.
+        shutdown: How long a stop waits for what is under way.
+        build_id: Of the worker's version; None: it is not versioned.
+    """
     deployment = deployment_of(build_id)
+    computing = Computing()
     runs = Worker(
         client,
         task_queue=RUN_TASK_QUEUE,
@@ -85,9 +106,14 @@ def build_workers(
             activities.pause,
             activities.finish_run,
         ],
-        workflow_runner=workflow_runner(),
-        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
-        max_concurrent_local_activities=max_concurrent,
+        workflow_runner=FairRunner(computing),
+        interceptors=[LocalShares(computing, max_concurrent, min(per_tenant, DATABASE_SHARE))],
+        tuner=WorkerTuner.create_composite(
+            workflow_supplier=WorkflowTasks(computing),
+            local_activity_supplier=FixedSizeSlotSupplier(LOCAL_ACTIVITIES),
+            activity_supplier=FixedSizeSlotSupplier(1),  # there are none, like Nexus tasks
+            nexus_supplier=FixedSizeSlotSupplier(1),
+        ),
         no_remote_activities=True,
         graceful_shutdown_timeout=shutdown,
         deployment_config=deployment,
@@ -97,7 +123,8 @@ def build_workers(
             client,
             task_queue=action_task_queue(distribution),
             activities=[activities.execute_action],
-            max_concurrent_activities=max_concurrent,
+            interceptors=[CallShares(max_concurrent, per_tenant)],
+            max_concurrent_activities=2 * max_concurrent,  # with those that wait for their tenant's turn
             graceful_shutdown_timeout=shutdown,
             deployment_config=deployment,
         )
@@ -113,11 +140,41 @@ def build_launcher(client: Client, launches: Launches, *, shutdown: timedelta, b
         task_queue=LAUNCH_TASK_QUEUE,
         workflows=[LaunchWorkflow],
         activities=[launches.start_scheduled_run],
-        workflow_runner=workflow_runner(),
+        workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_activities=LAUNCHES,
         graceful_shutdown_timeout=shutdown,
         deployment_config=deployment_of(build_id),
     )
+
+
+def build_job_workers(
+    client: Client, activities: JobActivities, registry: Registry, *, shutdown: timedelta, build_id: str | None = None
+) -> list[Worker]:
+    """The pollers of jobs: of their runs' workflows, and of one queue for each distribution that has jobs."""
+    deployment = deployment_of(build_id)
+    runs = Worker(
+        client,
+        task_queue=JOB_TASK_QUEUE,
+        workflows=[JobWorkflow],
+        activities=[activities.begin, activities.end],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_concurrent_activities=LAUNCHES,
+        graceful_shutdown_timeout=shutdown,
+        deployment_config=deployment,
+    )
+    jobs = [
+        Worker(
+            client,
+            task_queue=job_task_queue(distribution),
+            activities=[activities.run],
+            max_concurrent_activities=JOBS,
+            max_heartbeat_throttle_interval=timedelta(seconds=1),  # a canceled run ends soon
+            graceful_shutdown_timeout=timedelta(),  # a run goes on elsewhere from its checkpoint
+            deployment_config=deployment,
+        )
+        for distribution in sorted(set(registry.distribution_of_job.values()))
+    ]
+    return [runs, *jobs]
 
 
 async def discover_for(database: Database, settings: Settings) -> Discovery:
@@ -183,26 +240,35 @@ async def run_worker(
                 timeout=aiohttp.ClientTimeout(total=60, connect=10), cookie_jar=aiohttp.DummyCookieJar()
             )
         )
+        registry, secrets = discovery.registry, TenantSecrets(settings.secrets_key)
+        tokens = ConnectionTokens(database, secrets, http)
+        stack.push_async_callback(tokens.close)
         executor = Executor(
             database=database,
-            registry=discovery.registry,
-            secrets=TenantSecrets(settings.secrets_key),
+            registry=registry,
+            secrets=secrets,
             http=http,
+            tokens=tokens,
             look_for=settings.reconcile_seconds,
             at=at or fault_point(os.environ),
         )
-        distributions = list(discovery.registry.distributions)
+        distributions = list(registry.distributions)
         shutdown = timedelta(seconds=settings.shutdown_seconds)
         workers = build_workers(
             client,
-            Activities(executor, database, discovery.registry),
+            Activities(executor, database, registry),
             distributions,
             max_concurrent=settings.max_concurrent,
+            per_tenant=settings.per_tenant,
             shutdown=shutdown,
             build_id=settings.build_id,
         )
-        launches = Launches(database, client, discovery.registry)
+        launches = Launches(database, client, registry, tenant_runs=settings.tenant_runs)
         workers.append(build_launcher(client, launches, shutdown=shutdown, build_id=settings.build_id))
+        runner = JobRunner(database=database, registry=registry, secrets=secrets, http=http, tokens=tokens)
+        workers += build_job_workers(
+            client, JobActivities(runner, client), registry, shutdown=shutdown, build_id=settings.build_id
+        )
         presence = Presence(
             database,
             discovery,
@@ -213,10 +279,12 @@ async def run_worker(
         await presence.announce()
         stack.push_async_callback(presence.leave)
         beside = (
-            EventDispatcher(database, Inbox(database, client, discovery.registry)),
+            EventDispatcher(database, Inbox(database, client, registry, tenant_runs=settings.tenant_runs)),
             Sweeper(database, client),
             ScheduleSyncer(database, client),
-            TurnGiver(database, client),
+            JobKeeper(database, client, registry),
+            TurnGiver(database, client, tenant_runs=settings.tenant_runs),
+            WebhookProcessor(database, Deliveries(database, registry.receivers)),
         )
         async with _running(workers) as failed, AsyncExitStack() as background:
             works = [await background.enter_async_context(in_background(work)) for work in beside]

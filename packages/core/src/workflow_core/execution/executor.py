@@ -49,6 +49,7 @@ from workflow_core.execution.models import ActionCall, ActionResult
 from workflow_core.execution.reconciling import Reconciler
 from workflow_core.execution.verdicts import may_be_retried
 from workflow_core.execution.writing import to_the_end, until_written
+from workflow_core.integrations.tokens import ConnectionTokens
 from workflow_core.redaction import Redactor
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Connection, Database
@@ -72,6 +73,7 @@ class Executor:
         registry: What this process discovered.
         secrets: Opens the tenants' secrets; without it an action that needs one fails.
         http: The process's HTTP session for external actions.
+        tokens: The process's access tokens of connections; of its own when left out.
         look_for: Seconds after the sending for which an effect is looked for that must not be sent twice and whose
             answer was lost, before it is uncertain.
         at: Called at each of :data:`~workflow_core.execution.fault_points.FAULT_POINTS`.
@@ -84,6 +86,7 @@ class Executor:
         registry: Registry,
         secrets: TenantSecrets | None,
         http: aiohttp.ClientSession,
+        tokens: ConnectionTokens | None = None,
         look_for: float = 900.0,
         at: FaultPoint = no_fault,
     ) -> None:
@@ -91,6 +94,7 @@ class Executor:
         self._registry = registry
         self._secrets = secrets
         self._http = http
+        self._tokens = tokens or (ConnectionTokens(database, secrets, http) if secrets is not None else None)
         self._at = at
         self._admission = Admission(database, registry, secrets)
         self._reconciler = Reconciler(database, self._limited, self._admission.pass_gate, at, look_for)
@@ -187,8 +191,11 @@ class Executor:
         return ActionResult(output=read["output_json"])
 
     async def _read_external(self, attempt: Attempt) -> ActionResult:
-        async with self._database.tenant(attempt.tenant) as conn:
-            value = await self._admission.input(conn, attempt)
+        if self._admission.asks(attempt):
+            async with self._database.tenant(attempt.tenant) as conn:
+                value = await self._admission.input(conn, attempt)
+        else:
+            value = attempt.convert_input({})
         await self._admission.pass_gate(attempt)
         ctx = self._context(attempt)
         output = attempt.read_output(await self._limited(attempt, attempt.action.handler(value, ctx)))
@@ -376,8 +383,21 @@ class Executor:
             attempt=call.attempt,
             actor=UUID(call.actor) if call.actor else None,
             now=datetime.fromisoformat(call.dispatched_at),
-            log=RedactingLog(attempt),
-            secrets=ConnectionSecrets(attempt, self._registry, self._secrets, self._database, tx),
+            log=RedactingLog(
+                "workflow.action",
+                f"{call.action_id} run={call.run_id} step={call.step_path} attempt={call.attempt}",
+                attempt.redactor,
+            ),
+            secrets=ConnectionSecrets(
+                attempt.tenant,
+                self._registry.connection_of(call.action_id),
+                owner=call.action_id,
+                redactor=attempt.redactor,
+                secrets=self._secrets,
+                database=self._database,
+                tx=tx,
+                tokens=self._tokens,
+            ),
             dry_run=call.dry_run,
             tx=tx,
             http=self._http if external else None,

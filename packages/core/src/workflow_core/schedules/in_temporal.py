@@ -34,7 +34,7 @@ from workflow_core.errors import NotFoundError, TransientError, ValidationError
 from workflow_core.execution.engine import TIMEOUT, ask
 from workflow_core.execution.runs import TASK_TIMEOUT
 from workflow_core.language.clock import LAST_MADE_UP, Once, Recurring, Timing, between
-from workflow_core.temporal import LAUNCH_TASK_QUEUE, LAUNCH_WORKFLOW
+from workflow_core.temporal import LAUNCH_TASK_QUEUE, LAUNCH_WORKFLOW, share_of
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -107,6 +107,7 @@ async def create_schedule(
             id=f"launch/{workflow_id}/{revision}",  # Temporal adds the time
             task_queue=LAUNCH_TASK_QUEUE,
             task_timeout=TASK_TIMEOUT,
+            priority=share_of(str(tenant)),
         ),
         spec=spec_of(timing, now),
         # Each time has its own short launch; how many runs there may be at once is the workflow's setting.
@@ -117,10 +118,22 @@ async def create_schedule(
     if made_up:
         backfill = [ScheduleBackfill(made_up[0], made_up[-1] + _SECOND, ScheduleOverlapPolicy.ALLOW_ALL)]
 
+    await ensure_schedule(client, known_as, schedule, backfill)
+
+
+async def ensure_schedule(
+    client: Client, known_as: str, schedule: Schedule, backfill: Sequence[ScheduleBackfill] = ()
+) -> None:
+    """Makes a schedule; one that is there already stays, if its note is the same.
+
+    Raises:
+        ValidationError: ``SCHEDULE_REFUSED``: Temporal cannot have such a schedule.
+        TransientError: ``TEMPORAL_UNAVAILABLE``.
+    """
     if await _create(client, known_as, schedule, backfill):
         return
     # Made by whoever died before it was written down; or left by a database that is no more.
-    if await _note_of(client, known_as) != note:
+    if await _note_of(client, known_as) != schedule.state.note:
         await delete_schedule(client, known_as)
         await _create(client, known_as, schedule, backfill)
 
@@ -158,8 +171,10 @@ async def delete_schedule(client: Client, known_as: str) -> None:
         await ask(client.get_schedule_handle(known_as).delete(rpc_timeout=TIMEOUT))
 
 
-async def list_schedules(client: Client) -> set[str]:
-    """The ids of all schedules that this module made. What was made or deleted a moment ago may be told wrong.
+async def list_schedules(client: Client, prefix: str = _PREFIX) -> set[str]:
+    """The ids of all schedules of workflows, or of those with another prefix.
+
+    What was made or deleted a moment ago may be told wrong.
 
     Raises:
         TransientError: ``TEMPORAL_UNAVAILABLE``.
@@ -169,7 +184,7 @@ async def list_schedules(client: Client) -> set[str]:
     while listed.current_page is None or listed.next_page_token:
         await ask(listed.fetch_next_page())
         found |= {entry.id for entry in listed.current_page or ()}
-    return {known_as for known_as in found if known_as.startswith(_PREFIX)}
+    return {known_as for known_as in found if known_as.startswith(prefix)}
 
 
 # ── Times ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,16 +15,16 @@ from workflow_core.errors import (
     ValidationError,
     WorkflowError,
 )
+from workflow_core.jobs import JobContext
+from workflow_core.options import OptionContext
 from workflow_core.records import rmm
 from workflow_core.storage.database import Connection
 from workflow_ninjaone.availability import is_available
-from workflow_ninjaone.client import (
-    ClientCredentials,
-    ClientCredentialsTokenSource,
-    NinjaOneClient,
-    TokenCache,
-)
+from workflow_ninjaone.client import ConnectionTokenSource, NinjaOneClient
 from workflow_ninjaone.module import PROVIDER
+
+Caller = ActionContext | JobContext | OptionContext
+"""Who calls NinjaOne in a tenant's name."""
 
 REQUEST_SECONDS = 15.0
 """How long one request may take; an action with a token request and two of its own stays below its time limit."""
@@ -57,19 +57,11 @@ async def active_integration(connection: Connection, tenant: UUID | None) -> rmm
 
 
 class Access:
-    """
-    Makes clients; the access tokens that they use are kept for the next step.
+    """Makes clients."""
 
-    Args:
-        tokens: Where they are kept.
-    """
-
-    def __init__(self, tokens: TokenCache | None = None) -> None:
-        self._tokens = tokens or TokenCache()
-
-    async def client(self, ctx: ActionContext, integration: rmm.Integration) -> NinjaOneClient:
+    async def client(self, ctx: Caller, integration: rmm.Integration) -> NinjaOneClient:
         """
-        A client for this step. Sends nothing yet.
+        A client for a step, a job or a picker. Sends nothing yet.
 
         Raises:
             IntegrationNotConfiguredError: The instance's address or a credential is missing.
@@ -79,18 +71,15 @@ class Access:
                 "The NinjaOne connection has no instance address: complete it under Connections.",
                 details={"missing": ["instance_url"]},
             )
-        secrets = await ctx.secrets.require("client_id", "client_secret")
-        source = ClientCredentialsTokenSource(
+        await ctx.secrets.require("client_id", "client_secret")
+        return NinjaOneClient(
             ctx.http,
             base_url=integration.instance_url,
-            credentials=ClientCredentials(secrets["client_id"], secrets["client_secret"]),
-            cache=self._tokens,
-            on_secret=ctx.secrets.hide,
+            tokens=ConnectionTokenSource(ctx.secrets),
             timeout=REQUEST_SECONDS,
         )
-        return NinjaOneClient(ctx.http, base_url=integration.instance_url, tokens=source, timeout=REQUEST_SECONDS)
 
-    async def connect(self, ctx: ActionContext) -> tuple[rmm.Integration, NinjaOneClient]:
+    async def connect(self, ctx: Caller) -> tuple[rmm.Integration, NinjaOneClient]:
         """
         The active connection and a client for it.
 

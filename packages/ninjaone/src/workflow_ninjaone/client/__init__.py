@@ -6,13 +6,7 @@ refusal into one of the platform's errors, and :mod:`~workflow_ninjaone.client.t
 """
 
 from workflow_ninjaone.client.api import NinjaOneClient, Observed, RebootMode
-from workflow_ninjaone.client.auth import (
-    DEFAULT_SCOPE,
-    ClientCredentials,
-    ClientCredentialsTokenSource,
-    TokenCache,
-    TokenSource,
-)
+from workflow_ninjaone.client.auth import ApiApplication, ConnectionTokenSource, TokenEndpoint, TokenSource
 from workflow_ninjaone.client.models import (
     Activity,
     Alert,
@@ -24,15 +18,16 @@ from workflow_ninjaone.client.models import (
     SystemInfo,
     Volume,
 )
+from workflow_ninjaone.client.scripts import Credential, Script, ScriptingOptions, ScriptJob
 from workflow_ninjaone.client.transport import RetryPolicy, checked_base_url
 
 __all__ = [
-    "DEFAULT_SCOPE",
     "Activity",
     "Alert",
     "AlertList",
-    "ClientCredentials",
-    "ClientCredentialsTokenSource",
+    "ApiApplication",
+    "ConnectionTokenSource",
+    "Credential",
     "Device",
     "NinjaOneClient",
     "Observed",
@@ -41,8 +36,11 @@ __all__ = [
     "Processor",
     "RebootMode",
     "RetryPolicy",
+    "Script",
+    "ScriptJob",
+    "ScriptingOptions",
     "SystemInfo",
-    "TokenCache",
+    "TokenEndpoint",
     "TokenSource",
     "Volume",
     "checked_base_url",

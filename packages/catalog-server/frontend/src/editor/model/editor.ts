@@ -13,7 +13,7 @@ import {
   type WorkflowDocument,
 } from "./document";
 import { type Direction, duplicateStep, freshCopies, insertSteps, moveStep, removeStep, slotTowards } from "./edits";
-import { equal, isObject, type Json, type JsonObject, type Place, setAt } from "./json";
+import { equal, getAt, isObject, type Json, type JsonObject, type Place, setAt } from "./json";
 import { assignedNames, renameItem, renameVariable, variableNames } from "./variables";
 
 /** What the inspector shows: a step, or the workflow with its trigger. */
@@ -47,11 +47,15 @@ export type Action =
   /** Sets a field of a step; undefined removes it. `at`: when, in milliseconds. */
   | { type: "set"; key: Key; place: Place; value: Json | undefined; at: number }
   | { type: "setHead"; place: Place; value: Json | undefined; at: number }
+  /** The definition without its steps. */
+  | { type: "head"; head: JsonObject }
   /** The whole step, without the steps in its blocks. */
   | { type: "replace"; key: Key; own: Json }
   | { type: "saveAs"; key: Key; path: string }
   | { type: "itemVar"; key: Key; name: string }
   | { type: "captureErrorAs"; key: Key; path: string }
+  /** Another path in the place of one that a step assigns to. */
+  | { type: "renameAssigned"; key: Key; place: Place; from: string; to: string }
   | { type: "undo" }
   | { type: "redo" };
 
@@ -127,12 +131,16 @@ export function reduce(state: EditorState, action: Action): EditorState {
         { ...document, head: setAt(document.head, action.place, action.value) as JsonObject },
         { typing: { tag: `head ${JSON.stringify(action.place)}`, at: action.at } },
       );
+    case "head":
+      return equal(action.head, document.head) ? state : changed(state, { ...document, head: action.head });
     case "replace":
       return changed(state, replaceStep(document, action.key, action.own));
     case "saveAs":
       return changed(state, setSaveAs(document, action.key, ["config", "saveAs"], action.path));
     case "captureErrorAs":
       return changed(state, setSaveAs(document, action.key, ["captureErrorAs"], action.path));
+    case "renameAssigned":
+      return changed(state, renameAssigned(document, action.key, action.place, action.from, action.to));
     case "itemVar":
       return changed(state, renameItem(document, action.key, action.name));
     case "undo": {
@@ -270,6 +278,29 @@ function setSaveAs(document: WorkflowDocument, key: Key, place: readonly string[
   }
   const isTaken = to[0] === "vars" && to[1] !== from[1] && variableNames(document).has(to[1] as string);
   return set(isTaken ? document : renameVariable(document, from, to));
+}
+
+function renameAssigned(
+  document: WorkflowDocument,
+  key: Key,
+  place: Place,
+  before: string,
+  after: string,
+): WorkflowDocument {
+  const node = document.nodes[key];
+  const paths = node && getAt(node.own, place);
+  const text = after.trim();
+  if (!isObject(paths) || text === "" || text === before || Object.hasOwn(paths, text)) {
+    return document;
+  }
+  const from = assignedNames(before);
+  const to = assignedNames(text);
+  const renamed = Object.fromEntries(
+    Object.entries(paths).map(([name, value]) => [name === before ? text : name, value]),
+  );
+  const changed = setField(document, key, place, renamed);
+  const isTaken = to !== undefined && to[0] === "vars" && variableNames(document).has(to[1] as string);
+  return from && to && !isTaken && !equal(from, to) ? renameVariable(changed, from, to) : changed;
 }
 
 /** The JSON of a step, for who looks at it. */

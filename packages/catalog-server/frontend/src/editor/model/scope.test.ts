@@ -4,16 +4,8 @@ import type { Schema } from "../../api/catalog";
 import { openDefinition, outlineOf, toStep } from "./document";
 import { findingsAt, fixOf, indexFindings, placeIn, type ServerFinding } from "./findings";
 import type { JsonObject } from "./json";
-import {
-  childrenOf,
-  type DataNode,
-  type Environment,
-  eventScope,
-  fitOf,
-  nodeOfVariable,
-  pickedSource,
-  scopeAt,
-} from "./scope";
+import { childrenOf, type DataNode, fitOf, nodeOfVariable, pickedSource } from "./data";
+import { type Environment, eventScope, scopeAt } from "./scope";
 
 const DEVICES: Schema = {
   type: "object",

@@ -171,7 +171,7 @@ function Inputs({ contract }: { contract: ActionContract }) {
   return (
     <section className="ed-section" data-field="config.inputMapping">
       <h3>{t("editor.section.inputs")}</h3>
-      {groups.map((group) => (
+      {(general.length > 0 ? [] : groups).map((group) => (
         <p key={group.fields.join()} className="ed-muted">
           {t(group.isExclusive ? "editor.inputs.oneOf" : "editor.inputs.anyOf", {
             fields: group.fields.map(label).join(", "),

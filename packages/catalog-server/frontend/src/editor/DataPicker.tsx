@@ -49,13 +49,15 @@ export function DataPicker({
       onPick(pickedSource(node, target));
     }
   };
-  const item = (node: DataNode, group: PickerGroup, isFlat: boolean): ReactNode => {
+  const item = (node: DataNode, group: PickerGroup, isFlat: boolean, isWhole = false): ReactNode => {
     const id = `${group.id}:${node.source}`;
+    const hasChildren = !isFlat && !isWhole && node.hasChildren;
+    const name = isWhole ? t("editor.picker.whole") : isFlat ? node.source : node.label;
     byId.set(id, node);
     const fit = fitOf(node, target);
-    const children = !isFlat && node.hasChildren && expanded.has(id) ? childrenOf(node) : [];
+    const children = hasChildren && expanded.has(id) ? childrenOf(node) : [];
     const words = [
-      isFlat ? node.source : node.label,
+      name,
       t(`editor.data.${node.kind}`),
       node.mayBeNull ? t("editor.data.mayBeNull") : "",
       fit === "no"
@@ -65,7 +67,7 @@ export function DataPicker({
           : fit === "first"
             ? t("editor.data.first")
             : "",
-      sampleText(node.sample, 40),
+      previewText(t, node),
     ];
     return (
       <TreeItem
@@ -73,13 +75,13 @@ export function DataPicker({
         id={id}
         textValue={words.filter(Boolean).join(", ")}
         className={`ed-data ${fit === "no" ? "ed-data-misfit" : ""}`}
-        hasChildItems={!isFlat && node.hasChildren}
-        onAction={() => (fit === "no" && node.hasChildren ? toggle(id) : pick(id))}
+        hasChildItems={hasChildren}
+        onAction={() => (fit === "no" && hasChildren ? toggle(id) : pick(id))}
       >
         <TreeItemContent>
           {({ level }) => (
             <div className="ed-data-row" style={{ "--level": level - 1 } as React.CSSProperties}>
-              {!isFlat && node.hasChildren ? (
+              {hasChildren ? (
                 <Button slot="chevron" className="ed-fold">
                   <ChevronRight size={14} aria-hidden />
                 </Button>
@@ -90,7 +92,7 @@ export function DataPicker({
                 {KIND_SIGNS[node.kind]}
               </span>
               <span className="ed-data-name" title={node.description || node.source}>
-                {isFlat ? node.source : node.label}
+                {name}
               </span>
               {node.mayBeNull ? (
                 <span className="ed-null" title={t("editor.data.mayBeNull.hint")}>
@@ -100,7 +102,7 @@ export function DataPicker({
               {fit === "no" ? <span className="ed-misfit">{t("editor.data.misfit")}</span> : null}
               {fit === "text" ? <span className="ed-convert">{t("editor.data.asText")}</span> : null}
               {fit === "first" ? <span className="ed-convert">{t("editor.data.first")}</span> : null}
-              <span className={node.isReal ? "ed-sample" : "ed-sample ed-sample-made"}>{sampleText(node.sample)}</span>
+              <span className={node.isReal ? "ed-sample" : "ed-sample ed-sample-made"}>{previewText(t, node)}</span>
             </div>
           )}
         </TreeItemContent>
@@ -162,7 +164,9 @@ export function DataPicker({
                       <span className="ed-data-name">{group.label}</span>
                     </div>
                   </TreeItemContent>
-                  {expanded.has(group.id) ? group.nodes.map((node) => item(node, group, false)) : null}
+                  {expanded.has(group.id)
+                    ? group.nodes.map((node) => item(node, group, false, isWholeOf(node, group)))
+                    : null}
                 </TreeItem>
               ))}
         </Tree>
@@ -203,7 +207,7 @@ function usePickerGroups(scope: Scope): PickerGroup[] {
             ) : (
               <TypeIcon type={typeOf(own)} size={14} />
             ),
-          nodes: group.variables.map(nodeOfVariable),
+          nodes: nodesOf(group),
         };
       }),
     [scope, document, shared, t],
@@ -214,16 +218,32 @@ function usePickerGroups(scope: Scope): PickerGroup[] {
   }
 }
 
+/** The variables of a group; where it has but one, the fields of that stand for it. */
+function nodesOf(group: Group): DataNode[] {
+  const nodes = group.variables.map(nodeOfVariable);
+  const [only, ...others] = nodes;
+  return only?.kind === "object" && only.hasChildren && others.length === 0 ? [only, ...childrenOf(only)] : nodes;
+}
+
 function initiallyExpanded(groups: readonly PickerGroup[]): Set<string | number> {
   const open = new Set<string | number>();
   for (const group of groups.slice(0, 6)) {
     open.add(group.id);
-    const [only, ...others] = group.nodes;
-    if (only && others.length === 0) {
-      open.add(`${group.id}:${only.source}`);
-    }
   }
   return open;
+}
+
+/** The sample of a value; of what holds others only how many. */
+function previewText(t: ReturnType<typeof useT>, node: DataNode): string {
+  if (Array.isArray(node.sample)) {
+    return t("editor.data.items", { count: node.sample.length });
+  }
+  return node.kind === "object" ? "" : sampleText(node.sample);
+}
+
+/** Whether the fields of a node stand beside it. */
+function isWholeOf(node: DataNode, group: PickerGroup): boolean {
+  return node === group.nodes[0] && group.nodes.length > 1 && group.nodes[1]?.path.length === node.path.length + 1;
 }
 
 function search(groups: readonly PickerGroup[], query: string): { node: DataNode; group: PickerGroup }[] {
@@ -244,7 +264,9 @@ function search(groups: readonly PickerGroup[], query: string): { node: DataNode
       }
     };
     for (const node of group.nodes) {
-      walk(node, 0);
+      if (!isWholeOf(node, group)) {
+        walk(node, 0);
+      }
     }
   }
   return found.sort((one, other) => one.rank - other.rank);

@@ -61,7 +61,7 @@ export function FieldFrame({
       {own.length > 0 ? (
         <div id={`${id}-f`}>
           {own.map((finding, index) => (
-            <FindingLine key={`${finding.code} ${index}`} finding={finding} />
+            <FindingLine key={`${finding.code} ${index}`} finding={finding} isOfField />
           ))}
         </div>
       ) : null}
@@ -70,7 +70,7 @@ export function FieldFrame({
 }
 
 /** What the server says, with its suggestion as a button. */
-export function FindingLine({ finding }: { finding: Finding }) {
+export function FindingLine({ finding, isOfField = false }: { finding: Finding; isOfField?: boolean }) {
   const t = useT();
   const { canEdit, announce } = useShared();
   const document = useDocument();
@@ -81,7 +81,7 @@ export function FindingLine({ finding }: { finding: Finding }) {
       {finding.severity === "error" ? <CircleAlert size={14} aria-hidden /> : <TriangleAlert size={14} aria-hidden />}
       <span>
         <span className="ed-visually-hidden">{t(`editor.findings.${finding.severity}`)}: </span>
-        {finding.message}
+        {finding.code === "MISSING_REQUIRED_MAPPING" && isOfField ? t("editor.findings.required") : finding.message}
         {fix ? (
           <Button
             className="ed-fix"

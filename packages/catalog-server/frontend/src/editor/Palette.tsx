@@ -7,7 +7,7 @@ import type { CatalogAction, CatalogModule } from "../api/catalog";
 import { useT } from "../i18n";
 import { useShared } from "./context";
 import { startDrag } from "./drag";
-import { bySection, type Offer, SECTIONS, useOffers, usePalette } from "./offer";
+import { bySection, type Offer, offers, SECTIONS, usePalette } from "./offer";
 import { ModuleIcon, TypeIcon } from "./tiles";
 
 /** Everything that can be added; a tile is added where the list is, or dragged to where it belongs. */
@@ -21,7 +21,6 @@ export const PalettePanel = memo(function PalettePanel({
   const t = useT();
   const { canEdit } = useShared();
   const palette = usePalette();
-  const offers = useOffers();
   const [query, setQuery] = useState("");
   const [showsUnavailable, setShowsUnavailable] = useState(false);
   const wanted = useDeferredValue(query);
@@ -103,7 +102,6 @@ const ModuleTile = memo(function ModuleTile({
   onAdd: (offer: Offer) => void;
 }) {
   const t = useT();
-  const offers = useOffers();
   const offer = offers.ofModule(module);
   if (!module.available) {
     return (

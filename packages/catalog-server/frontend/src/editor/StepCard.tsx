@@ -48,6 +48,7 @@ export const StepCard = memo(function StepCard(props: StepCardProps) {
   const type = typeOf(own);
   const title = titleOf(t, shared, own);
   const summary = summaryOf(t, shared, own);
+  const kind = typeLabel(t, shared, type);
   const module = type === "action.call" ? moduleOf(shared, own) : undefined;
   const contract = type === "action.call" ? contractOf(shared, own) : undefined;
   const errors = props.findings?.filter((finding) => finding.severity === "error").length ?? 0;
@@ -64,7 +65,7 @@ export const StepCard = memo(function StepCard(props: StepCardProps) {
       aria-expanded={hasBlocks ? !isCollapsed : undefined}
       aria-label={[
         title,
-        type === "action.call" ? summary : typeLabel(t, shared, type),
+        type === "action.call" ? summary : kind === title ? "" : kind,
         errors > 0 ? t("editor.findings.errors", { count: errors }) : "",
         warnings > 0 ? t("editor.findings.warnings", { count: warnings }) : "",
         isUnavailable ? t("editor.unavailable.badge") : "",
@@ -91,22 +92,6 @@ export const StepCard = memo(function StepCard(props: StepCardProps) {
     >
       <div className="ed-step">
         <GripVertical className="ed-grip" size={14} aria-hidden />
-        {hasBlocks ? (
-          <button
-            type="button"
-            tabIndex={-1}
-            className="ed-fold"
-            aria-label={
-              isCollapsed ? t("editor.steps.expand", { name: title }) : t("editor.steps.collapse", { name: title })
-            }
-            onClick={(event) => {
-              event.stopPropagation();
-              onToggle(step, !isCollapsed);
-            }}
-          >
-            {isCollapsed ? <ChevronRight size={16} aria-hidden /> : <ChevronDown size={16} aria-hidden />}
-          </button>
-        ) : null}
         {type === "action.call" ? <ModuleIcon module={module} /> : <TypeIcon type={type} />}
         <span className="ed-step-words">
           <span className="ed-step-title">{title}</span>
@@ -133,6 +118,22 @@ export const StepCard = memo(function StepCard(props: StepCardProps) {
             </span>
           ) : null}
         </span>
+        {hasBlocks ? (
+          <button
+            type="button"
+            tabIndex={-1}
+            className="ed-fold"
+            aria-label={
+              isCollapsed ? t("editor.steps.expand", { name: title }) : t("editor.steps.collapse", { name: title })
+            }
+            onClick={(event) => {
+              event.stopPropagation();
+              onToggle(step, !isCollapsed);
+            }}
+          >
+            {isCollapsed ? <ChevronRight size={16} aria-hidden /> : <ChevronDown size={16} aria-hidden />}
+          </button>
+        ) : null}
         <button
           type="button"
           tabIndex={-1}
@@ -176,7 +177,6 @@ interface BlockHeadProps {
   isTabbable: boolean;
   isTarget: boolean;
   onAdd: (slot: Slot) => void;
-  onFocus: (id: string) => void;
 }
 
 /** The head of a block of steps: "then", "else", "for each item", "try", "catch". */
@@ -198,7 +198,6 @@ export const BlockHead = memo(function BlockHead(props: BlockHeadProps) {
       data-drop={props.isTarget ? "inside" : undefined}
       className="ed-row ed-block"
       style={indented(level)}
-      onFocus={() => props.onFocus(id)}
     >
       <span className="ed-block-name">{label}</span>
       {canEdit ? (

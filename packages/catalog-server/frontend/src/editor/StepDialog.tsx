@@ -13,7 +13,7 @@ import {
 import { useT } from "../i18n";
 import { useShared } from "./context";
 import { ModalDialog } from "./kit";
-import { bySection, type Offer, SECTIONS, useOffers, usePalette } from "./offer";
+import { bySection, type Offer, offers, SECTIONS, usePalette } from "./offer";
 import { EffectBadge, ModuleIcon, TypeIcon } from "./tiles";
 
 /** As many as anybody reads; more words find the rest. */
@@ -48,7 +48,6 @@ function Choices({ onChoose }: { onChoose: (offer: Offer) => void }) {
   const t = useT();
   const { actions } = useShared();
   const palette = usePalette();
-  const offers = useOffers();
   const [query, setQuery] = useState("");
   const wanted = useDeferredValue(query);
   const { sections, byId, more } = useMemo(() => {
@@ -102,7 +101,7 @@ function Choices({ onChoose }: { onChoose: (offer: Offer) => void }) {
       return { id: section, choices: shown };
     }).filter(({ choices }) => choices.length > 0);
     return { sections, byId, more };
-  }, [palette, wanted, offers, actions]);
+  }, [palette, wanted, actions]);
   return (
     <Autocomplete inputValue={query} onInputChange={setQuery}>
       <SearchField className="ed-search" aria-label={t("editor.add.search")} autoFocus>
@@ -122,7 +121,7 @@ function Choices({ onChoose }: { onChoose: (offer: Offer) => void }) {
         renderEmptyState={() => <p className="ed-empty">{t("editor.palette.nothing", { query: wanted })}</p>}
       >
         {(section) => (
-          <ListBoxSection id={section.id}>
+          <ListBoxSection id={`section:${section.id}`}>
             <Header className="ed-choices-head">{t(`editor.section.${section.id}`)}</Header>
             <Collection items={section.choices}>
               {(choice) => (

@@ -288,6 +288,7 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
         aria-label={t("editor.steps.label")}
         className="ed-steps"
         onKeyDown={onKeyDown}
+        onFocus={(event) => event.target.dataset.row !== undefined && setFocused(event.target.dataset.row)}
         onDragOver={(event) => {
           const found = targetOf(event);
           if (found) {
@@ -339,7 +340,6 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
               isTabbable={row.id === current}
               isTarget={target?.row === row.id}
               onAdd={onAdd}
-              onFocus={setFocused}
             />
           ),
         )}
@@ -357,7 +357,8 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
       >
         <Menu
           className="ed-menu"
-          aria-label={menu === null ? "" : t("editor.menu.label", { name: title(menu) })}
+          autoFocus="first"
+          aria-label={t("editor.menu.label", { name: menu === null ? "" : title(menu) })}
           onAction={(action) => {
             if (menu !== null) {
               act(action as RowAction, menu);

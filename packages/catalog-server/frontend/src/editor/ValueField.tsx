@@ -9,6 +9,7 @@ import { FieldFrame } from "./FieldFrame";
 import { ExpressionInput } from "./ExpressionInput";
 import { FixedInput } from "./FixedInput";
 import type { Field } from "./model/fields";
+import { findingsAt } from "./model/findings";
 import { getAt, placeText, type Place, secretOf } from "./model/json";
 import { type Mode, shownMode, switchMode } from "./model/modes";
 import type { Scope, Typed } from "./model/scope";
@@ -44,11 +45,18 @@ export function ValueField({
   const value = getAt(subject.own, place);
   const remembered = memory.get(id);
   const mode = shownMode(value, remembered);
-  const isText = field.kind === "text" && !field.hasPicker;
-  const possible = modes ?? (isText ? ALL : WITHOUT_SECRET);
+  const possible = modes ?? (field.isSecret || CREDENTIAL.test(field.name) ? ALL : WITHOUT_SECRET);
   const offered = possible.includes(mode) ? possible : [...possible, mode];
   const target: Typed = { schema: field.schema, root: field.root };
   const readable = scope ?? subject.scope;
+
+  const isOpen = mode === "fixed" && ["list", "object", "map"].includes(field.kind) && value !== undefined;
+  const text = placeText(place);
+  // What a field inside of this one shows is not said twice, and neither what the preview of an expression says.
+  const findings = findingsAt(subject.findings, text).filter(
+    (finding) =>
+      (!isOpen || finding.field === text) && !(mode === "expression" && finding.code === "INVALID_EXPRESSION"),
+  );
 
   const choose = (next: Mode) => {
     if (next === mode) {
@@ -67,6 +75,7 @@ export function ValueField({
       label={field.label}
       description={field.description}
       isRequired={field.isRequired}
+      findings={findings}
       className={className}
       tools={
         offered.length > 1 ? (
@@ -138,6 +147,8 @@ export function ValueField({
 }
 
 const WITHOUT_SECRET: readonly Mode[] = ["fixed", "reference", "expression"];
+/** Names of fields that may want a secret, though their schema does not say so. */
+const CREDENTIAL = /(secret|token|password|credential|authorization|api_?key)/i;
 const ALL: readonly Mode[] = [...WITHOUT_SECRET, "secret"];
 
 /** Modes of a field that has to be an expression. */

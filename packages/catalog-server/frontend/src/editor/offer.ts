@@ -42,32 +42,20 @@ export function usePalette(): Palette {
   }, [t, shared.catalog, shared.stepTypes]);
 }
 
-export function useOffers() {
-  const shared = useShared();
-  const { actions } = shared;
-  return useMemo(
-    () => ({
-      ofType: (type: string, label: string): Offer => ({
-        id: type,
-        label,
-        make: (document) => newStep(document, type),
-      }),
-      ofAction: (module: CatalogModule, actionId: string): Offer => {
-        const action = newAction(module, actionId);
-        return { id: actionId, label: action.label, make: (document) => newActionStep(document, action) };
-      },
-      ofModule: (module: CatalogModule): Offer | undefined => {
-        const actionId = module.defaultActionId ?? module.actions[0]?.id;
-        if (actionId === undefined) {
-          return undefined;
-        }
-        const action = newAction(module, actionId);
-        return { id: module.groupKey, label: module.label, make: (document) => newActionStep(document, action) };
-      },
-    }),
-    [actions],
-  );
-}
+export const offers = {
+  ofType: (type: string, label: string): Offer => ({ id: type, label, make: (document) => newStep(document, type) }),
+  ofAction: (module: CatalogModule, actionId: string): Offer => {
+    const action = newAction(module, actionId);
+    return { id: actionId, label: action.label, make: (document) => newActionStep(document, action) };
+  },
+  /** The module's tile: a call of its default action. */
+  ofModule: (module: CatalogModule): Offer | undefined => {
+    const actionId = module.defaultActionId ?? module.actions[0]?.id;
+    return actionId === undefined
+      ? undefined
+      : { ...offers.ofAction(module, actionId), id: module.groupKey, label: module.label };
+  },
+};
 
 export function bySection(found: Found): Record<Section, Found> {
   const sections = Object.fromEntries(

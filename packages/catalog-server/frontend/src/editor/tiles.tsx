@@ -124,13 +124,13 @@ export function contractOf(shared: Pick<Shared, "actions">, own: Json | undefine
 /** The newest version of a module's action, as a new step has it. */
 export function newAction(module: CatalogModule, actionId: string): NewAction {
   const versions = module.actions.filter((action) => action.id === actionId);
-  const newest = versions.reduce((one, other) => (other.version > one.version ? other : one), versions[0]!);
+  const version = Math.max(1, ...versions.map((action) => action.version));
   return {
     groupKey: module.groupKey,
     tileKind: module.tileKind,
     actionId,
-    version: newest?.version ?? 1,
-    label: newest?.label ?? actionId,
+    version,
+    label: versions.find((action) => action.version === version)?.label ?? actionId,
   };
 }
 

@@ -86,9 +86,11 @@ const LONG = /(^|_)(description|body|message|text|html|note|notes|comment|reason
 export function fieldOf(name: string, schema: Schema, root: Schema, isRequired: boolean): Field {
   const { schema: own, isNullable } = withoutNull(schema, root);
   const kind = kindOf(own);
+  const hasPicker = isObject(own["x-picker"]) || isObject(schema["x-picker"]);
   return {
     name,
-    label: schema.title && schema.$ref === undefined ? schema.title : words(name),
+    // What is picked is seen by its label, not by its id.
+    label: words(hasPicker ? name.replace(/_ids?$/i, "") : name),
     description: schema.description ?? own.description ?? "",
     kind,
     isRequired,
@@ -99,7 +101,7 @@ export function fieldOf(name: string, schema: Schema, root: Schema, isRequired: 
     fallback: schema.default as Json | undefined,
     schema: own,
     root,
-    hasPicker: isObject(own["x-picker"]) || isObject(schema["x-picker"]),
+    hasPicker,
   };
 }
 

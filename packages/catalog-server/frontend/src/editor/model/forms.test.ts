@@ -111,7 +111,7 @@ describe("fields of a schema", () => {
       ["id_or_name", "any"],
     ]);
     const by = Object.fromEntries(fields.map((field) => [field.name, field]));
-    expect(by.device_id).toMatchObject({ label: "Device ID", hasPicker: true, isRequired: true, isNullable: false });
+    expect(by.device_id).toMatchObject({ label: "Device", hasPicker: true, isRequired: true, isNullable: false });
     expect(by.note).toMatchObject({ description: "What happened.", isNullable: true, isLong: true });
     expect(by.who).toMatchObject({ label: "Who", description: "Who works on it.", isNullable: true });
     expect(by.token?.isSecret).toBe(true);

@@ -27,6 +27,9 @@ import { triggerText } from "./triggerText";
 import { useValidation } from "./validation";
 import { WorkflowInspector } from "./WorkflowInspector";
 
+/** Where the palette has no place of its own; the style sheet has the same width. */
+const NARROW = window.matchMedia("(max-width: 960px)");
+
 /** What testing and publishing are given. */
 export interface EditorHandle {
   workflowId: string;
@@ -71,7 +74,7 @@ export function Editor({
   const memory = useRef(new Map()).current;
   const [said, setSaid] = useState("");
   const [adding, setAdding] = useState<Slot | null>(null);
-  const [showsPalette, setShowsPalette] = useState(() => window.innerWidth > 1000);
+  const [showsPalette, setShowsPalette] = useState(() => !NARROW.matches);
   const inspector = useRef<HTMLElement>(null);
   const root = useRef<HTMLDivElement>(null);
   const current = useRef(state);
@@ -137,9 +140,18 @@ export function Editor({
   );
 
   const addFromPalette = useCallback(
-    (offer: Offer) => add(offer, slotAfter(current.current.document, current.current.selected)),
+    (offer: Offer) => {
+      add(offer, slotAfter(current.current.document, current.current.selected));
+      // There it lies over the steps.
+      setShowsPalette((isShown) => isShown && !NARROW.matches);
+    },
     [add],
   );
+  useEffect(() => {
+    const narrowed = () => setShowsPalette(!NARROW.matches);
+    NARROW.addEventListener("change", narrowed);
+    return () => NARROW.removeEventListener("change", narrowed);
+  }, []);
 
   const addFromDialog = (offer: Offer) => {
     if (adding) {

@@ -46,7 +46,7 @@ export const PalettePanel = memo(function PalettePanel({
           }
           return (
             <div key={section} className="ed-palette-section">
-              <h3>{t(`editor.section.${section}`)}</h3>
+              <h2>{t(`editor.section.${section}`)}</h2>
               <ul>
                 {types.map((type) => (
                   <li key={type.type}>
@@ -136,9 +136,14 @@ const ModuleTile = memo(function ModuleTile({
                 className="ed-tile-action"
                 isDisabled={isDisabled}
                 onPress={() => onAdd(offers.ofAction(module, action.id))}
-                aria-label={t("editor.palette.add", { name: `${module.label}: ${action.label}` })}
               >
-                <Plus size={12} aria-hidden /> {action.label}
+                <Plus size={12} aria-hidden />
+                <span>
+                  <span className="ed-visually-hidden">
+                    {t("editor.palette.verb")} {module.label}:{" "}
+                  </span>
+                  {action.label}
+                </span>
               </Button>
             </li>
           ))}
@@ -171,15 +176,13 @@ function Tile({
       onDragStart={(event) => startDrag(event, { kind: "offer", offer })}
       className="ed-tile-drag"
     >
-      <Button
-        className="ed-tile"
-        isDisabled={isDisabled}
-        onPress={() => onAdd(offer)}
-        aria-label={t("editor.palette.add", { name: offer.label })}
-      >
+      <Button className="ed-tile" isDisabled={isDisabled} onPress={() => onAdd(offer)}>
         {icon}
         <span className="ed-tile-words" title={description}>
-          <span className="ed-tile-label">{offer.label}</span>
+          <span className="ed-tile-label">
+            <span className="ed-visually-hidden">{t("editor.palette.verb")} </span>
+            {offer.label}
+          </span>
           <small>{description}</small>
         </span>
         <GripVertical className="ed-grip" size={14} aria-hidden />

@@ -64,15 +64,7 @@ export const StepCard = memo(function StepCard(props: StepCardProps) {
       aria-setsize={props.size}
       aria-selected={isSelected}
       aria-expanded={hasBlocks ? !isCollapsed : undefined}
-      aria-label={[
-        title,
-        type === "action.call" ? summary : kind === title ? "" : kind,
-        errors > 0 ? t("editor.findings.errors", { count: errors }) : "",
-        warnings > 0 ? t("editor.findings.warnings", { count: warnings }) : "",
-        isUnavailable ? t("editor.unavailable.badge") : "",
-      ]
-        .filter(Boolean)
-        .join(", ")}
+      aria-labelledby={`${step}-words ${step}-badges`}
       tabIndex={props.isTabbable ? 0 : -1}
       data-row={step}
       className="ed-row"
@@ -94,11 +86,12 @@ export const StepCard = memo(function StepCard(props: StepCardProps) {
       <div className="ed-step">
         <GripVertical className="ed-grip" size={14} aria-hidden />
         {type === "action.call" ? <ModuleIcon module={module} /> : <TypeIcon type={type} />}
-        <span className="ed-step-words">
+        <span id={`${step}-words`} className="ed-step-words">
           <span className="ed-step-title">{title}</span>
+          {type === "action.call" || kind === title ? null : <span className="ed-visually-hidden">{kind}</span>}
           {summary ? <span className="ed-step-summary">{summary}</span> : null}
         </span>
-        <span className="ed-step-badges">
+        <span id={`${step}-badges`} className="ed-step-badges">
           {isUnavailable ? (
             <span className="ed-badge ed-badge-unavailable" title={module?.reason ?? undefined}>
               <Plug size={12} aria-hidden /> {t(module ? "editor.unavailable.badge" : "editor.unavailable.missing")}
@@ -111,11 +104,13 @@ export const StepCard = memo(function StepCard(props: StepCardProps) {
           {errors > 0 ? (
             <span className="ed-badge ed-badge-error" title={t("editor.findings.errors", { count: errors })}>
               <CircleAlert size={12} aria-hidden /> {errors}
+              <span className="ed-visually-hidden">{t("editor.findings.errorsWord", { count: errors })}</span>
             </span>
           ) : null}
           {warnings > 0 ? (
             <span className="ed-badge ed-badge-warning" title={t("editor.findings.warnings", { count: warnings })}>
               <TriangleAlert size={12} aria-hidden /> {warnings}
+              <span className="ed-visually-hidden">{t("editor.findings.warningsWord", { count: warnings })}</span>
             </span>
           ) : null}
         </span>
@@ -194,23 +189,31 @@ export const BlockHead = memo(function BlockHead(props: BlockHeadProps) {
       aria-posinset={props.position}
       aria-setsize={props.size}
       aria-selected={false}
-      aria-label={count === 0 ? t("editor.block.empty", { name: label }) : label}
+      aria-labelledby={`${id}-name${canEdit && count === 0 ? ` ${id}-add` : ""}`}
       tabIndex={props.isTabbable ? 0 : -1}
       data-row={id}
       data-drop={props.isTarget ? "inside" : undefined}
       className="ed-row ed-block"
       style={placed(level, props.top)}
     >
-      <span className="ed-block-name">{label}</span>
+      <span id={`${id}-name`} className="ed-block-name">
+        {label}
+      </span>
       {canEdit ? (
         <button
           type="button"
           tabIndex={-1}
           className={count === 0 ? "ed-block-add ed-block-add-empty" : "ed-block-add"}
-          aria-label={t("editor.add.inBlock", { name: label })}
+          id={`${id}-add`}
+          title={t("editor.add.inBlock", { name: label })}
           onClick={() => props.onAdd({ parent, block, index: 0 })}
         >
-          <Plus size={14} aria-hidden /> {count === 0 ? t("editor.add.first") : null}
+          <Plus size={14} aria-hidden />{" "}
+          {count === 0 ? (
+            t("editor.add.first")
+          ) : (
+            <span className="ed-visually-hidden">{t("editor.add.inBlock", { name: label })}</span>
+          )}
         </button>
       ) : null}
     </li>

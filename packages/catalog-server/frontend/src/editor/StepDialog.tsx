@@ -103,49 +103,51 @@ function Choices({ onChoose }: { onChoose: (offer: Offer) => void }) {
     return { sections, byId, more };
   }, [palette, wanted, actions]);
   return (
-    <Autocomplete inputValue={query} onInputChange={setQuery}>
-      <SearchField className="ed-search" aria-label={t("editor.add.search")} autoFocus>
-        <Input className="ed-input" placeholder={t("editor.add.search")} />
-      </SearchField>
-      <ListBox
-        className="ed-listbox ed-choices"
-        aria-label={t("editor.add.title")}
-        items={sections}
-        selectionMode="none"
-        onAction={(id) => {
-          const offer = byId.get(String(id));
-          if (offer) {
-            onChoose(offer);
-          }
-        }}
-        renderEmptyState={() => <p className="ed-empty">{t("editor.palette.nothing", { query: wanted })}</p>}
-      >
-        {(section) => (
-          <ListBoxSection id={`section:${section.id}`}>
-            <Header className="ed-choices-head">{t(`editor.section.${section.id}`)}</Header>
-            <Collection items={section.choices}>
-              {(choice) => (
-                <ListBoxItem
-                  id={choice.id}
-                  textValue={`${choice.offer.label} ${choice.detail ?? ""}`}
-                  className="ed-option ed-choice"
-                >
-                  {choice.icon}
-                  <span className="ed-tile-words">
-                    <span className="ed-tile-label">
-                      {choice.offer.label}
-                      {choice.detail ? <em>{choice.detail}</em> : null}
+    <div className="ed-choices">
+      <Autocomplete inputValue={query} onInputChange={setQuery}>
+        <SearchField className="ed-search" aria-label={t("editor.add.search")} autoFocus>
+          <Input className="ed-input" placeholder={t("editor.add.search")} />
+        </SearchField>
+        <ListBox
+          className="ed-listbox"
+          aria-label={t("editor.add.title")}
+          items={sections}
+          selectionMode="none"
+          onAction={(id) => {
+            const offer = byId.get(String(id));
+            if (offer) {
+              onChoose(offer);
+            }
+          }}
+          renderEmptyState={() => <p className="ed-empty">{t("editor.palette.nothing", { query: wanted })}</p>}
+        >
+          {(section) => (
+            <ListBoxSection id={`section:${section.id}`}>
+              <Header className="ed-choices-head">{t(`editor.section.${section.id}`)}</Header>
+              <Collection items={section.choices}>
+                {(choice) => (
+                  <ListBoxItem
+                    id={choice.id}
+                    textValue={`${choice.offer.label} ${choice.detail ?? ""}`}
+                    className="ed-option ed-choice"
+                  >
+                    {choice.icon}
+                    <span className="ed-tile-words">
+                      <span className="ed-tile-label">
+                        {choice.offer.label}
+                        {choice.detail ? <em>{choice.detail}</em> : null}
+                      </span>
+                      <small>{choice.description}</small>
                     </span>
-                    <small>{choice.description}</small>
-                  </span>
-                  {choice.badge}
-                </ListBoxItem>
-              )}
-            </Collection>
-          </ListBoxSection>
-        )}
-      </ListBox>
-      {more > 0 ? <p className="ed-more">{t("editor.palette.more", { count: more })}</p> : null}
-    </Autocomplete>
+                    {choice.badge}
+                  </ListBoxItem>
+                )}
+              </Collection>
+            </ListBoxSection>
+          )}
+        </ListBox>
+        {more > 0 ? <p className="ed-more">{t("editor.palette.more", { count: more })}</p> : null}
+      </Autocomplete>
+    </div>
   );
 }

@@ -62,6 +62,43 @@ class Plugin:
 plugin = Plugin()
 """
 
+BACKUPS = """
+import attrs
+from workflow_core.actions import Action, Effect
+from workflow_core.connections import Connection
+from workflow_core.hookspecs import hookimpl
+from workflow_core.jobs import Job
+from workflow_core.modules import Module
+
+@attrs.frozen
+class Nothing:
+    pass
+
+async def handle(*given):
+    return None
+
+class Plugin:
+    @hookimpl
+    def workflow_modules(self):
+        return [Module(group_key="app:acme", label="Acme", description="", tile_kind="app",
+                       default_action_id="acme.look", allowed_action_ids=("acme.look",))]
+
+    @hookimpl
+    def workflow_actions(self):
+        return [Action(id="acme.look", label="", description="", input=Nothing, output=Nothing,
+                       effect=Effect.READ, io="database", handler=handle)]
+
+    @hookimpl
+    def workflow_connections(self):
+        return [Connection(provider="acme", label="", description="", segments=("acme",), fields=())]
+
+    @hookimpl
+    def workflow_jobs(self):
+        return [Job(id="acme.sync_backups", label="", description="", provider="acme", handler=handle)]
+
+plugin = Plugin()
+"""
+
 
 @pytest.fixture(autouse=True)
 def no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +171,7 @@ def test_list_failure(fake_distribution: FakeDistributions, capsys: pytest.Captu
         "status": "failed",
         "cause": "load: entry point acme = acme:plugin: RuntimeError: the licence [expired] has run out",
         "modules": [],
+        "jobs": [],
     }
     assert rows["workflow-psa"]["status"] == "loaded"
 
@@ -160,6 +198,15 @@ def test_list_module_without_actions(fake_distribution: FakeDistributions, capsy
     assert listed(capsys)["acme"]["modules"] == [{"groupKey": "app:acme", "label": "[red]Acme[/b]", "actions": []}]
     assert run("list") == 0
     assert "[red]Acme[/b] (app:acme)" in capsys.readouterr().out
+
+
+def test_list_jobs(fake_distribution: FakeDistributions, capsys: pytest.CaptureFixture[str]) -> None:
+    """The jobs of a distribution show too."""
+    fake_distribution("acme", BACKUPS)
+    assert run("list", "--json") == 0
+    assert listed(capsys)["acme"]["jobs"] == ["acme.sync_backups"]
+    assert run("list") == 0
+    assert "acme.sync_backups" in capsys.readouterr().out
 
 
 def test_list_requires_what_the_processes_require(

@@ -37,6 +37,7 @@ from workflow_core.actions import Action, Effect
 from workflow_core.availability import AVAILABLE, AvailabilityResolver
 from workflow_core.connections import Connection
 from workflow_core.hookspecs import hookimpl
+from workflow_core.jobs import Job
 from workflow_core.modules import Icon, Module
 
 @attrs.frozen
@@ -65,12 +66,26 @@ def action(id, **fields):
         "io": "database", "handler": handle, **fields,
     })
 
+async def work(ctx):
+    return None
+
+def job(id, provider="acme", **fields):
+    return Job(**{"id": id, "label": id, "description": "", "provider": provider, "handler": work, **fields})
+
 def connection(provider, *segments):
     return Connection(provider=provider, label="", description="", segments=segments, fields=())
 """
 
 
-def plugin(modules: str = "", actions: str = "", *, resolvers: str = "", connections: str = "", also: str = "") -> str:
+def plugin(
+    modules: str = "",
+    actions: str = "",
+    *,
+    resolvers: str = "",
+    connections: str = "",
+    jobs: str = "",
+    also: str = "",
+) -> str:
     """The source of a plugin that contributes what these lists of expressions say."""
     return f"""{PRELUDE}
 {also}
@@ -91,6 +106,10 @@ class Plugin:
     @hookimpl
     def workflow_connections(self):
         return [{connections}]
+
+    @hookimpl
+    def workflow_jobs(self):
+        return [{jobs}]
 
 plugin = Plugin()
 """
@@ -476,6 +495,48 @@ def test_given_twice(fake_distribution: FakeDistributions, contributed: dict[str
     """Keys are unique within a distribution too."""
     failure = fails(fake_distribution, plugin("module('app:acme')", **contributed))
     assert Failure("acme", "1.0", Phase.VALIDATE, cause) == failure
+
+
+@pytest.mark.parametrize(
+    ("jobs", "cause"),
+    [
+        ("job('sync')", "job sync: the id must be dotted lower-case words"),
+        ("job('globex.sync')", "job globex.sync: no module of this distribution claims globex.*"),
+        (
+            "job('acme.sync', provider='globex')",
+            "job acme.sync: this distribution has no connection of the provider globex",
+        ),
+        ("job('acme.sync', handler=print)", "job acme.sync: the handler must be an async function"),
+        ("job('acme.sync'), job('acme.sync')", "job acme.sync is given twice"),
+    ],
+)
+def test_invalid_job(fake_distribution: FakeDistributions, jobs: str, cause: str) -> None:
+    """A job needs an id of its distribution's own, a connection of it, and an async handler."""
+    code = plugin(
+        "module('app:acme', 'acme.greet')",
+        "action('acme.greet')",
+        connections="connection('acme', 'acme')",
+        jobs=jobs,
+    )
+    failure = fails(fake_distribution, code)
+    assert (Phase.VALIDATE, cause) == (failure.phase, failure.cause)
+
+
+@pytest.mark.parametrize(
+    ("field", "cause"),
+    [
+        ("every=timedelta(0)", "every must be a second or more"),
+        ("time_limit=timedelta(0)", "time_limit must be a second or more"),
+        ("jitter=1.5", "'jitter' must be <= 1"),
+        ("every=60", "'every' must be <class 'datetime.timedelta'>"),
+    ],
+)
+def test_wrong_field_of_a_job(fake_distribution: FakeDistributions, field: str, cause: str) -> None:
+    """Times that cannot be are refused where the plugin makes the job."""
+    code = plugin("module('app:acme', 'acme.greet')", "action('acme.greet')", jobs=f"job('acme.sync', {field})")
+    failure = fails(fake_distribution, code)
+    assert Phase.CONTRIBUTE == failure.phase
+    assert cause in failure.cause
 
 
 def test_everything_that_is_wrong_at_once(fake_distribution: FakeDistributions) -> None:

@@ -44,6 +44,7 @@ def test_hooks() -> None:
         "workflow_availability",
         "workflow_connections",
         "workflow_events",
+        "workflow_jobs",
         "workflow_modules",
     ]
 
@@ -60,6 +61,7 @@ def test_example(fake_distribution: FakeDistributions, hook: str) -> None:
         "workflow_availability": registry.resolvers,
         "workflow_connections": registry.connections,
         "workflow_events": registry.events,
+        "workflow_jobs": registry.jobs,
     }
     assert contributed[hook]
 

@@ -41,7 +41,7 @@ class Permission(StrEnum):
     RUN = "workflow:run"
     """Start runs."""
     ADMIN = "workflow:admin"
-    """Store and delete the tenant's secrets."""
+    """Store and delete the tenant's secrets, and run and cancel jobs of its integrations."""
 
 
 class UnauthenticatedError(WorkflowError):

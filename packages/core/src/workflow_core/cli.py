@@ -101,7 +101,7 @@ async def _pending(url: str) -> Mapping[str, Sequence[str]]:
 
 
 def list_rows(found: Discovery) -> list[dict[str, Any]]:
-    """One record for each distribution: name, version, status, cause, modules with their actions."""
+    """One record for each distribution: name, version, status, cause, modules with their actions, jobs."""
     registry = found.registry
     rows: list[dict[str, Any]] = []
     for loaded in found.report.loaded:
@@ -114,21 +114,31 @@ def list_rows(found: Discovery) -> list[dict[str, Any]]:
             for module in registry.modules.values()
             if registry.distribution_of_module[module.group_key] == loaded.distribution
         ]
-        rows.append(_row(loaded.distribution, loaded.version, "loaded", None, modules))
-    rows += [_row(b.distribution, b.version, "blocked", b.cause, []) for b in found.report.blocked]
-    rows += [_row(f.distribution, f.version, "failed", f"{f.phase}: {f.cause}", []) for f in found.report.failed]
+        jobs = sorted(
+            job for job, distribution in registry.distribution_of_job.items() if distribution == loaded.distribution
+        )
+        rows.append(_row(loaded.distribution, loaded.version, "loaded", None, modules=modules, jobs=jobs))
+    rows += [_row(b.distribution, b.version, "blocked", b.cause) for b in found.report.blocked]
+    rows += [_row(f.distribution, f.version, "failed", f"{f.phase}: {f.cause}") for f in found.report.failed]
     return sorted(rows, key=lambda row: row["distribution"])
 
 
 def _row(
-    distribution: str, number: str | None, status: str, cause: str | None, modules: list[dict[str, Any]]
+    distribution: str,
+    number: str | None,
+    status: str,
+    cause: str | None,
+    *,
+    modules: Sequence[dict[str, Any]] = (),
+    jobs: Sequence[str] = (),
 ) -> dict[str, Any]:
     return {
         "distribution": distribution,
         "version": number,
         "status": status,
         "cause": cause,
-        "modules": modules,
+        "modules": list(modules),
+        "jobs": list(jobs),
     }
 
 
@@ -145,6 +155,8 @@ def _print_table(rows: Sequence[Mapping[str, Any]], fingerprint: str) -> None:
         for position, module in enumerate(row["modules"]):
             names = Text(f"{module['label']} ({module['groupKey']})"), Text("\n".join(module["actions"]) or "–")
             table.add_row(*(first if position == 0 else ("", "", "")), *names)
+        if row["jobs"]:
+            table.add_row("", "", "", Text("jobs"), Text("\n".join(row["jobs"])))
     console.print(table)
     console.print(f"fingerprint {fingerprint}", highlight=False)
 

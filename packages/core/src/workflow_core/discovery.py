@@ -30,6 +30,7 @@ from workflow_core.errors import DiscoveryError
 from workflow_core.events import EventType
 from workflow_core.hookspecs import PROJECT, WorkflowSpecs
 from workflow_core.installed import Installed, find_installed, identify
+from workflow_core.jobs import Job
 from workflow_core.manifest import Manifest, build_manifest
 from workflow_core.modules import Module
 from workflow_core.schema import check_supported
@@ -119,9 +120,11 @@ class Registry:
         resolvers: By availability key.
         connections: By provider.
         events: By name.
+        jobs: By id.
         distribution_of: The distribution of each action id.
         distribution_of_module: The distribution of each group key.
         distribution_of_event: The distribution of each event name.
+        distribution_of_job: The distribution of each job id.
         manifest: What this process can run.
     """
 
@@ -130,9 +133,11 @@ class Registry:
     resolvers: Mapping[str, AvailabilityResolver]
     connections: Mapping[str, Connection]
     events: Mapping[str, EventType]
+    jobs: Mapping[str, Job]
     distribution_of: Mapping[str, str]
     distribution_of_module: Mapping[str, str]
     distribution_of_event: Mapping[str, str]
+    distribution_of_job: Mapping[str, str]
     manifest: Manifest
 
     def module_of(self, action_id: str) -> Module | None:
@@ -175,6 +180,7 @@ class _Contribution:
     resolvers: list[AvailabilityResolver] = attrs.Factory(list)
     connections: list[Connection] = attrs.Factory(list)
     events: list[EventType] = attrs.Factory(list)
+    jobs: list[Job] = attrs.Factory(list)
 
     @property
     def allowed_action_ids(self) -> list[str]:
@@ -261,6 +267,7 @@ def registry_of(
     resolvers: Iterable[AvailabilityResolver] = (),
     connections: Iterable[Connection] = (),
     events: Iterable[EventType] = (),
+    jobs: Iterable[Job] = (),
 ) -> Registry:
     """The registry of one distribution that is given rather than found: for tests of integrations.
 
@@ -268,7 +275,14 @@ def registry_of(
         DiscoveryError: It would not load.
     """
     contribution = _Contribution(
-        distribution, version, list(modules), list(actions), list(resolvers), list(connections), list(events)
+        distribution,
+        version,
+        list(modules),
+        list(actions),
+        list(resolvers),
+        list(connections),
+        list(events),
+        list(jobs),
     )
     try:
         _validate(contribution)
@@ -341,6 +355,7 @@ def _load(name: str, version: str, points: Iterable[importlib.metadata.EntryPoin
         contribution.resolvers += _call(manager.hook.workflow_availability, AvailabilityResolver)
         contribution.connections += _call(manager.hook.workflow_connections, Connection)
         contribution.events += _call(manager.hook.workflow_events, EventType)
+        contribution.jobs += _call(manager.hook.workflow_jobs, Job)
     return contribution
 
 
@@ -371,6 +386,10 @@ def _validate(contribution: _Contribution) -> None:
         problems += _event_problems(event)
     problems += _repeated("event", [event.name for event in contribution.events])
     problems += _repeated("schema", [event.schema_ref for event in contribution.events])
+    providers = {connection.provider for connection in contribution.connections}
+    for job in contribution.jobs:
+        problems += _job_problems(job, contribution.segments, providers)
+    problems += _repeated("job", [job.id for job in contribution.jobs])
     problems += _repeated("connection of", [segment for c in contribution.connections for segment in c.segments])
     if problems:
         raise _PhaseError(Phase.VALIDATE, "; ".join(problems))
@@ -440,6 +459,20 @@ def _event_problems(event: EventType) -> list[str]:
     return problems
 
 
+def _job_problems(job: Job, segments: set[str], providers: set[str]) -> list[str]:
+    where = f"job {job.id}"
+    problems = []
+    if not _ACTION_ID.match(job.id):
+        problems.append(f"{where}: the id must be dotted lower-case words")
+    elif job.segment not in segments:
+        problems.append(f"{where}: no module of this distribution claims {job.segment}.*")
+    if job.provider not in providers:
+        problems.append(f"{where}: this distribution has no connection of the provider {job.provider}")
+    if not inspect.iscoroutinefunction(job.handler):
+        problems.append(f"{where}: the handler must be an async function")
+    return problems
+
+
 def _conflicts(contributions: Sequence[_Contribution], required: set[str]) -> dict[str, str]:
     """Who loses a conflict, and why; the same for every order of the contributions.
 
@@ -492,10 +525,12 @@ def _registry(contributions: Sequence[_Contribution]) -> Registry:
         resolvers=MappingProxyType({r.key: r for c in contributions for r in c.resolvers}),
         connections=MappingProxyType({k.provider: k for c in contributions for k in c.connections}),
         events=MappingProxyType({e.name: e for c in contributions for e in c.events}),
+        jobs=MappingProxyType({j.id: j for c in contributions for j in c.jobs}),
         distribution_of=MappingProxyType({a.id: c.distribution for c in contributions for a in c.actions}),
         distribution_of_module=MappingProxyType(
             {m.group_key: c.distribution for c in contributions for m in c.modules}
         ),
         distribution_of_event=MappingProxyType({e.name: c.distribution for c in contributions for e in c.events}),
+        distribution_of_job=MappingProxyType({j.id: c.distribution for c in contributions for j in c.jobs}),
         manifest=build_manifest(actions, versions),
     )

@@ -208,6 +208,13 @@ class SecretNotFoundError(ActionError):
     code = "SECRET_NOT_FOUND"
 
 
+class JobEndedError(WorkflowError):
+    """A run of a job goes on no more in this attempt: it was canceled, its connection ended, or another took over."""
+
+    code = "JOB_ENDED"
+    category = ErrorCategory.CANCELLATION
+
+
 # ── What the engine says about an effect ─────────────────────────────────────────────────────────────────────────
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import uuid4
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
 
 import attrs
 from attrs.validators import instance_of
 
 from workflow_core.actions import ActionContext
 from workflow_core.schema import to_json
+
+if TYPE_CHECKING:
+    from workflow_core.storage.database import Connection
 
 
 @attrs.frozen(kw_only=True)
@@ -53,15 +57,47 @@ async def emit(ctx: ActionContext, event: EventType, payload: Any, *, correlatio
         payload: An instance of its ``payload`` class.
         correlation_key: What waiting workflows know it by, such as the ticket's id.
     """
+    await store_event(
+        ctx.tx,
+        ctx.tenant,
+        event,
+        payload,
+        correlation_key=correlation_key,
+        source_run_id=ctx.run_id,
+        redact=ctx.redact,
+    )
+
+
+async def store_event(
+    conn: Connection,
+    tenant: UUID,
+    event: EventType,
+    payload: Any,
+    *,
+    correlation_key: str | None,
+    source_run_id: UUID | None,
+    redact: Callable[[Any], Any],
+) -> None:
+    """Says that something has happened: kept if, and only if, the transaction commits.
+
+    Args:
+        conn: Bound to the tenant.
+        tenant: Where it happened.
+        event: The declared type.
+        payload: An instance of its ``payload`` class.
+        correlation_key: What waiting workflows know it by.
+        source_run_id: The workflow run that did it, if one did.
+        redact: Takes secrets out of JSON.
+    """
     if not isinstance(payload, event.payload):
         raise TypeError(f"{event.name} brings {event.payload.__name__}, not {type(payload).__name__}")
-    await ctx.tx.execute(
+    await conn.execute(
         _STORE,
-        ctx.tenant,
+        tenant,
         uuid4(),
         event.name,
-        ctx.redact(correlation_key),
-        ctx.redact(to_json(payload)),
+        redact(correlation_key),
+        redact(to_json(payload)),
         event.schema_ref,
-        ctx.run_id,
+        source_run_id,
     )

@@ -21,6 +21,7 @@ from workflow_core.actions import Action
 from workflow_core.availability import AvailabilityResolver
 from workflow_core.connections import Connection
 from workflow_core.events import EventType
+from workflow_core.jobs import Job
 from workflow_core.modules import Module
 
 PROJECT = "workflow"
@@ -215,6 +216,122 @@ class WorkflowSpecs:
                             description="A backup job has ended with an error.",
                             payload=BackupFailed,
                             schema_ref="payload.BackupFailed.v1",
+                        )
+                    ]
+
+
+            plugin = AcmePlugin()
+            ```
+        """
+
+    @hookspec
+    def workflow_jobs(self) -> Iterable[Job]:  # type: ignore[empty-body]  # as above
+        """Work that the integration does by itself, for each tenant that has connected it.
+
+        A module of the same distribution must claim each id's first segment, and the connection is one of the same
+        distribution.
+
+        Example:
+            ```python
+            from datetime import timedelta
+
+            import attrs
+
+            from workflow_core.actions import Action, ActionContext, Effect
+            from workflow_core.connections import Connection, ConnectionField
+            from workflow_core.hookspecs import hookimpl
+            from workflow_core.jobs import Job, JobContext
+            from workflow_core.modules import Module
+
+
+            @attrs.frozen
+            class CountBackups:
+                pass
+
+
+            @attrs.frozen
+            class CountedBackups:
+                number: int
+
+
+            async def count_backups(given: CountBackups, ctx: ActionContext) -> CountedBackups:
+                found = await ctx.tx.fetchval(
+                    "SELECT count(*) FROM tenant_external_entity_mappings "
+                    "WHERE tenant = $1 AND integration_type = 'acme'",
+                    ctx.tenant,
+                )
+                return CountedBackups(number=found)
+
+
+            async def sync_backups(ctx: JobContext) -> dict[str, int]:
+                pages = ctx.settings.get("pages", 3)
+                first = ctx.checkpoint.get("page", 0)  # where an attempt that was interrupted had come to
+                for page in range(first, pages):
+                    await ctx.progress(page, pages, "Reading backups")
+                    async with ctx.transaction() as conn:
+                        await conn.execute(
+                            "INSERT INTO tenant_external_entity_mappings "
+                            "(tenant, integration_type, alga_entity_type, alga_entity_id, external_entity_id) "
+                            "VALUES ($1, 'acme', 'backup', $2, $2) ON CONFLICT DO NOTHING",
+                            ctx.tenant,
+                            f"page-{page}",
+                        )
+                    await ctx.save({"page": page + 1})
+                return {"pages": pages}
+
+
+            class AcmePlugin:
+                @hookimpl
+                def workflow_modules(self):
+                    return [
+                        Module(
+                            group_key="app:acme",
+                            label="Acme",
+                            description="Acme backup jobs.",
+                            tile_kind="app",
+                            default_action_id="acme.count_backups",
+                            allowed_action_ids=("acme.count_backups",),
+                        )
+                    ]
+
+                @hookimpl
+                def workflow_actions(self):
+                    return [
+                        Action(
+                            id="acme.count_backups",
+                            label="Count backups",
+                            description="How many backups the last sync has found.",
+                            input=CountBackups,
+                            output=CountedBackups,
+                            effect=Effect.READ,
+                            io="database",
+                            handler=count_backups,
+                        )
+                    ]
+
+                @hookimpl
+                def workflow_connections(self):
+                    return [
+                        Connection(
+                            provider="acme",
+                            label="Acme",
+                            description="Backup jobs and their alerts.",
+                            segments=("acme",),
+                            fields=(ConnectionField(name="api_key", label="API key", kind="secret"),),
+                        )
+                    ]
+
+                @hookimpl
+                def workflow_jobs(self):
+                    return [
+                        Job(
+                            id="acme.sync_backups",
+                            label="Sync backups",
+                            description="Brings the list of backups up to date.",
+                            provider="acme",
+                            handler=sync_backups,
+                            every=timedelta(hours=1),
+                            on_connect=True,
                         )
                     ]
 

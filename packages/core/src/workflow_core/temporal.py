@@ -47,6 +47,19 @@ LAUNCH_WORKFLOW: Final = "workflow-launch"
 LAUNCH_TASK_QUEUE: Final = "workflow-launches"
 START_SCHEDULED: Final = "start_scheduled_run"
 
+#: A run of a job: it begins, its attempts are made where the job is installed, and what they could not write of its
+#: end is written.
+JOB_WORKFLOW: Final = "workflow-job"
+JOB_TASK_QUEUE: Final = "workflow-jobs"
+BEGIN_JOB_RUN: Final = "begin_job_run"
+RUN_JOB: Final = "run_job"
+END_JOB_RUN: Final = "end_job_run"
+
+
+def job_task_queue(distribution: str) -> str:
+    """The queue of a distribution's jobs: beside its actions, so that long jobs keep no step of a run waiting."""
+    return f"jobs.{distribution}"
+
 
 def action_task_queue(distribution: str) -> str:
     """The queue of a distribution's external actions; only workers that loaded it poll it."""

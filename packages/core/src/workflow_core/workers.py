@@ -28,6 +28,11 @@ WHERE heartbeat_at > now() - make_interval(secs => $1) AND planned ? called.key
 ORDER BY called.key, started_at DESC
 """
 
+_JOBS = """
+SELECT DISTINCT job_id FROM workflow_workers, unnest(jobs) AS job_id
+WHERE heartbeat_at > now() - make_interval(secs => $1)
+"""
+
 
 @attrs.frozen
 class LiveWorker:
@@ -80,3 +85,8 @@ async def planned_by_workers(conn: Connection, keys: Iterable[str]) -> dict[str,
     """What the live worker that started last needs of each of these actions, by ``id@version``."""
     rows = await conn.fetch(_PLANNED, LIVE_SECONDS, sorted(keys))
     return {row["key"]: PlannedAction.from_json(row["planned"]) for row in rows}
+
+
+async def jobs_of_workers(conn: Connection) -> list[str]:
+    """The ids of the jobs that live workers have."""
+    return [row["job_id"] for row in await conn.fetch(_JOBS, LIVE_SECONDS)]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
@@ -45,6 +42,7 @@ from workflow_core.temporal import (
     RECORD_STEPS,
 )
 from workflow_worker.failures import own_failure, to_application_error
+from workflow_worker.heartbeats import heartbeats
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +67,7 @@ class Activities:
         """
         failed: ExecutionFailedError
         try:
-            async with _heartbeats():
+            async with heartbeats():
                 return await self._executor.execute(call)
         except ExecutionFailedError as error:
             failed = error
@@ -154,24 +152,3 @@ class Activities:
             _log.error("the last steps of run %s cannot be written: %s", end.run_id, type(error).__name__)
             async with self._database.tenant(UUID(end.tenant)) as conn:
                 await write_end(conn, attrs.evolve(end, trace=[]))
-
-
-@asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
-    """Heartbeats while the block runs, so that a lost worker is noticed and a cancellation arrives."""
-    info = activity.info()
-    if info.is_local or info.heartbeat_timeout is None:
-        yield
-        return
-    interval = info.heartbeat_timeout.total_seconds() / 3
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(interval)
-
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()

@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 HEARTBEAT: Final = 5.0
 
 _REGISTER = """
-INSERT INTO workflow_workers (worker_id, identity, build_id, fingerprint, manifest, planned, report, task_queues)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO workflow_workers (worker_id, identity, build_id, fingerprint, manifest, planned, report, task_queues, jobs)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (worker_id) DO UPDATE SET heartbeat_at = now()
 """
 # Rows of workers that died without a word are cleared by those that live.
@@ -59,6 +59,7 @@ class Presence:
                 self._planned,
                 self._discovery.report.as_json(),
                 self._queues,
+                sorted(self._discovery.registry.jobs),
             )
             await conn.execute(_FORGET)
 

@@ -18,21 +18,31 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
-from workflow_core.discovery import Discovery, discover, require
+from workflow_core.discovery import Discovery, Registry, discover, require
 from workflow_core.errors import ConfigurationError, MigrationError
 from workflow_core.execution.executor import Executor
 from workflow_core.execution.fault_points import FaultPoint
 from workflow_core.execution.inbox import Inbox
+from workflow_core.job_runs.attempts import JobRunner
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import CORE_SOURCE, pending_migrations
-from workflow_core.temporal import LAUNCH_TASK_QUEUE, RUN_TASK_QUEUE, action_task_queue, connect
+from workflow_core.temporal import (
+    JOB_TASK_QUEUE,
+    LAUNCH_TASK_QUEUE,
+    RUN_TASK_QUEUE,
+    action_task_queue,
+    connect,
+    job_task_queue,
+)
 from workflow_worker.activities import Activities
 from workflow_worker.background import in_background
 from workflow_worker.deployment import deployment_of
 from workflow_worker.dispatcher import EventDispatcher
 from workflow_worker.faults import fault_point
 from workflow_worker.interpreter import RunWorkflow
+from workflow_worker.job_keeper import JobKeeper
+from workflow_worker.job_runs import JobActivities, JobWorkflow
 from workflow_worker.launching import Launches, LaunchWorkflow
 from workflow_worker.presence import Presence
 from workflow_worker.settings import Settings
@@ -44,6 +54,8 @@ _log = logging.getLogger(__name__)
 
 #: Launches at once: each records one run.
 LAUNCHES: Final = 10
+#: Runs of jobs at once, of each integration.
+JOBS: Final = 10
 #: Workflow tasks at once. They share one interpreter lock, and Temporal gives each two seconds of wall time to compute:
 #: with the expressions' budget (some 75,000 steps of two microseconds at most between two yields) eight stay below.
 WORKFLOW_TASKS: Final = 8
@@ -120,6 +132,35 @@ def build_launcher(client: Client, launches: Launches, *, shutdown: timedelta, b
     )
 
 
+def build_job_workers(
+    client: Client, activities: JobActivities, registry: Registry, *, shutdown: timedelta, build_id: str | None = None
+) -> list[Worker]:
+    """The pollers of jobs: of their runs' workflows, and of one queue for each distribution that has jobs."""
+    deployment = deployment_of(build_id)
+    runs = Worker(
+        client,
+        task_queue=JOB_TASK_QUEUE,
+        workflows=[JobWorkflow],
+        activities=[activities.begin, activities.end],
+        workflow_runner=workflow_runner(),
+        max_concurrent_activities=LAUNCHES,
+        graceful_shutdown_timeout=shutdown,
+        deployment_config=deployment,
+    )
+    jobs = [
+        Worker(
+            client,
+            task_queue=job_task_queue(distribution),
+            activities=[activities.run],
+            max_concurrent_activities=JOBS,
+            graceful_shutdown_timeout=timedelta(),  # a run goes on elsewhere from its checkpoint
+            deployment_config=deployment,
+        )
+        for distribution in sorted(set(registry.distribution_of_job.values()))
+    ]
+    return [runs, *jobs]
+
+
 async def discover_for(database: Database, settings: Settings) -> Discovery:
     """Discovers the integrations, and refuses to go on without what is required.
 
@@ -183,26 +224,31 @@ async def run_worker(
                 timeout=aiohttp.ClientTimeout(total=60, connect=10), cookie_jar=aiohttp.DummyCookieJar()
             )
         )
+        registry, secrets = discovery.registry, TenantSecrets(settings.secrets_key)
         executor = Executor(
             database=database,
-            registry=discovery.registry,
-            secrets=TenantSecrets(settings.secrets_key),
+            registry=registry,
+            secrets=secrets,
             http=http,
             look_for=settings.reconcile_seconds,
             at=at or fault_point(os.environ),
         )
-        distributions = list(discovery.registry.distributions)
+        distributions = list(registry.distributions)
         shutdown = timedelta(seconds=settings.shutdown_seconds)
         workers = build_workers(
             client,
-            Activities(executor, database, discovery.registry),
+            Activities(executor, database, registry),
             distributions,
             max_concurrent=settings.max_concurrent,
             shutdown=shutdown,
             build_id=settings.build_id,
         )
-        launches = Launches(database, client, discovery.registry)
+        launches = Launches(database, client, registry)
         workers.append(build_launcher(client, launches, shutdown=shutdown, build_id=settings.build_id))
+        runner = JobRunner(database=database, registry=registry, secrets=secrets, http=http)
+        workers += build_job_workers(
+            client, JobActivities(runner, client), registry, shutdown=shutdown, build_id=settings.build_id
+        )
         presence = Presence(
             database,
             discovery,
@@ -213,9 +259,10 @@ async def run_worker(
         await presence.announce()
         stack.push_async_callback(presence.leave)
         beside = (
-            EventDispatcher(database, Inbox(database, client, discovery.registry)),
+            EventDispatcher(database, Inbox(database, client, registry)),
             Sweeper(database, client),
             ScheduleSyncer(database, client),
+            JobKeeper(database, client, registry),
             TurnGiver(database, client),
         )
         async with _running(workers) as failed, AsyncExitStack() as background:

@@ -7,28 +7,44 @@ import logging
 import traceback
 from contextlib import AbstractAsyncContextManager
 from typing import Any
+from uuid import UUID
 
-from workflow_core.discovery import Registry
+from workflow_core.connections import Connection as IntegrationConnection
 from workflow_core.errors import IntegrationNotConfiguredError
-from workflow_core.execution.attempt import Attempt
 from workflow_core.execution.database_errors import CONNECTION_GONE, explain
+from workflow_core.redaction import Redactor
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Connection, Database
 
 
 class ConnectionSecrets:
-    """See :class:`workflow_core.actions.SecretReader`."""
+    """See :class:`workflow_core.actions.SecretReader`.
+
+    Args:
+        tenant: Whose secrets.
+        connection: Whose secrets can be read; None: no installed distribution describes it.
+        owner: The action or job that reads them, for messages.
+        redactor: Learns what was read.
+        secrets: None: this process has no key.
+        database: Where they are read, if not in ``tx``.
+        tx: The handler's own transaction.
+    """
 
     def __init__(
         self,
-        attempt: Attempt,
-        registry: Registry,
+        tenant: UUID,
+        connection: IntegrationConnection | None,
+        *,
+        owner: str,
+        redactor: Redactor,
         secrets: TenantSecrets | None,
         database: Database,
-        tx: Connection | None,
+        tx: Connection | None = None,
     ) -> None:
-        self._attempt = attempt
-        self._registry = registry
+        self._tenant = tenant
+        self._connection = connection
+        self._owner = owner
+        self._redactor = redactor
         self._secrets = secrets
         self._database = database
         self._tx = tx
@@ -40,17 +56,15 @@ class ConnectionSecrets:
             IntegrationNotConfiguredError: Some are missing.
             EngineUnavailableError: Our database is away.
         """
-        connection = self._registry.connection_of(self._attempt.call.action_id)
+        connection = self._connection
         if connection is None:
-            raise IntegrationNotConfiguredError(
-                f"No installed distribution describes the connection of {self._attempt.call.action_id}."
-            )
+            raise IntegrationNotConfiguredError(f"No installed distribution describes the connection of {self._owner}.")
         if self._secrets is None:
             raise IntegrationNotConfiguredError(
                 "This worker has no key for the tenants' secrets: set WORKFLOW_SECRETS_KEY_FILE."
             )
         declared = {field.name for field in connection.fields if field.kind == "secret"}
-        tenant, scope = self._attempt.tenant, connection.secret_scope
+        tenant, scope = self._tenant, connection.secret_scope
         own: AbstractAsyncContextManager[Connection] = (
             contextlib.nullcontext(self._tx) if self._tx is not None else self._database.tenant(tenant)
         )
@@ -71,18 +85,23 @@ class ConnectionSecrets:
         return dict(values)
 
     def hide(self, value: str) -> None:
-        """Has a value redacted from everything that this attempt shows."""
-        self._attempt.redactor.add(value)
+        """Has a value redacted from everything that the attempt shows."""
+        self._redactor.add(value)
 
 
 class RedactingLog(logging.LoggerAdapter[logging.Logger]):
-    """Logs with run and step. What a handler logs is redacted, and a mistake in logging never fails an effect."""
+    """Logs with what is at work. What a handler logs is redacted, and a mistake in logging never fails an effect.
 
-    def __init__(self, attempt: Attempt) -> None:
-        super().__init__(logging.getLogger("workflow.action"), {})
-        call = attempt.call
-        self._where = f"[{call.action_id} run={call.run_id} step={call.step_path} attempt={call.attempt}]"
-        self._redactor = attempt.redactor
+    Args:
+        name: Of the logger.
+        where: What is at work, such as an action, its run and step.
+        redactor: Knows the secrets that the handler was given.
+    """
+
+    def __init__(self, name: str, where: str, redactor: Redactor) -> None:
+        super().__init__(logging.getLogger(name), {})
+        self._where = f"[{where}]"
+        self._redactor = redactor
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """See :meth:`logging.Logger.log`."""

@@ -117,10 +117,22 @@ async def create_schedule(
     if made_up:
         backfill = [ScheduleBackfill(made_up[0], made_up[-1] + _SECOND, ScheduleOverlapPolicy.ALLOW_ALL)]
 
+    await ensure_schedule(client, known_as, schedule, backfill)
+
+
+async def ensure_schedule(
+    client: Client, known_as: str, schedule: Schedule, backfill: Sequence[ScheduleBackfill] = ()
+) -> None:
+    """Makes a schedule; one that is there already stays, if its note is the same.
+
+    Raises:
+        ValidationError: ``SCHEDULE_REFUSED``: Temporal cannot have such a schedule.
+        TransientError: ``TEMPORAL_UNAVAILABLE``.
+    """
     if await _create(client, known_as, schedule, backfill):
         return
     # Made by whoever died before it was written down; or left by a database that is no more.
-    if await _note_of(client, known_as) != note:
+    if await _note_of(client, known_as) != schedule.state.note:
         await delete_schedule(client, known_as)
         await _create(client, known_as, schedule, backfill)
 
@@ -158,8 +170,10 @@ async def delete_schedule(client: Client, known_as: str) -> None:
         await ask(client.get_schedule_handle(known_as).delete(rpc_timeout=TIMEOUT))
 
 
-async def list_schedules(client: Client) -> set[str]:
-    """The ids of all schedules that this module made. What was made or deleted a moment ago may be told wrong.
+async def list_schedules(client: Client, prefix: str = _PREFIX) -> set[str]:
+    """The ids of all schedules of workflows, or of those with another prefix.
+
+    What was made or deleted a moment ago may be told wrong.
 
     Raises:
         TransientError: ``TEMPORAL_UNAVAILABLE``.
@@ -169,7 +183,7 @@ async def list_schedules(client: Client) -> set[str]:
     while listed.current_page is None or listed.next_page_token:
         await ask(listed.fetch_next_page())
         found |= {entry.id for entry in listed.current_page or ()}
-    return {known_as for known_as in found if known_as.startswith(_PREFIX)}
+    return {known_as for known_as in found if known_as.startswith(prefix)}
 
 
 # ── Times ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -45,6 +45,7 @@ _VALUES: Final[dict[str, Any]] = {
     "json": "{}",
     "jsonb": "{}",
     "date": "2026-01-01",
+    "interval": "1 s",
     "timestamp with time zone": "2026-01-01T00:00:00Z",
     "text[]": "{}",
 }

@@ -31,7 +31,7 @@ _NEW_ALERTS: Final[Sequence[Mapping[str, Any]]] = (
     {
         "message": "The Windows service Spooler has stopped.",
         "subject": "Service stopped",
-        "sourceType": "CONDITION_WINDOWS_SERVICE",
+        "sourceType": "CONDITION_WINDOWS_SERVICE_STATE_CHANGED",
         "severity": "MODERATE",
         "priority": "LOW",
     },

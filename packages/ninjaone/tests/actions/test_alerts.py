@@ -8,7 +8,7 @@ import pytest
 from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError, ValidationError
 from workflow_core.records import rmm
 from workflow_ninjaone.client import AlertList, NinjaOneClient
-from workflow_ninjaone.simulator.seed import uid
+from workflow_ninjaone.simulator.shapes import uid
 
 NEWEST = uid("alert/dc01-disk")
 BARE = uid("alert/reception-custom-field")

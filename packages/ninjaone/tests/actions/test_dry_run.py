@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from workflow_core.testing.contents import changed_tables, read_contents
-from workflow_ninjaone.simulator.seed import uid
+from workflow_ninjaone.simulator.shapes import uid
 
 NEWEST = uid("alert/dc01-disk")
 

@@ -7,7 +7,7 @@ import pytest
 from workflow_core.actions import Happened, NotHappened, Unknown
 from workflow_core.errors import IntegrationInactiveError, NotFoundError, TransientError
 from workflow_core.schema import to_json
-from workflow_ninjaone.simulator.seed import uid
+from workflow_ninjaone.simulator.shapes import uid
 
 NEWEST = uid("alert/dc01-disk")
 REBOOTED = {"reboot_requested": True, "external_device_id": "101"}

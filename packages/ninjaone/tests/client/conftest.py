@@ -69,9 +69,13 @@ class Time:
 
 
 @pytest.fixture
-def vendor() -> Iterator[Vendor]:
+def vendor(contract) -> Iterator[Vendor]:
+    """Every request that is made to it is held against the vendor's document."""
     with Vendor() as mock:
         yield mock
+        for (method, url), calls in mock.requests.items():
+            for call in calls:
+                contract.check_request(method, url, call.kwargs.get("json"))
 
 
 @pytest.fixture

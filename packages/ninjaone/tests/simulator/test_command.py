@@ -63,7 +63,7 @@ def test_restart(tmp_path):
     """
     state, journal = tmp_path / "state.json", tmp_path / "journal.jsonl"
     form = b"grant_type=client_credentials&client_id=me&client_secret=hush&scope=monitoring+management"
-    arguments = ("--client-id", "me", "--state-file", str(state), "--journal-file", str(journal))
+    arguments = ("--client-id", "me", "--state-file", str(state), "--journal-file", str(journal), "--fleet", "200")
     with running(*arguments, NINJAONE_SIMULATOR_CLIENT_SECRET="hush") as (process, url):
         token = post(f"{url}/ws/oauth/token", form)["access_token"]
         gone = get(f"{url}/_simulator/state")["alerts"][0]["uid"]
@@ -75,6 +75,7 @@ def test_restart(tmp_path):
         after = get(f"{url}/_simulator/state")
 
     assert gone not in [alert["uid"] for alert in after["alerts"]]
+    assert after["fleet"]["size"] == 200
     assert [entry["uid"] for entry in after["journal"]] == [gone]
     assert "hush" not in state.read_text() + journal.read_text()
 
@@ -123,13 +124,21 @@ def test_help():
     """
     text = parser().format_help()
 
-    for option in ("host", "port", "client-id", "client-secret", "scopes", "seed-file", "state-file"):
+    for option in ("host", "port", "client-id", "client-secret", "scopes", "seed-file", "state-file", "redirect-uri"):
         assert f"--{option}" in text
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--port", "70000"), ("--port", "x"), ("--scopes", "all"), ("--scopes", ""), ("--token-seconds", "-1")],
+    [
+        ("--fleet", "-1"),
+        ("--consent", "maybe"),
+        ("--port", "70000"),
+        ("--port", "x"),
+        ("--scopes", "all"),
+        ("--scopes", ""),
+        ("--token-seconds", "-1"),
+    ],
 )
 def test_bad_options(arguments, capsys):
     """

@@ -1,4 +1,5 @@
 import asyncio
+import json
 
 import aiohttp
 import pytest
@@ -66,6 +67,10 @@ async def test_add_alert(simulator):
         ("faults", {"effect": {"status": 429, "headers": {"Retry-After": 1}}}),
         ("faults", {"effect": {"html": 1}}),
         ("faults", {"effect": {"cut": "now"}}),
+        ("faults", {"effect": {"truncate": "all"}}),
+        ("faults", {"effect": {"content_type": 5}}),
+        ("faults", {"skip": -1, "effect": {"status": 429}}),
+        ("faults", {"share": 0, "effect": {"status": 429}}),
         ("faults", {"effect": {"hang_seconds": -1}}),
         ("faults", {"effect": {"hang_seconds": 1, "when": "never"}}),
     ],
@@ -164,6 +169,103 @@ async def test_client_gives_up(simulator, when, expected):
             pass
 
     assert len(simulator.state.pending_reboots) == (when == "after")
+
+
+async def test_fault_cut_during(simulator):
+    """
+    The connection may break in the middle of an answer.
+    """
+    token = await simulator.token()
+    await simulator.control("POST", "faults", json={"effect": {"cut": "during"}})
+
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await simulator.call("GET", "/v2/devices", token=token)
+
+    assert (await simulator.call("GET", "/v2/devices", token=token))[0] == 200
+
+
+async def test_fault_truncated(simulator):
+    """
+    An answer may be half of itself: half the text, or half the rows of its list.
+    """
+    token = await simulator.token()
+    rules = [{"effect": {"truncate": what}} for what in ("rows", "rows", "body")]
+    await simulator.control("POST", "faults", json=rules)
+    _, devices = await simulator.call("GET", "/v2/devices", token=token)
+    _, found = await simulator.call("GET", "/v2/devices/search?q=203.0.113", token=token)
+    with pytest.raises(ValueError, match="line 1 column"):
+        await simulator.call("GET", "/v2/devices", token=token)
+
+    assert (len(devices), len(found["devices"]), found["query"]) == (4, 4, "203.0.113")
+
+
+async def test_fault_content_type(simulator):
+    """
+    An answer may be called something else than it is; an acting request has been done all the same.
+    """
+    token = await simulator.token()
+    headers = {"Authorization": f"Bearer {token}"}
+    rule = {"times": 2, "effect": {"content_type": "text/html"}}
+    await simulator.control("POST", "faults", json=rule)
+    async with simulator.session.get(f"{simulator.url}/v2/organizations", headers=headers) as response:
+        assert response.content_type == "text/html"
+        assert len(json.loads(await response.text())) == 3
+
+    assert (await reboot(simulator, token=token))[0] == 204
+    assert await entries(simulator) == [("done", 204)]
+
+
+async def test_which_requests(simulator):
+    """
+    A rule may let some requests pass first, strike a share of the others, and have no end.
+    """
+    token = await simulator.token()
+    rules = [
+        {"path": "/alerts", "skip": 2, "effect": {"status": 500}},
+        {"path": "/devices", "share": 0.5, "times": None, "effect": {"status": 502}},
+    ]
+    await simulator.control("POST", "faults", json=rules)
+    alerts = [(await simulator.call("GET", "/v2/alerts", token=token))[0] for _ in range(4)]
+    devices = [(await simulator.call("GET", "/v2/devices", token=token))[0] for _ in range(60)]
+    _, left = await simulator.control("GET", "faults")
+
+    assert alerts == [200, 200, 500, 200]
+    assert 10 < devices.count(502) < 50
+    assert left == {"faults": [{**rules[1], "id": 2}]}
+
+
+async def test_enrol_and_delete(simulator):
+    """
+    A device can be enrolled and deleted; its alerts and what it was asked to do go with it, and the log tells.
+    """
+    status, device = await simulator.control("POST", "devices", json={"id": 900, "organizationId": 2, "tags": ["new"]})
+    _, listed = await simulator.call("GET", "/v2/device/900")
+    await reboot(simulator)
+    deleted, _ = await simulator.control("DELETE", "devices/101")
+    _, alerts = await simulator.call("GET", "/v2/alerts")
+    _, log = await simulator.call("GET", "/v2/activities?type=SYSTEM&newerThan=5006")
+
+    assert (status, deleted, device) == (201, 204, listed)
+    assert (device["organizationId"], device["locationId"], device["tags"]) == (2, 21, ["new"])
+    assert 101 not in [alert["deviceId"] for alert in alerts]
+    assert simulator.state.pending_reboots == []
+    assert [(row["statusCode"], row["deviceId"]) for row in log["activities"]] == [
+        ("NODE_DELETED", 101),
+        ("NODE_CREATED", 900),
+    ]
+
+
+async def test_add_activity(simulator):
+    """
+    Any activity can be made up.
+    """
+    status, activity = await simulator.control(
+        "POST", "activities", json={"activityType": "SYSTEM", "statusCode": "USER_LOGGED_IN", "deviceId": 102}
+    )
+    _, log = await simulator.call("GET", "/v2/device/102/activities")
+
+    assert (status, log["activities"][0]) == (201, activity)
+    assert (activity["id"], activity["activityTime"]) == (5007, simulator.clock.now)
 
 
 async def test_delete_faults(simulator):

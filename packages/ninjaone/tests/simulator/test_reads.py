@@ -1,7 +1,7 @@
 import pytest
 
 from workflow_ninjaone.simulator.filters import MalformedFilterError, parse_filter
-from workflow_ninjaone.simulator.seed import uid
+from workflow_ninjaone.simulator.shapes import uid
 
 ALL = [101, 102, 103, 201, 202, 301, 302, 303, 304]
 

@@ -93,7 +93,8 @@ def test_state_file(tmp_path):
     """
     path, journal = tmp_path / "state.json", tmp_path / "journal.jsonl"
     first = SimulatorState(applications=[APP], state_file=path, journal_file=journal, timing=Timing(reboot_seconds=1e6))
-    token = first.issue_token(APP, {"monitoring"})
+    form = {"grant_type": "client_credentials", "client_id": "id", "client_secret": "secret", "scope": "monitoring"}
+    token = first.authority.token(form, first.quirks)["access_token"]
     gone = next(iter(first.alerts))
     first.reset_alert(gone, None)
     first.request_reboot(101, "NORMAL", None)
@@ -103,7 +104,7 @@ def test_state_file(tmp_path):
 
     assert second.to_json() == first.to_json()
     assert gone not in second.alerts
-    assert second.grant(token) is None
+    assert second.authority.grant(token) is None
     assert [json.loads(line) for line in journal.read_text().splitlines()] == first.journal
     assert token not in path.read_text()
 

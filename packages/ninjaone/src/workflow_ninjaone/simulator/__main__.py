@@ -15,8 +15,11 @@ from pathlib import Path
 from aiohttp import web
 
 from workflow_ninjaone.simulator.app import create_app
+from workflow_ninjaone.simulator.authority import SCOPES, ApiApplication
+from workflow_ninjaone.simulator.fleet import MAX_FLEET
 from workflow_ninjaone.simulator.seed import load_seed
-from workflow_ninjaone.simulator.state import SCOPES, ApiApplication, SimulatorState, Timing
+from workflow_ninjaone.simulator.settings import Timing, TokenPolicy
+from workflow_ninjaone.simulator.state import SimulatorState
 
 PROGRAM = "ninjaone-simulator"
 SECRET_VARIABLE = "NINJAONE_SIMULATOR_CLIENT_SECRET"  # noqa: S105 - the variable's name
@@ -42,13 +45,29 @@ def parser() -> argparse.ArgumentParser:
     add("--client-id", default="simulator-client", help="the API application's id (default: %(default)s)")
     add("--client-secret", help=f"its secret (default: ${SECRET_VARIABLE}, else simulator-secret)")
     add("--scopes", type=_scopes, default=" ".join(SCOPES), help="what it may ask for (default: %(default)s)")
+    add(
+        "--redirect-uri",
+        action="append",
+        default=[],
+        metavar="URI",
+        help="where users may be sent back to; allows the authorization-code grant, and may be given more than once",
+    )
+    add(
+        "--consent",
+        choices=["allow", "ask", "deny"],
+        default="allow",
+        help="what its consent page does: approve, show two buttons, refuse (default: %(default)s)",
+    )
+    add("--fleet", type=_fleet, default=0, metavar="N", help="generated devices besides the seed's (default: none)")
     add("--seed-file", type=Path, help="JSON file with the account's first records")
-    add("--state-file", type=Path, help="JSON file by which records and journal survive a restart")
+    add("--state-file", type=Path, help="JSON file by which records, journal, sessions and webhooks survive a restart")
     add("--journal-file", type=Path, help="file to which each acting request is added as a line of JSON")
-    add("--token-seconds", type=_seconds, default=3600.0, help="life of a token (default: %(default)s)")
+    add("--token-seconds", type=_seconds, default=3600.0, help="life of an access token (default: %(default)s)")
     add("--reboot-seconds", type=_seconds, default=2.0, help="time to reboot (default: %(default)s)")
     add("--report-seconds", type=_seconds, default=0.0, help="time until a reboot shows (default: %(default)s)")
+    add("--script-seconds", type=_seconds, default=2.0, help="time to run a script (default: %(default)s)")
     add("--clock-offset", type=float, default=0.0, help="seconds that its clock is ahead (default: %(default)s)")
+    add("--random-seed", type=int, default=0, help="where chance begins (default: %(default)s)")
     return command
 
 
@@ -100,15 +119,33 @@ def _state(options: argparse.Namespace) -> SimulatorState:
             raise _StartError(f"cannot use the seed file {options.seed_file}: {error}") from None
     try:
         return SimulatorState(
-            applications=[ApiApplication(options.client_id, secret, options.scopes)],
+            applications=[_application(options, secret)],
             seed=seed,
-            token_seconds=options.token_seconds,
-            timing=Timing(options.reboot_seconds, options.report_seconds, options.clock_offset),
+            fleet=options.fleet,
+            tokens=TokenPolicy(access_seconds=options.token_seconds, consent=options.consent),
+            timing=Timing(
+                reboot_seconds=options.reboot_seconds,
+                report_seconds=options.report_seconds,
+                clock_offset=options.clock_offset,
+                script_seconds=options.script_seconds,
+            ),
+            random_seed=options.random_seed,
             state_file=options.state_file,
             journal_file=options.journal_file,
         )
     except (OSError, ValueError) as error:
         raise _StartError(f"cannot use the state file {options.state_file}: {error}") from None
+
+
+def _application(options: argparse.Namespace, secret: str) -> ApiApplication:
+    users = {"authorization_code", "refresh_token"} if options.redirect_uri else set()
+    return ApiApplication(
+        options.client_id,
+        secret,
+        options.scopes,
+        grants={"client_credentials", *users},
+        redirect_uris=options.redirect_uri,
+    )
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
@@ -132,6 +169,13 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("must be a number from 0 to 65535")
     return port
+
+
+def _fleet(text: str) -> int:
+    size = int(text)
+    if not 0 <= size <= MAX_FLEET:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to {MAX_FLEET}")
+    return size
 
 
 def _seconds(text: str) -> float:

@@ -2,14 +2,16 @@
 
 A clause is ``online``, ``offline``, or a field with an operator and a value: ``org = 1``,
 ``class in (MAC,WINDOWS_SERVER)``, ``status eq APPROVED``, ``id=42``. Fields: ``org``, ``loc``, ``role``, ``id``
-(whole numbers), ``class``, ``status`` (words). Operators: ``=``, ``eq``, ``!=``, ``neq``, ``in``, ``notin``. (The
-vendor also has ``created`` and ``group``, which are not simulated: they count as malformed.)
+(whole numbers), ``class``, ``status`` (words), with the operators ``=``, ``eq``, ``!=``, ``neq``, ``in``, ``notin``;
+and ``created`` with ``before`` or ``after`` and a day (``created after 2024-03-01``). (The vendor's ``group`` is not
+simulated: it counts as malformed.)
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 Predicate = Callable[[Mapping[str, Any]], bool]
@@ -21,26 +23,35 @@ _CLAUSE = re.compile(
     r"|\b(?P<set>in|notin)\b\s*\(\s*(?P<values>\w+(?:\s*,\s*\w+)*)\s*\))",
     re.ASCII,
 )
+_CREATED = re.compile(r"created\s+(?P<side>before|after)\s+(?P<day>\d{4}-\d{2}-\d{2})", re.ASCII)
 
 
 class MalformedFilterError(ValueError):
     """The filter is not in the vendor's grammar."""
 
 
-def parse_filter(text: str) -> Predicate:
+def parse_filter(text: str, *, ignored: frozenset[str] = frozenset()) -> Predicate:
     """What the filter asks of a device.
+
+    Args:
+        text: The filter.
+        ignored: Fields whose clauses must be well-formed, and ask for nothing.
 
     Raises:
         MalformedFilterError: It is none; the vendor answers such a one with 500.
     """
-    clauses = [_parse_clause(clause.strip()) for clause in text.split(" AND ")]
+    parsed = [_parse_clause(clause.strip()) for clause in text.split(" AND ")]
+    clauses = [predicate for field, predicate in parsed if field not in ignored]
     return lambda device: all(clause(device) for clause in clauses)
 
 
-def _parse_clause(text: str) -> Predicate:
+def _parse_clause(text: str) -> tuple[str, Predicate]:
+    """The clause's field, and what it asks of a device."""
     if text in {"online", "offline"}:
         wanted = text == "offline"
-        return lambda device: bool(device.get("offline")) is wanted
+        return text, lambda device: bool(device.get("offline")) is wanted
+    if (created := _CREATED.fullmatch(text)) is not None:
+        return "created", _parse_created(created)
     match = _CLAUSE.fullmatch(text)
     if match is None:
         raise MalformedFilterError(text)
@@ -57,4 +68,14 @@ def _parse_clause(text: str) -> Predicate:
     else:
         raise MalformedFilterError(text)
     wanted_inside = (match["set"] or match["op"]) in {"in", "=", "eq"}
-    return lambda device: (device.get(key) in values) is wanted_inside
+    return field, lambda device: (device.get(key) in values) is wanted_inside
+
+
+def _parse_created(match: re.Match[str]) -> Predicate:
+    try:
+        day = datetime.strptime(match["day"], "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise MalformedFilterError(match[0]) from None
+    if match["side"] == "before":
+        return lambda device: float(device.get("created", 0)) < day
+    return lambda device: float(device.get("created", 0)) > day

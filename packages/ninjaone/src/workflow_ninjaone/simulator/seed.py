@@ -8,22 +8,18 @@ the short form, one without the key is sent without it.
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-Record = dict[str, Any]
+from workflow_ninjaone.simulator.shapes import DAY, GIB, Record, agent, device, uid, unix, windows
 
-_NAMESPACE = uuid.UUID("5b0f3f4e-6f0c-5d5c-9a52-0b6a1c3d7e10")
 _TIME_KEYS = frozenset(
     {"created", "lastContact", "lastUpdate", "lastBootTime", "createTime", "updateTime", "activityTime"}
 )
 _HOUR = 3600.0
-_DAY = 24 * _HOUR
-_GIB = 1024**3
 
 
 class InvalidSeedError(ValueError):
@@ -85,11 +81,6 @@ def load_seed(path: Path) -> Seed:
     return Seed(**{name: tuple(records) for name, records in content.items()})
 
 
-def uid(name: str) -> str:
-    """The UUID of the seeded record with this name: always the same."""
-    return str(uuid.uuid5(_NAMESPACE, name))
-
-
 def default_seed() -> Seed:
     """The account that the simulator has when it is given no other."""
     return Seed(
@@ -141,107 +132,107 @@ def _locations() -> tuple[Record, ...]:
 
 def _devices() -> tuple[Record, ...]:
     return (
-        _agent(
+        agent(
             101,
             organization=1,
             location=11,
             node_class="WINDOWS_SERVER",
             name="NWD-DC01",
             ip="10.1.0.10",
-            os=_windows("Windows Server 2022 Standard Edition", "20348", "21H2", booted=-34 * _DAY),
+            os=windows("Windows Server 2022 Standard Edition", "20348", "21H2", booted=-34 * DAY),
             system=("Dell Inc.", "PowerEdge T350", "7JX4KT3", "SERVER"),
-            memory=64 * _GIB,
+            memory=64 * GIB,
             processor=("Intel(R) Xeon(R) E-2378", 8, 16),
-            volumes=[("C:", "System", 240 * _GIB, 9 * _GIB), ("D:", "Data", 1800 * _GIB, 610 * _GIB)],
+            volumes=[("C:", "System", 240 * GIB, 9 * GIB), ("D:", "Data", 1800 * GIB, 610 * GIB)],
             user="NWD\\administrator",
         ),
-        _agent(
+        agent(
             102,
             organization=1,
             location=11,
             node_class="WINDOWS_WORKSTATION",
             name="NWD-RECEPTION",
             ip="10.1.0.51",
-            os=_windows("Windows 11 Pro Edition", "22631", "23H2", booted=-3 * _DAY),
+            os=windows("Windows 11 Pro Edition", "22631", "23H2", booted=-3 * DAY),
             system=("HP", "HP ProDesk 400 G7", "8CC2210XYZ", "DESKTOP"),
-            memory=16 * _GIB,
+            memory=16 * GIB,
             processor=("Intel(R) Core(TM) i5-10500", 6, 12),
-            volumes=[("C:", "Windows", 476 * _GIB, 201 * _GIB)],
+            volumes=[("C:", "Windows", 476 * GIB, 201 * GIB)],
             user="NWD\\a.larsen",
         ),
-        _agent(
+        agent(
             103,
             organization=1,
             location=12,
             node_class="MAC",
             name="nwd-xray-mac",
             ip="10.1.1.20",
-            os=_unix("macOS Sonoma", "Apple", "23G93", booted=-11 * _DAY),
+            os=unix("macOS Sonoma", "Apple", "23G93", booted=-11 * DAY),
             system=("Apple Inc.", "Mac14,3", "H2WL4Q1PWV", "DESKTOP"),
-            memory=16 * _GIB,
+            memory=16 * GIB,
             processor=("Apple M2", 8, 8),
-            volumes=[("/", "Macintosh HD", 494 * _GIB, 120 * _GIB)],
+            volumes=[("/", "Macintosh HD", 494 * GIB, 120 * GIB)],
             user="xray",
         ),
-        _agent(
+        agent(
             201,
             organization=2,
             location=21,
             node_class="WINDOWS_SERVER",
             name="CTL-FILES01",
             ip="10.2.0.11",
-            os=_windows("Windows Server 2019 Standard Edition", "17763", "1809", booted=-61 * _DAY),
+            os=windows("Windows Server 2019 Standard Edition", "17763", "1809", booted=-61 * DAY),
             system=("HPE", "ProLiant DL380 Gen10", "CZ29350JJK", "SERVER"),
-            memory=128 * _GIB,
+            memory=128 * GIB,
             processor=("Intel(R) Xeon(R) Silver 4214", 12, 24),
-            volumes=[("C:", "System", 300 * _GIB, 88 * _GIB), ("E:", "Matters", 7000 * _GIB, 290 * _GIB)],
+            volumes=[("C:", "System", 300 * GIB, 88 * GIB), ("E:", "Matters", 7000 * GIB, 290 * GIB)],
             user="CONTOSO\\svc-backup",
         ),
-        _agent(
+        agent(
             202,
             organization=2,
             location=21,
             node_class="WINDOWS_WORKSTATION",
             name="CTL-LT-BECKER",
             ip="192.168.178.23",
-            os=_windows("Windows 11 Pro Edition", "22631", "23H2", booted=-9 * _DAY),
+            os=windows("Windows 11 Pro Edition", "22631", "23H2", booted=-9 * DAY),
             system=("LENOVO", "21HES0AA00", "PF4KX1TL", "LAPTOP"),
-            memory=32 * _GIB,
+            memory=32 * GIB,
             processor=("13th Gen Intel(R) Core(TM) i7-1355U", 10, 12),
-            volumes=[("C:", "Windows", 953 * _GIB, 700 * _GIB)],
+            volumes=[("C:", "Windows", 953 * GIB, 700 * GIB)],
             user="CONTOSO\\m.becker",
-            offline_since=-2 * _DAY,
+            offline_since=-2 * DAY,
         ),
-        _agent(
+        agent(
             301,
             organization=3,
             location=31,
             node_class="LINUX_SERVER",
             name="fab-wms-01",
             ip="10.3.0.5",
-            os=_unix("Ubuntu 22.04.4 LTS", "Canonical", "5.15.0-107-generic", booted=-120 * _DAY),
+            os=unix("Ubuntu 22.04.4 LTS", "Canonical", "5.15.0-107-generic", booted=-120 * DAY),
             system=("VMware, Inc.", "VMware7,1", "VMware-56 4d 1c 0a", "OTHER"),
-            memory=32 * _GIB,
+            memory=32 * GIB,
             processor=("AMD EPYC 7313", 8, 8),
-            volumes=[("/", "root", 200 * _GIB, 13 * _GIB)],
+            volumes=[("/", "root", 200 * GIB, 13 * GIB)],
             user="deploy",
             virtual=True,
         ),
-        _agent(
+        agent(
             302,
             organization=3,
             location=31,
             node_class="WINDOWS_WORKSTATION",
             name="FAB-DISPATCH-2",
             ip="10.3.0.62",
-            os=_windows("Windows 10 Pro Edition", "19045", "22H2", booted=-1 * _DAY),
+            os=windows("Windows 10 Pro Edition", "19045", "22H2", booted=-1 * DAY),
             system=("Dell Inc.", "OptiPlex 7090", "4TQ8HG3", "DESKTOP"),
-            memory=8 * _GIB,
+            memory=8 * GIB,
             processor=("Intel(R) Core(TM) i5-11500", 6, 12),
-            volumes=[("C:", "OS", 237 * _GIB, 31 * _GIB)],
+            volumes=[("C:", "OS", 237 * GIB, 31 * GIB)],
             user="FAB\\dispatch",
         ),
-        _device(
+        device(
             303,
             organization=3,
             location=31,
@@ -250,7 +241,7 @@ def _devices() -> tuple[Record, ...]:
             ip="10.3.0.2",
             offline_since=None,
         ),
-        _device(
+        device(
             304,
             organization=3,
             location=31,
@@ -329,8 +320,8 @@ def _alerts() -> tuple[Record, ...]:
             "uid": uid("alert/reception-custom-field"),
             "deviceId": 102,
             "message": "Custom field condition matched.",
-            "createTime": -1 * _DAY,
-            "updateTime": -1 * _DAY,
+            "createTime": -1 * DAY,
+            "updateTime": -1 * DAY,
             "sourceConfigUid": uid("condition/custom-field"),
             "sourceName": "",
             "subject": "",
@@ -345,8 +336,8 @@ def _alerts() -> tuple[Record, ...]:
             "uid": uid("alert/switch-port"),
             "deviceId": 303,
             "message": "Port 12 changed from up to down.",
-            "createTime": -3 * _DAY,
-            "updateTime": -3 * _DAY,
+            "createTime": -3 * DAY,
+            "updateTime": -3 * DAY,
             "sourceType": "CONDITION_NMS_NETWORK_STATUS_CHANGE",
             "sourceConfigUid": uid("condition/port-status"),
             "sourceName": "Port status",
@@ -360,7 +351,7 @@ def _alerts() -> tuple[Record, ...]:
 def _activities(alerts: Iterable[Mapping[str, Any]]) -> tuple[Record, ...]:
     started: Record = {
         "id": 5000,
-        "activityTime": -120 * _DAY,
+        "activityTime": -120 * DAY,
         "deviceId": 301,
         "activityType": "SYSTEM",
         "statusCode": "NODE_CREATED",
@@ -386,147 +377,6 @@ def _activities(alerts: Iterable[Mapping[str, Any]]) -> tuple[Record, ...]:
         for number, alert in enumerate(sorted(alerts, key=lambda alert: float(alert["createTime"])))
     ]
     return (started, *triggered)
-
-
-def _device(
-    identity: int,
-    *,
-    organization: int,
-    location: int,
-    node_class: str,
-    name: str,
-    ip: str,
-    offline_since: float | None,
-) -> Record:
-    contact = -20.0 - identity % 7 if offline_since is None else offline_since
-    mac = f"02:00:5E:10:{identity // 100:02X}:{identity % 100:02X}"
-    return {
-        "id": identity,
-        "uid": uid(f"device/{identity}"),
-        "organizationId": organization,
-        "locationId": location,
-        "nodeClass": node_class,
-        "nodeRoleId": 200 + identity % 5,
-        "rolePolicyId": 50,
-        "policyId": 50,
-        "approvalStatus": "APPROVED",
-        "offline": offline_since is not None,
-        "displayName": name,
-        "systemName": name,
-        "dnsName": f"{name.lower()}.example.test",
-        "netbiosName": name.upper()[:15],
-        "created": -400 * _DAY - identity,
-        "lastContact": contact,
-        "lastUpdate": contact,
-        "userData": {},
-        "tags": [],
-        "ipAddresses": [ip],
-        "macAddresses": [mac],
-        "publicIP": f"203.0.113.{organization}",
-        "notes": [],
-    }
-
-
-def _agent(
-    identity: int,
-    *,
-    organization: int,
-    location: int,
-    node_class: str,
-    name: str,
-    ip: str,
-    os: Record,
-    system: tuple[str, str, str, str],
-    memory: int,
-    processor: tuple[str, int, int],
-    volumes: list[tuple[str, str, int, int]],
-    user: str,
-    offline_since: float | None = None,
-    virtual: bool = False,
-) -> Record:
-    manufacturer, model, serial, chassis = system
-    processor_name, cores, logical_cores = processor
-    return {
-        **_device(
-            identity,
-            organization=organization,
-            location=location,
-            node_class=node_class,
-            name=name,
-            ip=ip,
-            offline_since=offline_since,
-        ),
-        "os": os,
-        "system": {
-            "name": name,
-            "manufacturer": manufacturer,
-            "model": model,
-            "biosSerialNumber": serial,
-            "serialNumber": serial,
-            "domain": "WORKGROUP",
-            "domainRole": "Member Server" if node_class.endswith("SERVER") else "Member Workstation",
-            "numberOfProcessors": 1,
-            "totalPhysicalMemory": memory,
-            "virtualMachine": virtual,
-            "chassisType": chassis,
-        },
-        "memory": {"capacity": memory},
-        "processors": [
-            {
-                "architecture": "arm64" if "Apple" in processor_name else "x64",
-                "maxClockSpeed": 3_000_000_000,
-                "clockSpeed": 2_600_000_000,
-                "name": processor_name,
-                "numCores": cores,
-                "numLogicalCores": logical_cores,
-            }
-        ],
-        "volumes": [
-            {
-                "name": drive,
-                "driveLetter": drive if drive.endswith(":") else None,
-                "label": label,
-                "deviceType": "Local Disk",
-                "fileSystem": "NTFS" if drive.endswith(":") else "ext4",
-                "autoMount": True,
-                "compressed": False,
-                "capacity": capacity,
-                "freeSpace": free,
-                "serialNumber": f"{identity:08X}",
-            }
-            for drive, label, capacity, free in volumes
-        ],
-        "deviceType": "AGENT_DEVICE",
-        "lastLoggedInUser": user,
-    }
-
-
-def _windows(name: str, build: str, release: str, *, booted: float) -> Record:
-    return {
-        "manufacturer": "Microsoft Corporation",
-        "name": name,
-        "architecture": "64-bit",
-        "lastBootTime": booted,
-        "buildNumber": build,
-        "releaseId": release,
-        "servicePackMajorVersion": 0,
-        "servicePackMinorVersion": 0,
-        "locale": "0409",
-        "language": "en-US",
-        "needsReboot": False,
-    }
-
-
-def _unix(name: str, manufacturer: str, build: str, *, booted: float) -> Record:
-    return {
-        "manufacturer": manufacturer,
-        "name": name,
-        "architecture": "64-bit",
-        "lastBootTime": booted,
-        "buildNumber": build,
-        "locale": "en_US",
-        "needsReboot": False,
-    }
 
 
 def _timed(value: Any, now: float) -> Any:

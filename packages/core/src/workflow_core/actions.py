@@ -65,8 +65,22 @@ class SecretReader(Protocol):
             IntegrationNotConfiguredError: Naming every one that is not stored.
         """
 
+    async def token(self, *, refused: str | None = None) -> str:
+        """An access token of the connection: the one that is stored, or a new one shortly before that expires.
+
+        Whoever comes first renews it; all others, in this process and in any other, wait for that one. For calls over
+        the network only: never in a transaction.
+
+        Args:
+            refused: A token that the other system does not accept: gives another one.
+
+        Raises:
+            ReconnectRequiredError: The other system's last answer was final; it is not asked again.
+            WorkflowError: There is none to be had now; the error says why.
+        """
+
     def hide(self, value: str) -> None:
-        """Has a value that was derived from a secret (such as an access token) redacted too."""
+        """Has a value that was derived from a secret redacted too."""
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -25,7 +25,7 @@ from packaging.utils import canonicalize_name
 
 from workflow_core.actions import Action, Effect
 from workflow_core.availability import AvailabilityResolver
-from workflow_core.connections import Connection
+from workflow_core.connections import Connection, connection_problems
 from workflow_core.errors import DiscoveryError
 from workflow_core.events import EventType
 from workflow_core.hookspecs import PROJECT, WorkflowSpecs
@@ -34,6 +34,7 @@ from workflow_core.jobs import Job
 from workflow_core.manifest import Manifest, build_manifest
 from workflow_core.modules import Module
 from workflow_core.schema import check_supported
+from workflow_core.webhooks import WebhookReceiver
 
 _log = logging.getLogger(__name__)
 
@@ -121,6 +122,7 @@ class Registry:
         connections: By provider.
         events: By name.
         jobs: By id.
+        receivers: Of webhooks, by provider.
         distribution_of: The distribution of each action id.
         distribution_of_module: The distribution of each group key.
         distribution_of_event: The distribution of each event name.
@@ -134,6 +136,7 @@ class Registry:
     connections: Mapping[str, Connection]
     events: Mapping[str, EventType]
     jobs: Mapping[str, Job]
+    receivers: Mapping[str, WebhookReceiver]
     distribution_of: Mapping[str, str]
     distribution_of_module: Mapping[str, str]
     distribution_of_event: Mapping[str, str]
@@ -181,6 +184,7 @@ class _Contribution:
     connections: list[Connection] = attrs.Factory(list)
     events: list[EventType] = attrs.Factory(list)
     jobs: list[Job] = attrs.Factory(list)
+    receivers: list[WebhookReceiver] = attrs.Factory(list)
 
     @property
     def allowed_action_ids(self) -> list[str]:
@@ -268,6 +272,7 @@ def registry_of(
     connections: Iterable[Connection] = (),
     events: Iterable[EventType] = (),
     jobs: Iterable[Job] = (),
+    receivers: Iterable[WebhookReceiver] = (),
 ) -> Registry:
     """The registry of one distribution that is given rather than found: for tests of integrations.
 
@@ -283,6 +288,7 @@ def registry_of(
         list(connections),
         list(events),
         list(jobs),
+        list(receivers),
     )
     try:
         _validate(contribution)
@@ -356,6 +362,7 @@ def _load(name: str, version: str, points: Iterable[importlib.metadata.EntryPoin
         contribution.connections += _call(manager.hook.workflow_connections, Connection)
         contribution.events += _call(manager.hook.workflow_events, EventType)
         contribution.jobs += _call(manager.hook.workflow_jobs, Job)
+        contribution.receivers += _call(manager.hook.workflow_webhooks, WebhookReceiver)
     return contribution
 
 
@@ -386,10 +393,18 @@ def _validate(contribution: _Contribution) -> None:
         problems += _event_problems(event)
     problems += _repeated("event", [event.name for event in contribution.events])
     problems += _repeated("schema", [event.schema_ref for event in contribution.events])
-    providers = {connection.provider for connection in contribution.connections}
+    providers = [connection.provider for connection in contribution.connections]
     for job in contribution.jobs:
         problems += _job_problems(job, contribution.segments, providers)
     problems += _repeated("job", [job.id for job in contribution.jobs])
+    for connection in contribution.connections:
+        problems += connection_problems(connection)
+    problems += [
+        f"webhook receiver of {receiver.provider}: no connection of this distribution has this provider"
+        for receiver in contribution.receivers
+        if receiver.provider not in providers
+    ]
+    problems += _repeated("webhook receiver of", [receiver.provider for receiver in contribution.receivers])
     problems += _repeated("connection of", [segment for c in contribution.connections for segment in c.segments])
     if problems:
         raise _PhaseError(Phase.VALIDATE, "; ".join(problems))
@@ -459,7 +474,7 @@ def _event_problems(event: EventType) -> list[str]:
     return problems
 
 
-def _job_problems(job: Job, segments: set[str], providers: set[str]) -> list[str]:
+def _job_problems(job: Job, segments: set[str], providers: Sequence[str]) -> list[str]:
     where = f"job {job.id}"
     problems = []
     if not _ACTION_ID.match(job.id):
@@ -526,6 +541,7 @@ def _registry(contributions: Sequence[_Contribution]) -> Registry:
         connections=MappingProxyType({k.provider: k for c in contributions for k in c.connections}),
         events=MappingProxyType({e.name: e for c in contributions for e in c.events}),
         jobs=MappingProxyType({j.id: j for c in contributions for j in c.jobs}),
+        receivers=MappingProxyType({r.provider: r for c in contributions for r in c.receivers}),
         distribution_of=MappingProxyType({a.id: c.distribution for c in contributions for a in c.actions}),
         distribution_of_module=MappingProxyType(
             {m.group_key: c.distribution for c in contributions for m in c.modules}

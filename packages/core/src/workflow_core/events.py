@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import attrs
 from attrs.validators import instance_of
@@ -34,6 +33,16 @@ class EventType:
     payload: type
     schema_ref: str = attrs.field(validator=instance_of(str))
 
+    def checked(self, payload: Any) -> Any:
+        """The payload, if it is one.
+
+        Raises:
+            TypeError: It is of another class.
+        """
+        if not isinstance(payload, self.payload):
+            raise TypeError(f"{self.name} brings {self.payload.__name__}, not {type(payload).__name__}")
+        return payload
+
 
 # One link further than the run that emits it: that is how a chain of events and runs is found to be endless.
 _STORE = """
@@ -43,6 +52,7 @@ INSERT INTO workflow_runtime_events (
     $1, $2, $3, $4, $5, $6, $7,
     coalesce((SELECT chain_depth + 1 FROM workflow_runs WHERE tenant = $1 AND run_id = $7), 0)
 )
+ON CONFLICT (tenant, event_id) DO NOTHING
 """
 
 
@@ -61,10 +71,9 @@ async def emit(ctx: ActionContext, event: EventType, payload: Any, *, correlatio
         ctx.tx,
         ctx.tenant,
         event,
-        payload,
-        correlation_key=correlation_key,
+        ctx.redact(to_json(event.checked(payload))),
+        correlation_key=ctx.redact(correlation_key),
         source_run_id=ctx.run_id,
-        redact=ctx.redact,
     )
 
 
@@ -74,30 +83,20 @@ async def store_event(
     event: EventType,
     payload: Any,
     *,
-    correlation_key: str | None,
-    source_run_id: UUID | None,
-    redact: Callable[[Any], Any],
+    correlation_key: str | None = None,
+    source_run_id: UUID | None = None,
+    key: str | None = None,
 ) -> None:
-    """Says that something has happened: kept if, and only if, the transaction commits.
+    """Puts an event into the inbox, from which a worker takes it when the transaction has committed.
 
     Args:
         conn: Bound to the tenant.
-        tenant: Where it happened.
+        tenant: Whose event.
         event: The declared type.
-        payload: An instance of its ``payload`` class.
+        payload: JSON of its ``payload`` class, without secrets.
         correlation_key: What waiting workflows know it by.
-        source_run_id: The workflow run that did it, if one did.
-        redact: Takes secrets out of JSON.
+        source_run_id: The run whose action emits it.
+        key: What is stored again under the same type and key is the same event, and starts nothing again.
     """
-    if not isinstance(payload, event.payload):
-        raise TypeError(f"{event.name} brings {event.payload.__name__}, not {type(payload).__name__}")
-    await conn.execute(
-        _STORE,
-        tenant,
-        uuid4(),
-        event.name,
-        redact(correlation_key),
-        redact(to_json(payload)),
-        event.schema_ref,
-        source_run_id,
-    )
+    event_id = uuid4() if key is None else uuid5(tenant, f"{event.name} {key}")
+    await conn.execute(_STORE, tenant, event_id, event.name, correlation_key, payload, event.schema_ref, source_run_id)

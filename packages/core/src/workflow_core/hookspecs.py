@@ -23,6 +23,7 @@ from workflow_core.connections import Connection
 from workflow_core.events import EventType
 from workflow_core.jobs import Job
 from workflow_core.modules import Module
+from workflow_core.webhooks import WebhookReceiver
 
 PROJECT = "workflow"
 
@@ -156,12 +157,35 @@ class WorkflowSpecs:
 
     @hookspec
     def workflow_connections(self) -> Iterable[Connection]:  # type: ignore[empty-body]  # as above
-        """How a tenant connects the integration: the fields of its form.
+        """How a tenant connects the integration: its forms, and how its own system is spoken to.
 
         Example:
             ```python
-            from workflow_core.connections import Connection, ConnectionField
+            import aiohttp
+
+            from workflow_core.connections import Account, Connection, ConnectionField, ConnectionMethod, MappingKind
+            from workflow_core.connections import Mappable
+            from workflow_core.errors import ActionError
             from workflow_core.hookspecs import hookimpl
+
+
+            async def get(ctx, path):
+                secrets = await ctx.secrets.require("api_key")
+                headers = {"Authorization": f"Bearer {secrets['api_key']}"}
+                timeout = aiohttp.ClientTimeout(total=10)
+                async with ctx.http.get(f"{ctx.instance_url}{path}", headers=headers, timeout=timeout) as answer:
+                    if answer.status != 200:
+                        raise ActionError(f"Acme answered {answer.status}: check the address and the API key.")
+                    return await answer.json()
+
+
+            async def check(ctx):
+                return Account(name=(await get(ctx, "/account"))["name"])
+
+
+            async def list_mappable(ctx, kind):
+                for company in await get(ctx, "/companies"):
+                    yield Mappable(str(company["id"]), company["name"])
 
 
             class AcmePlugin:
@@ -177,8 +201,63 @@ class WorkflowSpecs:
                                 ConnectionField(name="instance_url", label="Address", kind="url"),
                                 ConnectionField(name="api_key", label="API key", kind="secret"),
                             ),
+                            methods=(ConnectionMethod(key="api_key", label="API key"),),
+                            mappings=(MappingKind(key="company", label="Companies"),),
+                            check=check,
+                            list_mappable=list_mappable,
                         )
                     ]
+
+
+            plugin = AcmePlugin()
+            ```
+        """
+
+    @hookspec
+    def workflow_webhooks(self) -> Iterable[WebhookReceiver]:  # type: ignore[empty-body]  # as above
+        """Receivers of what another system sends for a connection of the same distribution.
+
+        Example:
+            ```python
+            import attrs
+
+            from workflow_core.connections import Connection
+            from workflow_core.events import EventType
+            from workflow_core.hookspecs import hookimpl
+            from workflow_core.webhooks import WebhookReceiver
+
+
+            @attrs.frozen(kw_only=True)
+            class BackupFailed:
+                jobId: str
+
+
+            BACKUP_FAILED = EventType(
+                name="BACKUP_FAILED",
+                label="Backup failed",
+                description="A backup job has ended with an error.",
+                payload=BackupFailed,
+                schema_ref="payload.BackupFailed.v1",
+            )
+
+
+            async def handle(ctx, body):
+                if body.get("status") == "failed":  # under its own id: sent twice, it starts workflows once
+                    await ctx.emit(BACKUP_FAILED, BackupFailed(jobId=body["job"]), key=body["id"])
+
+
+            class AcmePlugin:
+                @hookimpl
+                def workflow_connections(self):
+                    return [Connection(provider="acme", label="Acme", description="", segments=("acme",), fields=())]
+
+                @hookimpl
+                def workflow_events(self):
+                    return [BACKUP_FAILED]
+
+                @hookimpl
+                def workflow_webhooks(self):
+                    return [WebhookReceiver(provider="acme", header="X-Acme-Secret", handle=handle)]
 
 
             plugin = AcmePlugin()

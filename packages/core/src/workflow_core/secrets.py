@@ -215,6 +215,22 @@ class TenantSecrets:
         wanted = sorted(set(names))
         for name in wanted:
             _check_name(scope, name)
+        found = await self.find(conn, tenant, scope, wanted)
+        missing = sorted(set(wanted) - set(found))
+        if missing:
+            raise SecretNotFoundError(
+                f"Not stored in the scope {scope!r}: {', '.join(missing)}. Store the secret, or name another one.",
+                details={"scope": scope, "names": missing},
+            )
+        return found
+
+    async def find(self, conn: Connection, tenant: UUID, scope: str, names: Iterable[str]) -> ResolvedSecrets:
+        """
+        The values of those of the secrets that are stored.
+
+        Raises:
+            ConfigurationError: ``SECRET_UNREADABLE``: written with another key-encryption key, or changed.
+        """
         rows = await conn.fetch(
             """
             SELECT s.name, s.ciphertext, k.key_id, k.wrapped_key
@@ -223,14 +239,8 @@ class TenantSecrets:
             """,
             tenant,
             scope,
-            wanted,
+            list(names),
         )
-        missing = sorted(set(wanted) - {row["name"] for row in rows})
-        if missing:
-            raise SecretNotFoundError(
-                f"Not stored in the scope {scope!r}: {', '.join(missing)}. Store the secret, or name another one.",
-                details={"scope": scope, "names": missing},
-            )
         boxes = {row["key_id"]: self._unwrap(tenant, row["key_id"], row["wrapped_key"]) for row in rows}
         return ResolvedSecrets(
             {
@@ -260,6 +270,28 @@ class TenantSecrets:
             name,
         )
         return deleted is not None
+
+    async def forget(self, conn: Connection, tenant: UUID, scope: str, *, besides: Iterable[str] = ()) -> None:
+        """Forget all secrets of a scope, besides these."""
+        await conn.execute(
+            "DELETE FROM tenant_secrets WHERE tenant = $1 AND scope = $2 AND name <> ALL ($3::text[])",
+            tenant,
+            scope,
+            list(besides),
+        )
+
+    def seal(self, content: bytes, *purpose: str) -> bytes:
+        """Encrypt with the platform's own key what it gives away or keeps for a while; see :meth:`SecretBox.seal`."""
+        return self._keys.seal(content, *purpose)
+
+    def open(self, sealed: bytes, *purpose: str) -> bytes:
+        """
+        What :meth:`seal` was given.
+
+        Raises:
+            ConfigurationError: ``SECRET_UNREADABLE``: sealed with another key, for another purpose, or changed.
+        """
+        return self._keys.open(sealed, *purpose)
 
     async def _current_key(self, conn: Connection, tenant: UUID) -> tuple[UUID, SecretBox]:
         """The tenant's newest data key; the first secret makes it, and two first ones make one."""

@@ -23,6 +23,7 @@ from workflow_core.errors import ConfigurationError, MigrationError
 from workflow_core.execution.executor import Executor
 from workflow_core.execution.fault_points import FaultPoint
 from workflow_core.execution.inbox import Inbox
+from workflow_core.integrations.tokens import ConnectionTokens
 from workflow_core.job_runs.attempts import JobRunner
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
@@ -225,11 +226,14 @@ async def run_worker(
             )
         )
         registry, secrets = discovery.registry, TenantSecrets(settings.secrets_key)
+        tokens = ConnectionTokens(database, secrets, http)
+        stack.push_async_callback(tokens.close)
         executor = Executor(
             database=database,
             registry=registry,
             secrets=secrets,
             http=http,
+            tokens=tokens,
             look_for=settings.reconcile_seconds,
             at=at or fault_point(os.environ),
         )
@@ -245,7 +249,7 @@ async def run_worker(
         )
         launches = Launches(database, client, registry)
         workers.append(build_launcher(client, launches, shutdown=shutdown, build_id=settings.build_id))
-        runner = JobRunner(database=database, registry=registry, secrets=secrets, http=http)
+        runner = JobRunner(database=database, registry=registry, secrets=secrets, http=http, tokens=tokens)
         workers += build_job_workers(
             client, JobActivities(runner, client), registry, shutdown=shutdown, build_id=settings.build_id
         )

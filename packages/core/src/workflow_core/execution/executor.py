@@ -49,6 +49,7 @@ from workflow_core.execution.models import ActionCall, ActionResult
 from workflow_core.execution.reconciling import Reconciler
 from workflow_core.execution.verdicts import may_be_retried
 from workflow_core.execution.writing import to_the_end, until_written
+from workflow_core.integrations.tokens import ConnectionTokens
 from workflow_core.redaction import Redactor
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Connection, Database
@@ -72,6 +73,7 @@ class Executor:
         registry: What this process discovered.
         secrets: Opens the tenants' secrets; without it an action that needs one fails.
         http: The process's HTTP session for external actions.
+        tokens: The process's access tokens of connections; of its own when left out.
         look_for: Seconds after the sending for which an effect is looked for that must not be sent twice and whose
             answer was lost, before it is uncertain.
         at: Called at each of :data:`~workflow_core.execution.fault_points.FAULT_POINTS`.
@@ -84,6 +86,7 @@ class Executor:
         registry: Registry,
         secrets: TenantSecrets | None,
         http: aiohttp.ClientSession,
+        tokens: ConnectionTokens | None = None,
         look_for: float = 900.0,
         at: FaultPoint = no_fault,
     ) -> None:
@@ -91,6 +94,7 @@ class Executor:
         self._registry = registry
         self._secrets = secrets
         self._http = http
+        self._tokens = tokens or (ConnectionTokens(database, secrets, http) if secrets is not None else None)
         self._at = at
         self._admission = Admission(database, registry, secrets)
         self._reconciler = Reconciler(database, self._limited, self._admission.pass_gate, at, look_for)
@@ -389,6 +393,7 @@ class Executor:
                 secrets=self._secrets,
                 database=self._database,
                 tx=tx,
+                tokens=self._tokens,
             ),
             dry_run=call.dry_run,
             tx=tx,

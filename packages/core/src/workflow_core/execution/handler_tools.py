@@ -6,7 +6,7 @@ import contextlib
 import logging
 import traceback
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from workflow_core.connections import Connection as IntegrationConnection
@@ -15,6 +15,9 @@ from workflow_core.execution.database_errors import CONNECTION_GONE, explain
 from workflow_core.redaction import Redactor
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Connection, Database
+
+if TYPE_CHECKING:
+    from workflow_core.integrations.tokens import ConnectionTokens
 
 
 class ConnectionSecrets:
@@ -28,6 +31,7 @@ class ConnectionSecrets:
         secrets: None: this process has no key.
         database: Where they are read, if not in ``tx``.
         tx: The handler's own transaction.
+        tokens: Keeps the connection's access tokens, for those who call over the network.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class ConnectionSecrets:
         secrets: TenantSecrets | None,
         database: Database,
         tx: Connection | None = None,
+        tokens: ConnectionTokens | None = None,
     ) -> None:
         self._tenant = tenant
         self._connection = connection
@@ -48,6 +53,7 @@ class ConnectionSecrets:
         self._secrets = secrets
         self._database = database
         self._tx = tx
+        self._tokens = tokens
 
     async def require(self, *names: str) -> dict[str, str]:
         """The values by name; only those that the connection declares as secret can be read.
@@ -56,13 +62,7 @@ class ConnectionSecrets:
             IntegrationNotConfiguredError: Some are missing.
             EngineUnavailableError: Our database is away.
         """
-        connection = self._connection
-        if connection is None:
-            raise IntegrationNotConfiguredError(f"No installed distribution describes the connection of {self._owner}.")
-        if self._secrets is None:
-            raise IntegrationNotConfiguredError(
-                "This worker has no key for the tenants' secrets: set WORKFLOW_SECRETS_KEY_FILE."
-            )
+        connection, secrets = self._described(), self._opened()
         declared = {field.name for field in connection.fields if field.kind == "secret"}
         tenant, scope = self._tenant, connection.secret_scope
         own: AbstractAsyncContextManager[Connection] = (
@@ -70,23 +70,44 @@ class ConnectionSecrets:
         )
         try:
             async with own as conn:
-                stored = declared & set(await self._secrets.names(conn, tenant, scope))
-                missing = sorted(set(names) - stored)
-                if missing:
-                    raise IntegrationNotConfiguredError(
-                        f"The connection lacks {', '.join(missing)}: enter it under Connections.",
-                        details={"missing": missing},
-                    )
-                values = await self._secrets.resolve(conn, tenant, scope, names)
+                values = await secrets.find(conn, tenant, scope, declared & set(names))
         except (*CONNECTION_GONE, FileNotFoundError) as error:  # a handler would take it for the other system's
             raise explain(error) from None
+        missing = sorted(set(names) - set(values))
+        if missing:
+            raise IntegrationNotConfiguredError(
+                f"The connection lacks {', '.join(missing)}: enter it under Connections.", details={"missing": missing}
+            )
         for value in values.values():
             self.hide(value)
         return dict(values)
 
+    async def token(self, *, refused: str | None = None) -> str:
+        """See :meth:`workflow_core.actions.SecretReader.token`."""
+        if self._tx is not None or self._tokens is None:
+            raise RuntimeError("only what calls over the network has access tokens: declare io='external'")
+        self._opened()
+        current = await self._tokens.current(self._tenant, self._described(), refused=refused)
+        self.hide(current.access_token)
+        if current.refresh_token is not None:
+            self.hide(current.refresh_token)
+        return current.access_token
+
     def hide(self, value: str) -> None:
         """Has a value redacted from everything that the attempt shows."""
         self._redactor.add(value)
+
+    def _described(self) -> IntegrationConnection:
+        if self._connection is None:
+            raise IntegrationNotConfiguredError(f"No installed distribution describes the connection of {self._owner}.")
+        return self._connection
+
+    def _opened(self) -> TenantSecrets:
+        if self._secrets is None:
+            raise IntegrationNotConfiguredError(
+                "This worker has no key for the tenants' secrets: set WORKFLOW_SECRETS_KEY_FILE."
+            )
+        return self._secrets
 
 
 class RedactingLog(logging.LoggerAdapter[logging.Logger]):

@@ -29,6 +29,7 @@ from workflow_core.events import EventType, store_event
 from workflow_core.execution.database_errors import CONNECTION_GONE, DATABASE_AWAY, explain
 from workflow_core.execution.handler_tools import ConnectionSecrets, RedactingLog
 from workflow_core.execution.writing import to_the_end, until_written
+from workflow_core.integrations.tokens import ConnectionTokens
 from workflow_core.job_runs.runs import JobRunStatus, end_run
 from workflow_core.jobs import Job, JobContext
 from workflow_core.manifest import canonical_json
@@ -71,12 +72,14 @@ class JobRunner:
         registry: Has the jobs.
         secrets: None: this process has no key.
         http: The process's session.
+        tokens: Keeps the connections' access tokens; None: this process has none, and handlers that ask for one fail.
     """
 
     database: Database
     registry: Registry
     secrets: TenantSecrets | None
     http: aiohttp.ClientSession
+    tokens: ConnectionTokens | None = None
 
     async def run(self, tenant: UUID, job_id: str, run_id: UUID) -> None:
         """Does the work of a run, or the rest of it, and writes its end.
@@ -146,6 +149,7 @@ class JobRunner:
                 redactor=held.redactor,
                 secrets=self.secrets,
                 database=self.database,
+                tokens=self.tokens,
             ),
             records=held,
         )
@@ -255,10 +259,8 @@ class _Held:
             conn,
             self.tenant,
             event,
-            payload,
-            correlation_key=correlation_key,
-            source_run_id=None,
-            redact=self.redactor.redact,
+            self.redactor.redact(to_json(event.checked(payload))),
+            correlation_key=self.redactor.redact(correlation_key),
         )
 
     async def write_failure(self, error: Mapping[str, Any]) -> None:

@@ -18,12 +18,7 @@ from workflow_core.errors import (
 from workflow_core.records import rmm
 from workflow_core.storage.database import Connection
 from workflow_ninjaone.availability import is_available
-from workflow_ninjaone.client import (
-    ClientCredentials,
-    ClientCredentialsTokenSource,
-    NinjaOneClient,
-    TokenCache,
-)
+from workflow_ninjaone.client import ConnectionTokenSource, NinjaOneClient
 from workflow_ninjaone.module import PROVIDER
 
 REQUEST_SECONDS = 15.0
@@ -57,15 +52,7 @@ async def active_integration(connection: Connection, tenant: UUID | None) -> rmm
 
 
 class Access:
-    """
-    Makes clients; the access tokens that they use are kept for the next step.
-
-    Args:
-        tokens: Where they are kept.
-    """
-
-    def __init__(self, tokens: TokenCache | None = None) -> None:
-        self._tokens = tokens or TokenCache()
+    """Makes clients."""
 
     async def client(self, ctx: ActionContext, integration: rmm.Integration) -> NinjaOneClient:
         """
@@ -79,16 +66,13 @@ class Access:
                 "The NinjaOne connection has no instance address: complete it under Connections.",
                 details={"missing": ["instance_url"]},
             )
-        secrets = await ctx.secrets.require("client_id", "client_secret")
-        source = ClientCredentialsTokenSource(
+        await ctx.secrets.require("client_id", "client_secret")
+        return NinjaOneClient(
             ctx.http,
             base_url=integration.instance_url,
-            credentials=ClientCredentials(secrets["client_id"], secrets["client_secret"]),
-            cache=self._tokens,
-            on_secret=ctx.secrets.hide,
+            tokens=ConnectionTokenSource(ctx.secrets),
             timeout=REQUEST_SECONDS,
         )
-        return NinjaOneClient(ctx.http, base_url=integration.instance_url, tokens=source, timeout=REQUEST_SECONDS)
 
     async def connect(self, ctx: ActionContext) -> tuple[rmm.Integration, NinjaOneClient]:
         """

@@ -65,7 +65,7 @@ _ALERT: Final[dict[str, Any]] = {
 
 def ninjaone_actions(access: Access | None = None) -> list[Action]:
     """
-    All of them, sharing one store of access tokens.
+    All of them.
 
     Args:
         access: Makes clients; a fresh one unless given.

@@ -6,13 +6,7 @@ refusal into one of the platform's errors, and :mod:`~workflow_ninjaone.client.t
 """
 
 from workflow_ninjaone.client.api import NinjaOneClient, Observed, RebootMode
-from workflow_ninjaone.client.auth import (
-    DEFAULT_SCOPE,
-    ClientCredentials,
-    ClientCredentialsTokenSource,
-    TokenCache,
-    TokenSource,
-)
+from workflow_ninjaone.client.auth import ApiApplication, ConnectionTokenSource, TokenEndpoint, TokenSource
 from workflow_ninjaone.client.models import (
     Activity,
     Alert,
@@ -27,12 +21,11 @@ from workflow_ninjaone.client.models import (
 from workflow_ninjaone.client.transport import RetryPolicy, checked_base_url
 
 __all__ = [
-    "DEFAULT_SCOPE",
     "Activity",
     "Alert",
     "AlertList",
-    "ClientCredentials",
-    "ClientCredentialsTokenSource",
+    "ApiApplication",
+    "ConnectionTokenSource",
     "Device",
     "NinjaOneClient",
     "Observed",
@@ -42,7 +35,7 @@ __all__ = [
     "RebootMode",
     "RetryPolicy",
     "SystemInfo",
-    "TokenCache",
+    "TokenEndpoint",
     "TokenSource",
     "Volume",
     "checked_base_url",

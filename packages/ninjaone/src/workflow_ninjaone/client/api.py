@@ -92,7 +92,7 @@ class NinjaOneClient:
     * ``TransientError``: ``RATE_LIMITED`` (with ``retry_after``), ``UPSTREAM_ERROR`` (5xx), ``UPSTREAM_TIMEOUT``,
       ``UPSTREAM_UNREACHABLE``, ``UPSTREAM_DISCONNECTED``, ``UPSTREAM_ANSWER_UNREADABLE``
     * ``NotFoundError`` (404), ``PermissionDeniedError`` (403, and 401 for a missing scope)
-    * ``ReconnectRequiredError`` (401 in spite of a new token), ``ActionError`` (any other refusal)
+    * ``ActionError``: ``UPSTREAM_UNAUTHENTICATED`` (401 in spite of a new token), ``ACTION_FAILED`` (any other refusal)
     * ``ValidationError``: an argument out of its range
 
     Args:

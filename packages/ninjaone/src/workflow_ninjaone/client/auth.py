@@ -1,23 +1,22 @@
-"""Access tokens: where they come from, and how long one is kept.
+"""Access tokens: what the client asks for them, and how NinjaOne gives them.
 
-A :class:`TokenSource` is what the client needs to know. The one here is OAuth's client-credentials grant (RFC 6749,
-section 4.4; the vendor's application type *API Services*).
+The platform keeps and renews tokens (:meth:`workflow_core.actions.SecretReader.token`); :class:`TokenEndpoint` is what
+it asks for new ones. Sources: RFC 6749 (grants), 7636 (PKCE), 7009 (revocation); which errors are final is known from
+the field only.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import json
-import time
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Protocol
 
 import aiohttp
 import attrs
 from yarl import URL
 
+from workflow_core.actions import SecretReader
+from workflow_core.connections import Consent, Consented, Grant
 from workflow_core.errors import (
     ActionError,
     IntegrationNotConfiguredError,
@@ -35,26 +34,28 @@ from workflow_ninjaone.client.errors import (
 )
 from workflow_ninjaone.client.transport import (
     Answer,
+    ConnectionNotOpened,
     RetryPolicy,
     checked_base_url,
     exchange,
     is_lost_connection,
 )
 
-DEFAULT_SCOPE = "monitoring management control"
-"""Reading, resetting alerts, and rebooting."""
+AUTHORIZE_PATH: Final = "/ws/oauth/authorize"
+TOKEN_PATH: Final = "/ws/oauth/token"  # noqa: S105 - a path, not a secret
+REVOKE_PATH: Final = "/ws/oauth/revoke"
 
-TOKEN_PATH = "/ws/oauth/token"  # noqa: S105 - a path, not a secret
+OFFLINE_ACCESS: Final = "offline_access"
+"""The scope without which there is no refresh token; refused to applications without a user."""
 
-REFRESH_MARGIN_SECONDS = 60.0
-"""A token is not used in its last minute; of a token that lives less than two, not in its second half."""
-
-DEFAULT_LIFETIME_SECONDS = 3600.0
+DEFAULT_LIFETIME_SECONDS: Final = 3600.0
 """The vendor's usual lifetime, for an answer that does not say."""
 
-_DEAD_CREDENTIALS = frozenset(
-    {"invalid_client", "invalid_grant", "unauthorized_client", "invalid_token", "expired_token"}
-)
+#: Of a refresh token: it will never be accepted again. Nothing else is final.
+_DEAD_TOKEN: Final = frozenset({"invalid_token", "expired_token", "invalid_grant"})
+_BAD_APPLICATION: Final = frozenset({"invalid_client", "unauthorized_client"})
+
+_Asked = Literal["credentials", "code", "refresh"]
 
 
 class TokenSource(Protocol):
@@ -78,76 +79,68 @@ class TokenSource(Protocol):
 
 
 @attrs.frozen
-class ClientCredentials:
-    """What an *API Services* application has.
+class ConnectionTokenSource:
+    """The tokens of the tenant's connection, which the platform keeps."""
+
+    _secrets: SecretReader
+
+    async def access_token(self) -> str:
+        """See :class:`TokenSource`."""
+        return await self._secrets.token()
+
+    async def renewed(self, refused: str) -> str:
+        """See :class:`TokenSource`."""
+        return await self._secrets.token(refused=refused)
+
+
+@attrs.frozen
+class ApiApplication:
+    """An API application of the tenant's NinjaOne account.
 
     Attributes:
         client_id: Good only on the instance that it was created on.
         client_secret: Its secret; in no representation.
-        scope: Scopes separated by spaces; the vendor refuses the whole request if the application lacks one.
     """
 
-    client_id: str
-    client_secret: str = attrs.field(repr=False)
-    scope: str = DEFAULT_SCOPE
+    client_id: str = attrs.field(converter=str.strip)
+    client_secret: str = attrs.field(repr=False, converter=str.strip)
 
 
-@attrs.define
-class _Slot:
-    """The token of one key, and the lock under which it is fetched."""
-
-    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
-    token: str | None = attrs.field(default=None, repr=False)
-    good_until: float = 0.0
-
-
-class TokenCache:
-    """The access tokens of one process: bounded, in memory only; for one event loop.
-
-    Whoever makes the token sources makes this once and passes it to all of them.
-
-    Args:
-        max_entries: How many keys are kept; beyond it, the one unused for longest goes.
-    """
-
-    def __init__(self, max_entries: int = 1024) -> None:
-        if max_entries < 1:
-            raise ValueError("max_entries must be at least 1")
-        self._max_entries = max_entries
-        self._slots: OrderedDict[str, _Slot] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._slots)
-
-    def slot(self, key: str) -> _Slot:
-        """The slot of ``key``, made if need be; it counts as used."""
-        slot = self._slots.get(key)
-        if slot is None:
-            slot = self._slots[key] = _Slot()
-        self._slots.move_to_end(key)
-        while len(self._slots) > self._max_entries:
-            self._slots.popitem(last=False)
-        return slot
-
-
-class ClientCredentialsTokenSource:
-    """Tokens by the client-credentials grant, kept in a :class:`TokenCache` until shortly before they expire.
-
-    At most one fetch per key (instance, client, secret, scope) is under way in a process; the others wait for it.
-
-    Args:
-        session: For the token request.
-        base_url: The instance, such as ``https://app.ninjarmm.com``.
-        credentials: The application's.
-        cache: Where tokens are kept, shared by all sources of the process.
-        on_secret: Called with every token that this source gives, fetched or kept, before it is used: so that the
-            caller can register it for redaction.
-        timeout: Seconds for one token request.
-        retry: Tries and waits for 429, 502, 503, 504 and lost connections.
-        clock: Seconds that only grow; for tests.
+def authorize_url(base_url: str, application: ApiApplication, scopes: tuple[str, ...], consent: Consent) -> str:
+    """Where a person allows the application to act for them.
 
     Raises:
-        IntegrationNotConfiguredError: The address is unfit, or client id, secret or scope is missing.
+        IntegrationNotConfiguredError: The address is unfit.
+    """
+    query = {
+        "response_type": "code",
+        "client_id": application.client_id,
+        "redirect_uri": consent.redirect_uri,
+        "scope": " ".join((*scopes, OFFLINE_ACCESS)),
+        "state": consent.state,
+        "code_challenge": consent.code_challenge,
+        "code_challenge_method": "S256",
+    }
+    return str(checked_base_url(base_url).with_path(AUTHORIZE_PATH).with_query(query))
+
+
+class TokenEndpoint:
+    """Asks NinjaOne for tokens; keeps nothing.
+
+    Every method raises ``ReconnectRequiredError`` for a refresh token that is dead for good, and only for that;
+    ``IntegrationNotConfiguredError`` for an application or an instance that does not exist, ``PermissionDeniedError``
+    for scopes that the application lacks, ``TransientError`` while the vendor is out of reach, overloaded or out of
+    order, and ``ActionError`` for any other refusal.
+
+    Args:
+        session: Whose connections to use.
+        base_url: The instance, such as ``https://app.ninjarmm.com``.
+        application: Who asks.
+        timeout: Seconds for one request.
+        retry: Tries and waits for 429, 502, 503, 504 and lost connections.
+
+    Raises:
+        IntegrationNotConfiguredError: The address is unfit.
     """
 
     def __init__(
@@ -155,137 +148,107 @@ class ClientCredentialsTokenSource:
         session: aiohttp.ClientSession,
         *,
         base_url: str,
-        credentials: ClientCredentials,
-        cache: TokenCache,
-        on_secret: Callable[[str], None] | None = None,
-        timeout: float = 20.0,
+        application: ApiApplication,
+        timeout: float = 10.0,
         retry: RetryPolicy | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
-        self._base_url = checked_base_url(base_url)
-        self._credentials = _complete(credentials)
-        self._cache = cache
-        self._on_secret = on_secret
+        self._base_url: URL = checked_base_url(base_url)
+        self._application = application
         self._timeout = timeout
         self._retry = retry or RetryPolicy()
-        self._clock = clock
-        self._key = _cache_key(self._base_url, self._credentials)
 
-    async def access_token(self) -> str:
-        """A token with at least its last minute left, from the cache or from the vendor.
+    async def by_credentials(self, scopes: tuple[str, ...]) -> Grant:
+        """The client-credentials grant, for applications of the type *API Services*."""
+        return await self._grant("credentials", {"grant_type": "client_credentials", "scope": " ".join(scopes)}, scopes)
 
-        Raises:
-            ReconnectRequiredError: The vendor refuses the credentials for good.
-            PermissionDeniedError: The application lacks a scope that we ask for.
-            TransientError: The vendor is out of reach, overloaded or out of order.
-            IntegrationNotConfiguredError: There is no token endpoint at that address.
-            ActionError: Any other refusal.
-        """
-        return await self._token(refused=None)
+    async def by_code(self, consented: Consented, scopes: tuple[str, ...]) -> Grant:
+        """Exchanges an authorization code, which works once."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": consented.code,
+            "code_verifier": consented.verifier,
+            "redirect_uri": consented.redirect_uri,
+        }
+        return await self._grant("code", form, scopes)
 
-    async def renewed(self, refused: str) -> str:
-        """A token other than ``refused``; one that somebody else has fetched meanwhile will do.
+    async def by_refresh_token(self, refresh_token: str) -> Grant:
+        """The next tokens. The scopes stay: this grant takes none."""
+        return await self._grant("refresh", {"grant_type": "refresh_token", "refresh_token": refresh_token}, ())
 
-        Raises:
-            WorkflowError: As :meth:`access_token`.
-        """
-        return await self._token(refused=refused)
+    async def revoke(self, token: str) -> None:
+        """Has a token, and all that came of the same consent, accepted no more; once, since it may be dead already."""
+        answer = await self._ask(REVOKE_PATH, {"token": token})
+        if not answer.is_success:
+            what, details = describe(answer, method="POST", path=REVOKE_PATH)
+            raise ActionError(f"{what}: the token was not revoked.", details=details)
 
-    async def _token(self, *, refused: str | None) -> str:
-        slot = self._cache.slot(self._key)
-        async with slot.lock:
-            token = slot.token
-            if token is None or token == refused or self._clock() >= slot.good_until:
-                slot.token = None
-                asked_at = self._clock()
-                token, lifetime = await self._fetch()
-                slot.token = token
-                slot.good_until = asked_at + lifetime - min(REFRESH_MARGIN_SECONDS, lifetime / 2)
-        if self._on_secret is not None:
-            self._on_secret(token)
-        return token
-
-    async def _fetch(self) -> tuple[str, float]:
-        """A new token and its lifetime in seconds."""
+    async def _grant(self, asked: _Asked, form: Mapping[str, str], scopes: tuple[str, ...]) -> Grant:
         tries = 0
         while True:
             tries += 1
             retry_after: float | None = None
             failure: WorkflowError
             try:
-                answer = await self._ask()
+                answer = await self._ask(TOKEN_PATH, form)
             except TransientError as error:
-                failure, worth_it = error, is_lost_connection(error)
+                # A code that may have been used is of no more use. Of a refresh token nobody can know it: with the
+                # old one, asking again is the only way on.
+                never_sent = isinstance(error, ConnectionNotOpened)
+                failure, worth_it = error, never_sent if asked == "code" else is_lost_connection(error)
             else:
                 if answer.is_success:
                     return _granted(answer)
-                failure = _refusal(answer, self._credentials)
-                worth_it = answer.may_be_retried
+                failure = _refusal(answer, asked, scopes)
+                worth_it = answer.status == 429 if asked == "code" else answer.may_be_retried
                 retry_after = retry_after_seconds(answer.headers.get("Retry-After"))
             pause = self._retry.pause_before(tries + 1, retry_after) if worth_it else None
             if pause is None:
                 raise failure
             await self._retry.sleep(pause)
 
-    async def _ask(self) -> Answer:
+    async def _ask(self, path: str, form: Mapping[str, str]) -> Answer:
         return await exchange(
             self._session,
             "POST",
-            self._base_url.with_path(TOKEN_PATH),
-            path=TOKEN_PATH,
+            self._base_url.with_path(path),
+            path=path,
             timeout=self._timeout,
             headers={"Accept": "application/json"},
             form={
-                "grant_type": "client_credentials",
-                "client_id": self._credentials.client_id,
-                "client_secret": self._credentials.client_secret,
-                "scope": self._credentials.scope,
+                **form,
+                "client_id": self._application.client_id,
+                "client_secret": self._application.client_secret,
             },
         )
 
 
-def _complete(credentials: ClientCredentials) -> ClientCredentials:
-    """The credentials without blanks around them, when nothing is missing."""
-    stripped = attrs.evolve(
-        credentials,
-        client_id=credentials.client_id.strip(),
-        client_secret=credentials.client_secret.strip(),
-        scope=" ".join(credentials.scope.split()),
-    )
-    names = {"client_id": "client id", "client_secret": "client secret", "scope": "scope"}
-    missing = [label for field, label in names.items() if not getattr(stripped, field)]
-    if missing:
-        raise IntegrationNotConfiguredError(
-            f"The NinjaOne connection has no {' and no '.join(missing)}: complete it.",
-            details={"missing": missing},
-        )
-    return stripped
-
-
-def _cache_key(base_url: URL, credentials: ClientCredentials) -> str:
-    """A key that changes with every part and holds no secret."""
-    parts = [str(base_url), credentials.client_id, credentials.client_secret, credentials.scope]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _granted(answer: Answer) -> tuple[str, float]:
-    """Token and lifetime in seconds from a 2xx of the token endpoint."""
+def _granted(answer: Answer) -> Grant:
+    """What a 2xx of the token endpoint gives."""
     what, details = f"NinjaOne answered {answer.status} to POST {TOKEN_PATH}", {"status": answer.status}
     try:
         body: Any = json.loads(answer.body)
     except (ValueError, RecursionError):
         raise unreadable(what, details) from None
-    token = body.get("access_token") if isinstance(body, dict) else None
-    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise unreadable(what, details)  # such a thing cannot stand in an Authorization header
+    if not isinstance(body, dict) or not _is_token(body.get("access_token")):
+        raise unreadable(what, details)
     lifetime = body.get("expires_in")
-    if isinstance(lifetime, bool) or not isinstance(lifetime, int | float) or not 0 <= lifetime < 1e9:
+    if isinstance(lifetime, bool) or not isinstance(lifetime, int | float) or not 0 < lifetime < 1e9:
         lifetime = DEFAULT_LIFETIME_SECONDS
-    return token, float(lifetime)
+    refresh_token = body.get("refresh_token")
+    return Grant(
+        access_token=body["access_token"],
+        lifetime=float(lifetime),
+        refresh_token=refresh_token if _is_token(refresh_token) else None,
+    )
 
 
-def _refusal(answer: Answer, credentials: ClientCredentials) -> WorkflowError:
+def _is_token(value: object) -> bool:
+    """Whether it can stand in an Authorization header."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable() and " " not in value
+
+
+def _refusal(answer: Answer, asked: _Asked, scopes: tuple[str, ...]) -> WorkflowError:
     """The error that the token endpoint's answer outside 2xx stands for."""
     what, details = describe(answer, method="POST", path=TOKEN_PATH)
     if (passing := transient_error(answer, what, details)) is not None:
@@ -294,13 +257,25 @@ def _refusal(answer: Answer, credentials: ClientCredentials) -> WorkflowError:
     if answer.status in {400, 401}:
         if answer.is_html:
             return unreadable(what, details)
-        if code in _DEAD_CREDENTIALS:
+        if asked == "refresh" and code in _DEAD_TOKEN:
             return ReconnectRequiredError(
-                f"{what}: it refuses the client id or secret. Connect NinjaOne again.", details=details
+                f"{what}: it has ended this connection. Connect NinjaOne again.", details=details
+            )
+        if asked == "code" and code in _DEAD_TOKEN:
+            return ActionError(
+                f"{what}: its permission was used already, or is too old. Connect NinjaOne again.", details=details
+            )
+        if code in _BAD_APPLICATION:
+            return IntegrationNotConfiguredError(
+                f"{what}: it refuses the client id or secret. Enter those of an API application of this very instance "
+                "that allows this way of connecting.",
+                details=details,
             )
         if code == "invalid_scope":
             return PermissionDeniedError(
-                f"{what}: give the API application all of these scopes: {credentials.scope}.", details=details
+                f"{what}: give the API application all of these scopes, or allow fewer under Connections: "
+                f"{' '.join(scopes)}.",
+                details=details,
             )
     if answer.status == 404:
         return IntegrationNotConfiguredError(

@@ -24,7 +24,6 @@ from workflow_core.errors import (
     ActionError,
     NotFoundError,
     PermissionDeniedError,
-    ReconnectRequiredError,
     TransientError,
     WorkflowError,
 )
@@ -38,6 +37,9 @@ RATE_LIMITED = "RATE_LIMITED"
 
 UPSTREAM_ERROR = "UPSTREAM_ERROR"
 """Code of a :class:`TransientError`: NinjaOne answered 5xx; an acting call may or may not have been done."""
+
+UNAUTHENTICATED = "UPSTREAM_UNAUTHENTICATED"
+"""Code of an :class:`ActionError`: 401 in spite of a new token; only who gives tokens can say that it is for good."""
 
 _CODE_WORD = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
 _INSUFFICIENT_PRIVILEGES = "insufficient_privileges"
@@ -103,7 +105,7 @@ def error_for(answer: Answer, *, method: str, path: str) -> WorkflowError:
     Returns:
         429: :class:`TransientError` ``RATE_LIMITED`` with ``retry_after``. 5xx: ``TransientError``. An HTML page
         instead of an answer: ``TransientError``. 401: :class:`PermissionDeniedError` when a scope is missing, else
-        :class:`ReconnectRequiredError`. 403: ``PermissionDeniedError``. 404: :class:`NotFoundError`. A redirection
+        :class:`ActionError` ``UPSTREAM_UNAUTHENTICATED``. 403: ``PermissionDeniedError``. 404: :class:`NotFoundError`. A redirection
         and any other 4xx: :class:`ActionError`. ``details`` holds ``status``, ``method``, ``path`` and, if there is
         one, ``vendorCode``.
     """
@@ -114,10 +116,13 @@ def error_for(answer: Answer, *, method: str, path: str) -> WorkflowError:
     if status == 401:
         if lacks_privilege(answer):
             return PermissionDeniedError(
-                f"{what}: the API application lacks a scope that this call needs.", details=details
+                f"{what}: the connection lacks a scope that this call needs. Give it to the API application in "
+                "NinjaOne, and allow it under Connections.",
+                details=details,
             )
-        return ReconnectRequiredError(
-            f"{what}: NinjaOne does not accept a fresh access token. Connect NinjaOne again.",
+        return ActionError(
+            f"{what}: NinjaOne does not accept a fresh access token. Test the connection under Connections.",
+            code=UNAUTHENTICATED,
             details=details,
         )
     if status == 403:

@@ -13,6 +13,8 @@ from workflow_catalog_server import (
     event_routes,
     health_routes,
     job_routes,
+    integration_routes,
+    mapping_routes,
     publish_routes,
     resume_routes,
     run_routes,
@@ -22,6 +24,7 @@ from workflow_catalog_server import (
     task_routes,
     trial_routes,
     trigger_routes,
+    webhook_routes,
 )
 from workflow_catalog_server.api_key_auth import ApiKeyAuthenticator
 from workflow_catalog_server.bodies import MAX_BODY
@@ -65,6 +68,9 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *run_stream_routes.ROUTES,
         *resume_routes.ROUTES,
         *secret_routes.ROUTES,
+        *integration_routes.ROUTES,
+        *mapping_routes.ROUTES,
+        *webhook_routes.ROUTES,
         *task_routes.ROUTES,
         *trial_routes.ROUTES,
         *simulation_routes.ROUTES,
@@ -77,6 +83,7 @@ async def _listening(app: web.Application) -> AsyncIterator[None]:
     await services.availability.start()
     yield
     await services.availability.close()
+    await services.tokens.close()
     await services.health.close()
 
 

@@ -38,6 +38,16 @@ async def read_body(request: web.Request, cls: type[T], *, optional: bool = Fals
     return convert(cls, parse_body(content, clean=clean))
 
 
+async def read_bytes(request: web.Request, *, limit: int) -> bytes:
+    """The body as it came, whatever its headers say of it.
+
+    Raises:
+        RequestError: ``UNREADABLE_BODY``.
+        web.HTTPRequestEntityTooLarge: It has more bytes than ``limit``.
+    """
+    return await _read(request.clone(client_max_size=limit))
+
+
 async def read_content(request: web.Request, *, limit: int = MAX_BODY) -> bytes:
     """The body of a request that sends JSON, as it came.
 
@@ -45,7 +55,7 @@ async def read_content(request: web.Request, *, limit: int = MAX_BODY) -> bytes:
         RequestError: ``UNREADABLE_BODY`` or ``UNSUPPORTED_MEDIA_TYPE``.
         web.HTTPRequestEntityTooLarge: It has more bytes than ``limit``.
     """
-    content = await _read(request.clone(client_max_size=limit))
+    content = await read_bytes(request, limit=limit)
     _require_json(request)
     return content
 

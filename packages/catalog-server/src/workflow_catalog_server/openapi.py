@@ -91,8 +91,12 @@ def _operation(route: Route | PublicRoute, components: dict[str, Any]) -> dict[s
     }
     if isinstance(route, PublicRoute):
         operation["security"] = []
-        success = {"description": "Success.", "content": {route.content_type: {"schema": _shapeless(route)}}}
-        operation["responses"] = {"200": success}
+        success = {"description": "Success."}
+        if route.status == 200:
+            success["content"] = {route.content_type: {"schema": _shapeless(route)}}
+        if route.method == hdrs.METH_POST:
+            operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {}}}}
+        operation["responses"] = {str(route.status): success}
         return operation
     operation["security"] = [{"bearer": []}, {"apiKey": [], "tenant": []}]
     operation["description"] = f"Needs the permission `{route.permission}`."

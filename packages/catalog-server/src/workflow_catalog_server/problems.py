@@ -128,7 +128,7 @@ def problem_for(request: web.Request, error: Exception) -> web.StreamResponse:
     if isinstance(error, web.HTTPException):
         return _http_problem(error) if error.status >= HTTPStatus.BAD_REQUEST else error
     if isinstance(error, _DATABASE_GONE):
-        _log.warning("%s %s: %s: %s", request.method, request.path, type(error).__name__, error)
+        _log.warning("%s %s: %s: %s", request.method, _route(request), type(error).__name__, error)
         return problem(
             503,
             "DATABASE_UNAVAILABLE",
@@ -168,9 +168,15 @@ def _http_problem(error: web.HTTPException) -> web.Response:
     return problem(error.status, code, detail, headers=headers)
 
 
+def _route(request: web.Request) -> str:
+    """The path as it is declared: what stands in its place may be secret."""
+    resource = request.match_info.route.resource
+    return "-" if resource is None else resource.canonical
+
+
 def _unexpected(request: web.Request) -> web.Response:
     incident = str(uuid4())
-    _log.exception("%s %s failed; incident %s", request.method, request.path, incident)
+    _log.exception("%s %s failed; incident %s", request.method, _route(request), incident)
     return problem(
         500,
         "INTERNAL_ERROR",

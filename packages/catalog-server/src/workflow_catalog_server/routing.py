@@ -62,12 +62,14 @@ class PublicRoute:
 
     Attributes:
         content_type: Of what it answers with.
+        status: Of a success; only a 200 has a body.
     """
 
-    method: Literal["GET"]
+    method: Literal["GET", "POST"]
     path: str
     handler: PublicHandler
     content_type: str = "application/json"
+    status: int = 200
 
 
 def add_routes(

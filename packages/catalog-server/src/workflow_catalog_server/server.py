@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import aiohttp
 from aiohttp import web
 from temporalio.client import Client
 
@@ -46,7 +47,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     Raises:
         ConfigurationError: The database, its role, its migrations or a required distribution is not as it must be.
     """
-    async with Database.open(settings.database_url, application_name="workflow-catalog-server") as database:
+    async with (
+        Database.open(settings.database_url, application_name="workflow-catalog-server") as database,
+        aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=60, connect=10), cookie_jar=aiohttp.DummyCookieJar()
+        ) as http,
+    ):
         pending = await pending_migrations(database)
         if CORE_DISTRIBUTION in pending:
             names = ", ".join(pending[CORE_DISTRIBUTION])
@@ -69,6 +75,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             catalog=DesignerCatalog(registry, load_translations(registry.distributions)),
             secrets=TenantSecrets(settings.secrets_key),
             health=Health(database, temporal, registry.manifest, discovery.report, settings.required_distributions),
+            http=http,
+            public_url=settings.public_url,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import aiohttp
 import attrs
 from aiohttp import web
 from temporalio.client import Client
@@ -15,6 +16,9 @@ from workflow_catalog_server.health import Health
 from workflow_catalog_server.run_feeds import RunFeeds
 from workflow_core.discovery import Registry
 from workflow_core.execution.inbox import Inbox
+from workflow_core.integrations.connecting import Connector
+from workflow_core.integrations.tokens import ConnectionTokens
+from workflow_core.integrations.webhook_routes import Arrivals
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
 
@@ -31,9 +35,33 @@ class Services:
     catalog: DesignerCatalog
     secrets: TenantSecrets
     health: Health
+    http: aiohttp.ClientSession
+    public_url: str | None = None
     inbox: Inbox = attrs.field(
         init=False,
         default=attrs.Factory(lambda self: Inbox(self.database, self.temporal, self.registry), takes_self=True),
+    )
+    tokens: ConnectionTokens = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda self: ConnectionTokens(self.database, self.secrets, self.http), takes_self=True),
+    )
+    connector: Connector = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda self: Connector(
+                database=self.database,
+                registry=self.registry,
+                secrets=self.secrets,
+                tokens=self.tokens,
+                http=self.http,
+                public_url=self.public_url,
+            ),
+            takes_self=True,
+        ),
+    )
+    arrivals: Arrivals = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda self: Arrivals(self.database, self.registry.receivers), takes_self=True),
     )
     feeds: RunFeeds = attrs.field(default=attrs.Factory(lambda self: RunFeeds(self.database), takes_self=True))
 

@@ -8,10 +8,13 @@ from types import MappingProxyType
 from typing import Final
 
 import attrs
+from yarl import URL
 
 from workflow_catalog_server.auth import JwtKey
 from workflow_core.errors import ConfigurationError
 from workflow_core.process import Environment, ProcessSettings
+
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost"})
 
 #: The server's own variables → what ``--help`` says of them.
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
@@ -23,6 +26,8 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "WORKFLOW_JWT_AUDIENCE": "tokens must name it, when set",
         "WORKFLOW_HTTP_HOST": "where to listen (127.0.0.1)",
         "WORKFLOW_HTTP_PORT": "where to listen; 0: a free port (8080)",
+        "WORKFLOW_PUBLIC_URL": "where browsers and other systems reach it, such as https://workflows.example.com; for "
+        "connections (http://<host>:<port> when it listens to this machine only)",
     }
 )
 
@@ -34,6 +39,7 @@ class Settings(ProcessSettings):
     Attributes:
         http_host: Where to listen.
         http_port: Where to listen; 0 takes a free port.
+        public_url: Where browsers and other systems reach it; None: nobody has said, and it listens for others.
         jwt_key: What verifies bearer tokens.
         jwt_issuer: Tokens must name it, if set.
         jwt_audience: Tokens must name it, if set.
@@ -41,6 +47,7 @@ class Settings(ProcessSettings):
 
     http_host: str
     http_port: int
+    public_url: str | None
     jwt_key: JwtKey
     jwt_issuer: str | None
     jwt_audience: str | None
@@ -57,10 +64,28 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         Settings,
         http_host=read.text("WORKFLOW_HTTP_HOST", "127.0.0.1"),
         http_port=read.number("WORKFLOW_HTTP_PORT", 8080, least=0, most=65535),
+        public_url=read.parsed(_public_url),
         jwt_key=read.parsed(_jwt_key),
         jwt_issuer=read.text("WORKFLOW_JWT_ISSUER", None),
         jwt_audience=read.text("WORKFLOW_JWT_AUDIENCE", None),
     )
+
+
+def _public_url(environ: Mapping[str, str]) -> str | None:
+    text = environ.get("WORKFLOW_PUBLIC_URL")
+    if not text:
+        host, port = environ.get("WORKFLOW_HTTP_HOST") or "127.0.0.1", environ.get("WORKFLOW_HTTP_PORT") or "8080"
+        return f"http://{host}:{port}" if host in _THIS_MACHINE and port != "0" else None
+    try:
+        url = URL(text)
+        plain = url.scheme in {"http", "https"} and url.host and not (url.user or url.query_string or url.fragment)
+    except ValueError:
+        plain = False
+    if not plain or url.path not in {"", "/"}:
+        raise ConfigurationError(
+            f"WORKFLOW_PUBLIC_URL has to be like https://workflows.example.com, without a path, not {text!r}"
+        )
+    return str(url.origin())
 
 
 def _jwt_key(environ: Mapping[str, str]) -> JwtKey:

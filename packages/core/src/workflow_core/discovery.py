@@ -127,6 +127,7 @@ class Registry:
         distribution_of_module: The distribution of each group key.
         distribution_of_event: The distribution of each event name.
         distribution_of_job: The distribution of each job id.
+        distribution_of_connection: The distribution of each provider.
         manifest: What this process can run.
     """
 
@@ -141,6 +142,7 @@ class Registry:
     distribution_of_module: Mapping[str, str]
     distribution_of_event: Mapping[str, str]
     distribution_of_job: Mapping[str, str]
+    distribution_of_connection: Mapping[str, str]
     manifest: Manifest
 
     def module_of(self, action_id: str) -> Module | None:
@@ -548,5 +550,8 @@ def _registry(contributions: Sequence[_Contribution]) -> Registry:
         ),
         distribution_of_event=MappingProxyType({e.name: c.distribution for c in contributions for e in c.events}),
         distribution_of_job=MappingProxyType({j.id: c.distribution for c in contributions for j in c.jobs}),
+        distribution_of_connection=MappingProxyType(
+            {k.provider: c.distribution for c in contributions for k in c.connections}
+        ),
         manifest=build_manifest(actions, versions),
     )

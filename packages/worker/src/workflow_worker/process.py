@@ -23,6 +23,7 @@ from workflow_core.errors import ConfigurationError, MigrationError
 from workflow_core.execution.executor import Executor
 from workflow_core.execution.fault_points import FaultPoint
 from workflow_core.execution.inbox import Inbox
+from workflow_core.integrations.deliveries import Deliveries
 from workflow_core.integrations.tokens import ConnectionTokens
 from workflow_core.job_runs.attempts import JobRunner
 from workflow_core.secrets import TenantSecrets
@@ -50,6 +51,7 @@ from workflow_worker.settings import Settings
 from workflow_worker.sweeper import Sweeper
 from workflow_worker.syncer import ScheduleSyncer
 from workflow_worker.turns import TurnGiver
+from workflow_worker.webhooks import WebhookProcessor
 
 _log = logging.getLogger(__name__)
 
@@ -268,6 +270,7 @@ async def run_worker(
             ScheduleSyncer(database, client),
             JobKeeper(database, client, registry),
             TurnGiver(database, client),
+            WebhookProcessor(database, Deliveries(database, discovery.registry.receivers)),
         )
         async with _running(workers) as failed, AsyncExitStack() as background:
             works = [await background.enter_async_context(in_background(work)) for work in beside]

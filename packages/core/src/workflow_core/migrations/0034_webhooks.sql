@@ -7,6 +7,7 @@ CREATE TABLE workflow_webhook_routes (
     integration_id uuid NOT NULL,
     provider       text NOT NULL,
     created_at     timestamptz NOT NULL DEFAULT now(),
+    confirmed_at   timestamptz, -- NULL: nobody knows whether the other system has taken it
     FOREIGN KEY (tenant, integration_id) REFERENCES rmm_integrations ON DELETE CASCADE
 );
 CREATE INDEX workflow_webhook_routes_by_integration ON workflow_webhook_routes (tenant, integration_id);

@@ -93,6 +93,10 @@ class ConnectionTokenSource:
         return await self._secrets.token(refused=refused)
 
 
+def _stripped(text: str) -> str:
+    return text.strip()
+
+
 @attrs.frozen
 class ApiApplication:
     """An API application of the tenant's NinjaOne account.
@@ -102,8 +106,8 @@ class ApiApplication:
         client_secret: Its secret; in no representation.
     """
 
-    client_id: str = attrs.field(converter=str.strip)
-    client_secret: str = attrs.field(repr=False, converter=str.strip)
+    client_id: str = attrs.field(converter=_stripped)
+    client_secret: str = attrs.field(repr=False, converter=_stripped)
 
 
 def authorize_url(base_url: str, application: ApiApplication, scopes: tuple[str, ...], consent: Consent) -> str:

@@ -105,9 +105,9 @@ def error_for(answer: Answer, *, method: str, path: str) -> WorkflowError:
     Returns:
         429: :class:`TransientError` ``RATE_LIMITED`` with ``retry_after``. 5xx: ``TransientError``. An HTML page
         instead of an answer: ``TransientError``. 401: :class:`PermissionDeniedError` when a scope is missing, else
-        :class:`ActionError` ``UPSTREAM_UNAUTHENTICATED``. 403: ``PermissionDeniedError``. 404: :class:`NotFoundError`. A redirection
-        and any other 4xx: :class:`ActionError`. ``details`` holds ``status``, ``method``, ``path`` and, if there is
-        one, ``vendorCode``.
+        :class:`ActionError` ``UPSTREAM_UNAUTHENTICATED``. 403: ``PermissionDeniedError``. 404: :class:`NotFoundError`.
+        A redirection and any other 4xx: :class:`ActionError`. ``details`` holds ``status``, ``method``, ``path`` and,
+        if there is one, ``vendorCode``.
     """
     status = answer.status
     what, details = describe(answer, method=method, path=path)

@@ -7,7 +7,7 @@ import asyncio
 
 from rich.console import Console
 
-from benchmarks import bundles, catalog, language, ledger, loops, runs, scale, waits
+from benchmarks import bundles, catalog, fairness, language, ledger, loops, runs, scale, waits
 from benchmarks.platform import running_platform
 
 BENCHMARKS = {
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "loops": loops.measure,
     "waits": waits.measure,
     "scale": scale.measure,
+    "fairness": fairness.measure,
     "bundles": bundles.measure,
     "language": language.measure,
 }

@@ -26,6 +26,7 @@ from workflow_core.storage.migrations import migrate
 from workflow_core.temporal import connect, run_workflow_id
 
 TENANT: Final = UUID("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa")
+OTHER_TENANT: Final = UUID("bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb")
 
 Step = dict[str, Any]
 
@@ -71,6 +72,7 @@ class Alone:
         client: Ours.
         bare: With Temporal's own converter, for the baselines.
         worker: Its process id.
+        tenant: In whose name everything is done.
     """
 
     database: Database
@@ -78,6 +80,7 @@ class Alone:
     client: Client
     bare: Client
     worker: int
+    tenant: UUID = TENANT
 
     async def publish(self, steps: Sequence[Step], *, limit: int | None = None) -> UUID:
         """Publishes a workflow without asking."""
@@ -86,12 +89,12 @@ class Alone:
             "id": str(workflow_id), "version": 1, "name": "b", "payloadSchemaRef": "payload.Empty.v1",
             "steps": list(steps),
         }  # fmt: skip
-        async with self.database.tenant(TENANT) as conn:
+        async with self.database.tenant(self.tenant) as conn:
             await conn.execute(
                 "INSERT INTO workflow_definitions (tenant, workflow_id, name, payload_schema_ref, draft_definition, "
                 "draft_version, published_version, status, concurrency_limit) "
                 "VALUES ($1, $2, $3, 'payload.Empty.v1', $4, 1, 1, 'published', $5)",
-                TENANT,
+                self.tenant,
                 workflow_id,
                 str(workflow_id),
                 definition,
@@ -100,7 +103,7 @@ class Alone:
             await conn.execute(
                 "INSERT INTO workflow_definition_versions (tenant, workflow_id, version, definition_json, "
                 "definition_sha256) VALUES ($1, $2, 1, $3, 'x')",
-                TENANT,
+                self.tenant,
                 workflow_id,
                 definition,
             )
@@ -111,7 +114,7 @@ class Alone:
         run_id = uuid4()
         await start_run(
             self.database, self.client, self.registry,
-            tenant=TENANT, workflow_id=workflow_id, version=None, payload=payload or {}, actor=None, cause="api",
+            tenant=self.tenant, workflow_id=workflow_id, version=None, payload=payload or {}, actor=None, cause="api",
             run_id=run_id,
         )  # fmt: skip
         return run_id
@@ -137,16 +140,16 @@ class Alone:
     async def post(self, name: str, key: str) -> None:
         """Posts an event."""
         inbox = Inbox(self.database, self.client, self.registry)
-        await inbox.accept(TENANT, NewEvent(name=name, payload={}, correlation_key=key))
+        await inbox.accept(self.tenant, NewEvent(name=name, payload={}, correlation_key=key))
 
     async def fetch(self, query: str, *arguments: Any) -> list[Any]:
         """Rows of the tenant."""
-        async with self.database.tenant(TENANT) as conn:
+        async with self.database.tenant(self.tenant) as conn:
             return list(await conn.fetch(query, *arguments))
 
-    async def until(self, query: str, expected: int) -> None:
+    async def until(self, query: str, expected: int, *arguments: Any) -> None:
         """Waits until a query counts so many."""
-        while (found := (await self.fetch(query))[0][0]) != expected:
+        while (found := (await self.fetch(query, *arguments))[0][0]) != expected:
             if found > expected:
                 sys.exit(f"{found} instead of {expected}: {query}")
             await asyncio.sleep(0.05)
@@ -181,7 +184,8 @@ async def running_alone(platform: Platform) -> AsyncIterator[Alone]:
     await conn.close()
     await migrate(of(platform.admin_dsn))
     conn = await asyncpg.connect(of(platform.admin_dsn))
-    await conn.execute("INSERT INTO tenants (tenant, client_name) VALUES ($1, 'Benchmark')", TENANT)
+    for tenant in (TENANT, OTHER_TENANT):
+        await conn.execute("INSERT INTO tenants (tenant, client_name) VALUES ($1, 'Benchmark')", tenant)
     await conn.close()
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="workflow-bench-"))

@@ -13,6 +13,8 @@ NINJAONE_ACTIONS = [
     "ninjaone.alerts.reset",
     "ninjaone.devices.find",
     "ninjaone.devices.reboot",
+    "ninjaone.devices.run_script",
+    "ninjaone.devices.scripting_options",
     "ninjaone.devices.sync",
 ]
 CATALOG = "/api/workflow/registry/designer-catalog"
@@ -50,7 +52,7 @@ async def test_the_newest_alert_becomes_one_ticket_and_is_acknowledged(stack):
 
 
 async def test_only_a_tenant_with_an_active_connection_sees_the_module(stack):
-    """Exactly its six actions, with an operator's labels; no ticket action among them; nothing for the others."""
+    """Exactly its actions, with an operator's labels; no ticket action among them; nothing for the others."""
     status, records = await stack.call("GET", CATALOG)
     assert status == 200
     ninjaone = by_group(records)["app:ninjaone"]

@@ -54,7 +54,7 @@ class Chaos:
 
     Args:
         platform: What is tormented.
-        clients: Their starts are when the server is killed.
+        clients: Their requests are when the server is killed.
         vendor: Whose tokens expire.
         seed: Of the order of things.
         points: The moments at which workers kill themselves, in this order at first.
@@ -166,7 +166,7 @@ class Chaos:
         await self._until_ready(self._server)
         with contextlib.suppress(TimeoutError):  # all are started
             async with asyncio.timeout(1.0):
-                while not self._clients.starting:
+                while not self._clients.posting:
                     await asyncio.sleep(0.001)
         await asyncio.sleep(self._random.uniform(0.0, 0.2))
         self._server.kill()

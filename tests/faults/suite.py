@@ -36,6 +36,7 @@ _PROGRESS: Final = """
 SELECT count(*) AS runs, count(*) FILTER (WHERE status IN ('SUCCEEDED', 'CANCELED')) AS ended,
        count(*) FILTER (WHERE status = 'WAITING') AS waiting, max(updated_at)::text AS latest,
        (SELECT count(*) FROM workflow_action_invocations WHERE status = 'uncertain') AS uncertain,
+       (SELECT count(*) FROM workflow_runtime_events WHERE processed_at IS NULL) AS events,
        (SELECT count(*) || ' ' || coalesce(sum(attempt), 0) FROM workflow_run_steps) AS steps
 FROM workflow_runs
 """
@@ -193,7 +194,7 @@ async def _until_all_have_ended(database: Database, say: Callable[[str], None]) 
     moved = time.monotonic()
     while True:
         (progress,) = await read(database, _PROGRESS)
-        if progress["ended"] == progress["runs"] and not progress["uncertain"]:
+        if progress["ended"] == progress["runs"] and not (progress["uncertain"] or progress["events"]):
             return
         if progress != last:
             last, moved = progress, time.monotonic()
@@ -228,7 +229,8 @@ def _torment(torment: Chaos, clients: Clients, operator: Operator) -> Counter[st
             "processes that ended by themselves": torment.ended_by_themselves,
             **{f"NinjaOne: {trouble}": number for trouble, number in sorted(operator.journal.troubles.items())},
             **{f"run resumed after {code}": number for code, number in sorted(operator.failures.items())},
-            "requests to start a run": clients.requests,
+            "requests to start a run, or about one": clients.requests,
+            "tasks answered twice at the same moment": len(operator.told),
             "starts given up": len(clients.given_up),
             "runs canceled": len(clients.canceled),
         }

@@ -12,7 +12,7 @@ from tests.faults.operating import Uncertain
 from tests.faults.vendor import Entry
 from tests.faults.verdict import Evidence, judge
 from tests.faults.workflows import REBOOT, RESET, SYNC, TICKET
-from tests.faults.workload import PlannedRun, Target
+from tests.faults.workload import PlannedEvent, PlannedRun, Target
 
 RUN_ID = UUID(int=1)
 DONE = Entry(done=True, answered=True)
@@ -63,6 +63,33 @@ WELL = Evidence(
     tickets={"run opened": 1, "run closed": 1},
     open_executions=[],
     deaths=0,
+    waits=[],
+    told={},
+    open_events=[],
+)
+
+EVENTS = tuple(PlannedEvent(UUID(int=10 + n), "run", str(n), after=0.0, requests=1) for n in (1, 2))
+TASK = UUID(int=20)
+
+
+def wait(wait_type: str, path: str, **changes: Any) -> dict[str, Any]:
+    """A row of a wait."""
+    row = {"ref": "run", "wait_id": TASK, "wait_type": wait_type, "step_path": path, "iteration": "", "event_id": None}
+    return {**row, "status": "RESOLVED", "word": None, "is_early": None, **changes}
+
+
+WAITS = [
+    *(wait("event", f"root.steps[{event.word}]", event_id=event.event_id, word=event.word) for event in EVENTS),
+    wait("time", "root.steps[3]", is_early=False),
+    wait("human", "root.steps[4]", word="yes"),
+]
+WAITED = attrs.evolve(
+    WELL,
+    asked=[attrs.evolve(RUN, kind="waiting", events=EVENTS)],
+    effects=[row for row in EFFECTS if row["action_id"] != SYNC],
+    tickets={"run opened": 1, "run heard 1": 1, "run heard 2": 1, "run told yes": 1},
+    waits=WAITS,
+    told={TASK: {"yes"}},
 )
 
 
@@ -91,9 +118,13 @@ def test_what_nobody_could_know_is_well_when_a_person_was_asked() -> None:
         ),
         (
             {"open_steps": [{"ref": "run", "step_path": "root.steps[0]", "iteration": "", "status": "STARTED"}]},
-            "steps and executions left open",
+            "steps, waits, events and executions left open",
         ),
-        ({"open_executions": ["run/1"]}, "steps and executions left open"),
+        ({"open_executions": ["run/1"]}, "steps, waits, events and executions left open"),
+        (
+            {"open_events": [{"event_id": UUID(int=1), "event_name": "E"}]},
+            "steps, waits, events and executions left open",
+        ),
         ({"effects": [*EFFECTS[:-1], effect(TICKET, status="reserved")]}, "effects left unknown in the ledger"),
         ({"tickets": {"run opened": 1}}, "tickets"),
         ({"tickets": {"run opened": 2, "run closed": 1}}, "tickets"),
@@ -120,6 +151,38 @@ def test_what_nobody_could_know_is_well_when_a_person_was_asked() -> None:
 def test_what_is_lost_doubled_or_misjudged_is_found(changes: dict[str, Any], failing: str) -> None:
     """The check that is about it fails."""
     assert failing in [check.what for check in judge(attrs.evolve(WELL, **changes)) if not check.holds]
+
+
+def test_a_run_that_heard_everything_once_is_well() -> None:
+    """Also when it was resumed and has a second row of a wait, and when nobody was told what became of an answer."""
+    again = attrs.evolve(WAITED, waits=[*WAITS, {**WAITS[0], "wait_id": UUID(int=21)}], told={TASK: set()})
+    for found in (WAITED, again):
+        assert [check.problems for check in judge(found) if not check.holds] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "failing"),
+    [
+        ({"waits": WAITS[1:]}, "waits ended by their event, once"),
+        ({"waits": [*WAITS, wait("event", "root.steps[9]", event_id=EVENTS[0].event_id, word="1")]}, "waits ended by "),
+        ({"waits": [{**WAITS[0], "word": "2"}, *WAITS[1:]]}, "waits ended by their event, once"),
+        ({"waits": [*WAITS, {**WAITS[0], "event_id": EVENTS[1].event_id}]}, "waits ended by their event, once"),
+        ({"waits": [{**WAITS[0], "ref": "another"}, *WAITS[1:]]}, "waits ended by their event, once"),
+        ({"waits": [*WAITS, wait("event", "root.steps[9]", event_id=UUID(int=9))]}, "waits ended by their event, once"),
+        ({"waits": [*WAITS, wait("event", "root.steps[9]", status="WAITING")]}, "steps, waits, events and executions"),
+        ({"waits": [*WAITS[:2], {**WAITS[2], "is_early": True}, WAITS[3]]}, "waits for a moment"),
+        ({"waits": [*WAITS[:2], WAITS[3]]}, "waits for a moment"),
+        ({"waits": WAITS[:3]}, "tasks completed once"),
+        ({"told": {TASK: {"no"}}}, "tasks completed once"),
+        ({"told": {TASK: {"yes", "no"}}}, "tasks completed once"),
+        ({"tickets": {**WAITED.tickets, "run heard 1": 2}}, "tickets"),
+        ({"tickets": {**WAITED.tickets, "run told no": 1}}, "tickets"),
+    ],
+)
+def test_what_is_heard_twice_not_at_all_or_by_the_wrong_one_is_found(changes: dict[str, Any], failing: str) -> None:
+    """The check that is about it fails."""
+    failed = [check.what for check in judge(attrs.evolve(WAITED, **changes)) if not check.holds]
+    assert any(what.startswith(failing) for what in failed), failed
 
 
 def test_a_refusal_whose_worker_died_may_be_uncertain() -> None:

@@ -34,6 +34,13 @@ FROM workflow_action_invocations effect
 JOIN workflow_runs run USING (tenant, run_id)
 LEFT JOIN workflow_run_steps step USING (tenant, run_id, step_path, iteration)
 """
+_WAITS: Final = """
+SELECT run.payload ->> 'ref' AS ref, wait.wait_id, wait.wait_type, wait.step_path, wait.iteration, wait.status,
+       wait.event_id, wait.result -> 'payload' ->> 'word' AS word, wait.resolved_at < wait.due_at AS is_early
+FROM workflow_run_waits wait JOIN workflow_runs run USING (tenant, run_id)
+WHERE wait.wait_type <> 'settlement'
+"""
+_OPEN_EVENTS: Final = "SELECT event_id, event_name FROM workflow_runtime_events WHERE processed_at IS NULL"
 _TICKETS: Final = "SELECT title, count(*) AS number FROM tickets GROUP BY title"
 
 
@@ -77,6 +84,9 @@ class Evidence:
         tickets: How many there are of each title.
         open_executions: Ids of executions that Temporal still has under way.
         deaths: How often a worker was killed.
+        waits: Rows of what runs waited for, but for settlements.
+        told: With which words tasks were completed, as far as their operator was told so.
+        open_events: Rows of events that nobody has taken to their end.
     """
 
     asked: Sequence[PlannedRun]
@@ -92,6 +102,9 @@ class Evidence:
     tickets: Mapping[str, int]
     open_executions: Sequence[str]
     deaths: int
+    waits: Sequence[Mapping[str, Any]]
+    told: Mapping[UUID, AbstractSet[str]]
+    open_events: Sequence[Mapping[str, Any]]
 
     @property
     def recorded(self) -> list[PlannedRun]:
@@ -136,6 +149,9 @@ async def gather(
         tickets={row["title"]: row["number"] for row in await read(database, _TICKETS)},
         open_executions=open_executions,
         deaths=deaths,
+        waits=await read(database, _WAITS),
+        told=operator.told,
+        open_events=await read(database, _OPEN_EVENTS),
     )
 
 
@@ -146,6 +162,9 @@ def judge(found: Evidence) -> list[Check]:
         _ended(found),
         _called(found),
         _open(found),
+        _events(found),
+        _moments(found),
+        _tasks(found),
         _ledger(found),
         _tickets(found),
         _syncs(found),
@@ -198,8 +217,11 @@ def _not_succeeded(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _open(found: Evidence) -> Check:
     steps = [f"{row['ref']}: {row['step_path']}[{row['iteration']}] is {row['status']}" for row in found.open_steps]
-    problems = [*steps, *(f"{name} is under way in Temporal" for name in found.open_executions)]
-    return Check("steps and executions left open", "0", len(problems), problems)
+    waits = [f"{row['ref']}: {row['step_path']} waits still" for row in found.waits if row["status"] == "WAITING"]
+    events = [f"the event {row['event_id']} ({row['event_name']}) waits still" for row in found.open_events]
+    executions = [f"{name} is under way in Temporal" for name in found.open_executions]
+    problems = [*steps, *waits, *events, *executions]
+    return Check("steps, waits, events and executions left open", "0", len(problems), problems)
 
 
 def _ledger(found: Evidence) -> Check:
@@ -216,6 +238,64 @@ def _ledger(found: Evidence) -> Check:
     return Check("effects left unknown in the ledger", "0", len(problems), problems)
 
 
+# ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _resolved(found: Evidence, wait_type: str) -> list[Mapping[str, Any]]:
+    return [row for row in found.waits if row["wait_type"] == wait_type and row["status"] == "RESOLVED"]
+
+
+def _events(found: Evidence) -> Check:
+    """Each event ends one wait of its run, and what it brought has arrived there; of a canceled run at most one."""
+    places: dict[UUID, set[tuple[str, str, str]]] = defaultdict(set)
+    words: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for row in _resolved(found, "event"):  # a resumed run has another row of the same place
+        place = row["ref"], row["step_path"], row["iteration"]
+        places[row["event_id"]].add(place)
+        words[place].add(row["word"])
+    whole = {run.ref for run in found.whole}
+    problems = [
+        f"{ref}: {path}[{where}] was ended {len(w)} times" for (ref, path, where), w in words.items() if len(w) > 1
+    ]
+    expected = 0
+    for run in found.recorded:
+        expected += len(run.events) * (run.ref in whole)
+        for event in run.events:
+            ended = places.pop(event.event_id, set())
+            if len(ended) > 1 or (run.ref in whole and not ended):
+                problems.append(f"{event.key}: the event {event.word} ended {len(ended)} waits")
+            problems += [
+                f"{event.key}: the event {event.word} came to {place}"
+                for place in ended
+                if place[0] != run.ref or words[place] != {event.word}
+            ]
+    problems += [f"{event_id}: nobody posted it" for event_id in places]
+    heard = sum(place[0] in whole for place in words)
+    return Check("waits ended by their event, once", str(expected), heard, problems)
+
+
+def _moments(found: Evidence) -> Check:
+    """No wait ends before its moment."""
+    whole = {run.ref for run in found.whole if run.kind == "waiting"}
+    rows = _resolved(found, "time")
+    waited = {row["ref"] for row in rows}
+    problems = [f"{row['ref']}: its wait ended early" for row in rows if row["is_early"]]
+    problems += [f"{ref}: it did not wait" for ref in sorted(whole - waited)]
+    return Check("waits for a moment", str(len(whole)), len(whole & waited), problems)
+
+
+def _tasks(found: Evidence) -> Check:
+    """A task is completed once; whoever was told that it was his answer finds it there."""
+    answers = {row["wait_id"]: row["word"] for row in _resolved(found, "human")}
+    whole = {run.ref for run in found.whole if run.kind == "waiting"}
+    answered = {row["ref"] for row in _resolved(found, "human")}
+    problems = [f"{ref}: nobody answered" for ref in sorted(whole - answered)]
+    for task_id, words in found.told.items():
+        if not words <= {answers.get(task_id)}:
+            problems.append(f"the task {task_id} has {answers.get(task_id)}, and its operator was told {sorted(words)}")
+    return Check("tasks completed once", str(len(whole)), len(whole & answered), problems)
+
+
 # ── Effects ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -226,6 +306,8 @@ def _tickets(found: Evidence) -> Check:
         if run.either is not None:
             rebooted, refused = run.either
             expected[rebooted if _done(found.reboots.get(run.targets[0].device, ())) else refused] += 1
+    answers = {row["ref"]: row["word"] for row in _resolved(found, "human")}
+    expected.update(f"{run.ref} told {answers.get(run.ref)}" for run in found.whole if run.kind == "waiting")
     problems = []
     for run in found.canceled:
         titles = [title for title in found.tickets if title.startswith(f"{run.ref} ")]

@@ -1,4 +1,4 @@
-"""The workflows that are run: every kind of effect, in a row, in a loop, in ``try`` and ``catch``, and called."""
+"""The workflows that are run: every kind of effect, in a row, a loop, ``try`` and ``catch``, called; and every wait."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ TICKET: Final = "tickets.create"
 SYNC: Final = "ninjaone.devices.sync"
 RESET: Final = "ninjaone.alerts.reset"
 REBOOT: Final = "ninjaone.devices.reboot"
+
+BEGUN: Final = "FAULTS_BEGUN"
+"""The event that starts a run that waits."""
+ANSWERED: Final = "FAULTS_ANSWERED"
+"""The event that such a run, and each item of a loop, waits for."""
 
 CALLED: Final = "called"
 """The workflow that ``calling`` calls; it is never started by itself."""
@@ -42,8 +47,13 @@ def definitions(data: TenantData, *, called_id: str | None) -> dict[str, Definit
     if called_id is None:
         called = [_reset("reset", "payload"), _reboot("reboot", "payload"), ticket("report", "called")]
         return {CALLED: _workflow(CALLED, called)}
-    item_ticket = ticket("open", "")
-    item_ticket["config"]["inputMapping"]["title"] = {"$expr": "payload.ref & ' item ' & $string(index)"}
+
+    def heard(step_id: str, words: str) -> dict[str, Any]:
+        """A ticket that names what the run was told last."""
+        step = ticket(step_id, words)
+        step["config"]["inputMapping"]["title"]["$expr"] += " & heard"
+        return step
+
     return {
         "row": _workflow(
             "row",
@@ -65,7 +75,8 @@ def definitions(data: TenantData, *, called_id: str | None) -> dict[str, Definit
                     "itemVar": "thing",
                     "concurrency": 2,
                     "body": [
-                        item_ticket,
+                        _wait("wait", "payload.ref & '/' & $string(index)"),
+                        heard("open", "item "),
                         _action("sync", SYNC, {"device_id": {"$expr": "thing.device"}}),
                         _reset("reset", "thing"),
                         {
@@ -105,11 +116,46 @@ def definitions(data: TenantData, *, called_id: str | None) -> dict[str, Definit
                 ticket("close", "closed"),
             ],
         ),
+        "waiting": _workflow(
+            "waiting",
+            [
+                ticket("open", "opened"),
+                _wait("one", "payload.ref"),
+                heard("note-one", "heard "),
+                _reset("reset", "payload"),
+                _wait("two", "payload.ref"),
+                heard("note-two", "heard "),
+                {"id": "later", "type": "time.wait", "config": {"mode": "duration", "durationMs": 1000}},
+                _reboot("reboot", "payload"),
+                {
+                    "id": "ask",
+                    "type": "human.task",
+                    "config": {
+                        "taskType": "faults",
+                        "title": {"$expr": "payload.ref"},
+                        "assign": {"vars.heard": {"$expr": "event.word"}},
+                    },
+                },
+                heard("note-answer", "told "),
+            ],
+            started_by=BEGUN,
+        ),
     }
 
 
-def _workflow(name: str, steps: list[dict[str, Any]]) -> Definition:
-    return {"id": name, "version": 1, "name": f"Faults: {name}", "payloadSchemaRef": "payload.Empty.v1", "steps": steps}
+def _workflow(name: str, steps: list[dict[str, Any]], *, started_by: str | None = None) -> Definition:
+    trigger = {} if started_by is None else {"trigger": {"type": "event", "eventName": started_by}}
+    about = {"id": name, "version": 1, "name": f"Faults: {name}", "payloadSchemaRef": "payload.Empty.v1"}
+    return {**about, **trigger, "steps": steps}
+
+
+def _wait(step_id: str, key: str) -> dict[str, Any]:
+    config = {
+        "eventName": ANSWERED,
+        "correlationKey": {"$expr": key},
+        "assign": {"vars.heard": {"$expr": "event.word"}},
+    }
+    return {"id": step_id, "type": "event.wait", "config": config}
 
 
 def _action(step_id: str, action_id: str, mapping: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 import attrs
 
 _NAMESPACE: Final = UUID("2f0e6a4c-6a51-5c7e-9d3b-5f1f0b8f7c21")
-_KINDS: Final = ("row", "row", "loop", "guarded", "guarded", "calling")
+_KINDS: Final = ("row", "waiting", "loop", "guarded", "waiting", "calling")
 _FIRST_DEVICE: Final = 5001
 
 #: What the vendor does instead of a plain answer to an acting request; see :mod:`tests.faults.vendor`.
@@ -53,6 +53,25 @@ class Target:
 
 
 @attrs.frozen
+class PlannedEvent:
+    """An event that one wait of one run waits for.
+
+    Attributes:
+        event_id: The same however often it is posted.
+        key: By which the run knows it.
+        word: What it brings.
+        after: Seconds after the one before.
+        requests: So many post it at the same moment.
+    """
+
+    event_id: UUID
+    key: str
+    word: str
+    after: float
+    requests: int
+
+
+@attrs.frozen
 class PlannedRun:
     """One run to start.
 
@@ -61,8 +80,9 @@ class PlannedRun:
         kind: Which workflow.
         targets: What it acts on.
         start: How its client starts it: ``patiently`` until it is accepted, ``twice`` at the same moment with one
-            key, or ``once``, giving up at the first failure.
+            key, ``once``, giving up at the first failure, or by an ``event``.
         canceled_after: Seconds after which its client wants it to end; None: it does not.
+        events: What it waits for, in the order in which it comes.
     """
 
     ref: str
@@ -70,6 +90,12 @@ class PlannedRun:
     targets: tuple[Target, ...]
     start: str
     canceled_after: float | None
+    events: tuple[PlannedEvent, ...] = ()
+
+    @property
+    def event_id(self) -> UUID:
+        """Of the event that starts it."""
+        return uuid5(_NAMESPACE, self.ref)
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -79,12 +105,13 @@ class PlannedRun:
 
     @property
     def tickets(self) -> frozenset[str]:
-        """The titles of its tickets; those of :attr:`either` come on top."""
+        """The titles of its tickets; those of :attr:`either` come on top, and what a person says it is told."""
         words = {
             "row": ["opened", "closed"],
             "loop": [*(f"item {index}" for index in range(len(self.targets))), "closed"],
             "guarded": [],
             "calling": ["opened", "called", "closed"],
+            "waiting": ["opened", "heard 1", "heard 2"],
         }
         return frozenset(f"{self.ref} {word}" for word in words[self.kind])
 
@@ -124,8 +151,27 @@ def _run(random: Random, seed: int, number: int, devices: Iterator[int]) -> Plan
     count = random.randint(2, 4) if kind == "loop" else 1
     targets = tuple(_target(random, seed, next(devices), reboots=kind != "loop") for _ in range(count))
     start = random.choices(("patiently", "twice", "once"), weights=(6, 1, 2))[0]
+    if kind == "waiting" and random.random() < 0.5:
+        start = "event"
     canceled_after = random.uniform(0.0, 20.0) if random.random() < 0.1 else None
-    return PlannedRun(f"run-{seed}-{number:04}", kind, targets, start, canceled_after)
+    ref = f"run-{seed}-{number:04}"
+    events: list[PlannedEvent] = []
+    if kind == "loop":
+        events = [_event(random, f"{ref}/{index}", str(index)) for index in range(count)]
+        random.shuffle(events)
+    elif kind == "waiting":
+        events = [_event(random, ref, word) for word in ("1", "2")]
+    return PlannedRun(ref, kind, targets, start, canceled_after, tuple(events))
+
+
+def _event(random: Random, key: str, word: str) -> PlannedEvent:
+    return PlannedEvent(
+        event_id=uuid5(_NAMESPACE, f"{key}: {word}"),
+        key=key,
+        word=word,
+        after=random.uniform(0.0, 2.0),
+        requests=random.choices((1, 2), weights=(3, 1))[0],
+    )
 
 
 def _target(random: Random, seed: int, device: int, *, reboots: bool) -> Target:

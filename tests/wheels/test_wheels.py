@@ -54,6 +54,8 @@ NINJAONE_ACTIONS = [
     "ninjaone.alerts.reset",
     "ninjaone.devices.find",
     "ninjaone.devices.reboot",
+    "ninjaone.devices.run_script",
+    "ninjaone.devices.scripting_options",
     "ninjaone.devices.sync",
 ]
 JWT_KEY = "a key of the tests with thirty-two bytes"

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
+import aiohttp
 import attrs
 import jwt
 import msgspec
@@ -240,6 +241,8 @@ def make_services(
             frozenset({"workflow-acme"}),
             migration_sources=(CORE_SOURCE,),
         ),
+        "http": aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()),
+        "public_url": "https://workflows.test",
     }
     return Services(**{**parts, **overrides})
 
@@ -247,7 +250,7 @@ def make_services(
 @asynccontextmanager
 async def serving(services: Services, tenants: Tenants) -> AsyncIterator[Running]:
     """The server on a free port."""
-    async with TestClient(TestServer(create_app(services)), auto_decompress=False) as client:
+    async with services.http, TestClient(TestServer(create_app(services)), auto_decompress=False) as client:
         yield Running(services, client, tenants)
 
 

@@ -8,16 +8,26 @@ from datetime import UTC, datetime
 from textwrap import dedent
 from uuid import uuid4
 
+import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from workflow_core.actions import Action, ActionContext
 from workflow_core.availability import resolve_availability
+from workflow_core.connections import Account, Mappable
 from workflow_core.discovery import DiscoveryReport, Loaded, Registry, discover
+from workflow_core.errors import ActionError
 from workflow_core.hookspecs import WorkflowSpecs
+from workflow_core.integrations.candidates import Candidate
+from workflow_core.job_runs.attempts import JobRunner
+from workflow_core.job_runs.runs import read_run, request_run
+from workflow_core.records import rmm
 from workflow_core.schema import convert, to_json
 from workflow_core.storage.database import Database
 from workflow_core.testing.distributions import FakeDistributions
 from workflow_core.testing.postgres import Tenants
+from workflow_core.webhooks import WebhookContext
 
 HOOKS = sorted(name for name in vars(WorkflowSpecs) if name.startswith("workflow_"))
 
@@ -46,6 +56,8 @@ def test_hooks() -> None:
         "workflow_events",
         "workflow_jobs",
         "workflow_modules",
+        "workflow_options",
+        "workflow_webhooks",
     ]
 
 
@@ -61,7 +73,9 @@ def test_example(fake_distribution: FakeDistributions, hook: str) -> None:
         "workflow_availability": registry.resolvers,
         "workflow_connections": registry.connections,
         "workflow_events": registry.events,
+        "workflow_webhooks": registry.receivers,
         "workflow_jobs": registry.jobs,
+        "workflow_options": registry.options,
     }
     assert contributed[hook]
 
@@ -105,3 +119,75 @@ async def test_examples_of_resolvers(fake_distribution: FakeDistributions, db: D
         )
     answers = await resolve_availability(db, tenants.a, registry.resolvers, registry.resolvers)
     assert [answer.available for answer in answers.values()] == [True]
+
+
+async def test_examples_of_connections(fake_distribution: FakeDistributions, db: Database, tenants: Tenants) -> None:
+    """The documented connection names its account and lists what can be mapped; with a wrong key it says what to do."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != "Bearer right":
+            return web.Response(status=401)
+        answers = {"/account": {"name": "Tailspin"}, "/companies": [{"id": 7, "name": "Lamna"}]}
+        return web.json_response(answers[request.path])
+
+    (connection,) = load(fake_distribution, example("workflow_connections")).connections.values()
+    app = web.Application()
+    app.router.add_get("/{path}", answer)
+    async with TestServer(app) as server, aiohttp.ClientSession() as http:
+        address = str(server.make_url("")).rstrip("/")
+
+        def candidate(key: str) -> Candidate:
+            return Candidate(
+                tenants.a,
+                connection,
+                http,
+                method="api_key",
+                instance_url=address,
+                settings={},
+                scopes=(),
+                values={"api_key": key},
+            )
+
+        right = candidate("right").context
+        assert await connection.check(right) == Account(name="Tailspin")
+        assert [found async for found in connection.list_mappable(right, "company")] == [Mappable("7", "Lamna")]
+        with pytest.raises(ActionError, match="check the address and the API key"):
+            await connection.check(candidate("wrong").context)
+
+
+async def test_examples_of_receivers(fake_distribution: FakeDistributions, db: Database, tenants: Tenants) -> None:
+    """The documented receiver emits an event, once however often it is told of it."""
+    registry = load(fake_distribution, example("workflow_webhooks"))
+    (receiver,) = registry.receivers.values()
+    body = {"id": "e1", "status": "failed", "job": "j1"}
+    async with db.tenant(tenants.a) as conn:
+        for _ in range(2):
+            context = WebhookContext(
+                tenant=tenants.a,
+                provider="acme",
+                integration_id=uuid4(),
+                instance_url=None,
+                settings={},
+                received_at=datetime.now(UTC),
+                tx=conn,
+                log=logging.LoggerAdapter(logging.getLogger(__name__)),
+            )
+            await receiver.handle(context, body)
+        rows = await conn.fetch("SELECT event_name, payload FROM workflow_runtime_events")
+    assert [(row["event_name"], row["payload"]) for row in rows] == [("BACKUP_FAILED", {"jobId": "j1"})]
+
+
+async def test_examples_of_jobs(fake_distribution: FakeDistributions, db: Database, tenants: Tenants) -> None:
+    """The documented job does its work for a tenant that has connected."""
+    registry = load(fake_distribution, example("workflow_jobs"))
+    for job in registry.jobs.values():
+        async with db.tenant(tenants.a) as conn:
+            await rmm.put_integration(
+                conn, tenants.a, job.provider, is_active=True, connected_at=datetime.now(UTC), settings={"pages": 2}
+            )
+            run = await request_run(conn, tenants.a, job, actor=None)
+        async with aiohttp.ClientSession() as http:
+            await JobRunner(database=db, registry=registry, secrets=None, http=http).run(tenants.a, job.id, run.run_id)
+        async with db.tenant(tenants.a) as conn:
+            done = await read_run(conn, tenants.a, run.run_id)
+        assert (done.status, done.result) == ("succeeded", {"pages": 2})

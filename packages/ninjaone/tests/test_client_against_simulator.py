@@ -1,21 +1,19 @@
 """The real client against the simulator: two readings of the same API meet."""
 
+from uuid import uuid4
+
 import pytest
 
 from workflow_core.errors import (
+    IntegrationNotConfiguredError,
     NotFoundError,
     PermissionDeniedError,
-    ReconnectRequiredError,
     Refused,
     TransientError,
 )
-from workflow_ninjaone.client import (
-    ClientCredentials,
-    ClientCredentialsTokenSource,
-    NinjaOneClient,
-    RetryPolicy,
-    TokenCache,
-)
+from workflow_core.integrations.candidates import Candidate
+from workflow_ninjaone.client import ConnectionTokenSource, NinjaOneClient, RetryPolicy
+from workflow_ninjaone.connection import ninjaone_connection
 
 NEWEST = "30185b9d-6ddf-5b7b-a974-fa7bc8041b30"
 
@@ -27,14 +25,19 @@ async def no_wait(_seconds):
 @pytest.fixture
 def connect(simulator):
     """Makes clients of the simulator; the default one may do everything."""
-    cache = TokenCache()
 
     def make(client_id="full-client", client_secret="full-secret", scope=None, timeout=5.0, base_url=None):
-        credentials = ClientCredentials(client_id, client_secret, scope or "monitoring management control")
-        retry = RetryPolicy(sleep=no_wait)
-        tokens = ClientCredentialsTokenSource(
-            simulator.session, base_url=simulator.url, credentials=credentials, cache=cache, retry=retry
+        candidate = Candidate(
+            uuid4(),
+            ninjaone_connection(),
+            simulator.session,
+            method="client_credentials",
+            instance_url=simulator.url,
+            settings={},
+            scopes=tuple((scope or "monitoring management control").split()),
+            values={"client_id": client_id, "client_secret": client_secret},
         )
+        tokens, retry = ConnectionTokenSource(candidate), RetryPolicy(sleep=no_wait)
         return NinjaOneClient(
             simulator.session, base_url=base_url or simulator.url, tokens=tokens, retry=retry, timeout=timeout
         )
@@ -121,7 +124,7 @@ async def test_wrong_credentials(connect):
     """
     Wrong credentials and scopes that the application lacks are told apart.
     """
-    with pytest.raises(ReconnectRequiredError):
+    with pytest.raises(IntegrationNotConfiguredError):
         await connect(client_secret="wrong").get_device(101)
     with pytest.raises(PermissionDeniedError):
         await connect("reader-client", "reader-secret").get_device(101)

@@ -100,7 +100,7 @@ def test_catalog(registry):
 
 def test_tickets_create_is_the_contract():
     """
-    The fields of ``tickets.create`` are those that stored workflows map into and from.
+    The fields of ``tickets.create`` are those that stored workflows map into and from, and what a ticket is about.
     """
     action = ACTIONS["tickets.create"]
 
@@ -108,7 +108,7 @@ def test_tickets_create_is_the_contract():
     assert set(field_names(action.input)) == {
         *("client_id", "title", "board_id", "priority_id", "description", "contact_id", "location_id", "status_id"),
         *("assignment", "category_id", "subcategory_id", "tags", "custom_fields", "attributes", "initial_comment"),
-        "idempotency_key",
+        *("idempotency_key", "asset_id", "alert_id"),
     }
     assert field_names(action.output) == [
         *("ticket_id", "ticket_number", "url", "created_at", "status_id", "priority_id")

@@ -613,3 +613,68 @@ async def test_the_longest_words(desk, ticket):
     created = await create(desk, given)
     found = await desk.run("tickets.find", {"external_ref": reference})
     assert found.ticket.ticket_id == created.ticket_id
+
+
+# ── What it is about ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def causes(desk) -> dict[str, UUID]:
+    """An asset of the client, one of another client, and an alert."""
+    ids = {}
+    for name, client in (("asset", "client"), ("other_asset", "other_client")):
+        row = {"name": name, "asset_tag": name, "status": "active", "client_id": desk[client]}
+        ids[name] = await desk.insert("assets", "asset_id", row)
+    integration = await desk.insert("rmm_integrations", "integration_id", {"provider": "acme", "is_active": True})
+    row = {"integration_id": integration, "external_alert_id": "a", "severity": "none"}
+    ids["alert"] = await desk.insert("rmm_alerts", "alert_id", row)
+    return ids
+
+
+async def test_a_ticket_is_linked_to_asset_and_alert(desk, ticket, causes):
+    """The asset is affected by it; the alert names it, and as long as one is open, an open one."""
+
+    async def alert() -> tuple[UUID | None, UUID | None]:
+        (row,) = await desk.rows("rmm_alerts")
+        return row["ticket_id"], row["open_ticket_id"]
+
+    about = {"asset_id": str(causes["asset"]), "alert_id": str(causes["alert"])}
+    first = (await desk.run("tickets.create", ticket(**about), actor=desk["user"])).ticket_id
+    (association,) = await desk.rows("asset_associations")
+    assert (association["asset_id"], association["entity_id"], association["entity_type"]) == (
+        causes["asset"],
+        first,
+        "ticket",
+    )
+    assert (association["relationship_type"], association["created_by"]) == ("affected", desk["user"])
+    assert await alert() == (first, first)
+    second = (await desk.run("tickets.create", ticket(**about))).ticket_id
+    assert await alert() == (second, second)
+    await desk.run("tickets.close", {"ticket_id": str(second), "resolution": {"code": "fixed"}})
+    assert await alert() == (second, first)
+    await desk.run("tickets.close", {"ticket_id": str(first), "resolution": {"code": "fixed"}})
+    assert await alert() == (second, None)
+    await desk.run("tickets.update_fields", {"ticket_id": str(first), "patch": {"status_id": str(desk["open"])}})
+    assert await alert() == (second, first)
+    async with desk.db.tenant(desk.tenant) as conn:
+        await conn.execute("DELETE FROM tickets WHERE tenant = $1 AND ticket_id = $2", desk.tenant, first)
+    assert await alert() == (second, None)
+    closed = ticket(**about, status_id=desk["closed"])
+    third = (await desk.run("tickets.create", closed)).ticket_id
+    assert await alert() == (third, None)
+
+
+async def test_asset_and_alert_have_to_be_there(desk, foreign_desk, ticket, causes):
+    """Of this tenant, and the asset of the ticket's client; nothing is written."""
+    with pytest.raises(NotFoundError) as refused:
+        await desk.run("tickets.create", ticket(asset_id=uuid4(), alert_id=uuid4()))
+    assert places(refused.value) == {("asset_id", "NOT_FOUND"), ("alert_id", "NOT_FOUND")}
+    with pytest.raises(ValidationError) as mismatch:
+        await desk.run("tickets.create", ticket(asset_id=causes["other_asset"]))
+    assert places(mismatch.value) == {("asset_id", "MISMATCH")}
+    names = ("client_id", "board_id", "priority_id")
+    given = {name: str(foreign_desk[name.removesuffix("_id")]) for name in names} | {"title": "Elsewhere"}
+    with pytest.raises(NotFoundError) as foreign:
+        await foreign_desk.run("tickets.create", {**given, **{f"{n}_id": str(causes[n]) for n in ("asset", "alert")}})
+    assert places(foreign.value) == {("asset_id", "NOT_FOUND"), ("alert_id", "NOT_FOUND")}
+    assert await desk.rows("tickets") == []

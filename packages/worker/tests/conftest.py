@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
@@ -269,15 +269,23 @@ def working(db: Database, tenants: Any) -> Working:
     """Runs a worker on the test's database during a block: ``async with working(client, probe) as runner``."""
 
     @contextlib.asynccontextmanager
-    async def run(client: Client, probe: Probe, *, build_id: str | None = None) -> AsyncIterator[Runner]:
+    async def run(
+        client: Client,
+        probe: Probe,
+        *,
+        build_id: str | None = None,
+        per_tenant: int = 5,
+        distributions: Sequence[str] = ("workflow-probe",),
+    ) -> AsyncIterator[Runner]:
         registry = probe.registry()
         async with aiohttp.ClientSession() as http, contextlib.AsyncExitStack() as stack:
             executor = Executor(database=db, registry=registry, secrets=None, http=http)
             workers = build_workers(
                 client,
                 Activities(executor, db, registry),
-                ["workflow-probe"],
+                list(distributions),
                 max_concurrent=5,
+                per_tenant=per_tenant,
                 shutdown=timedelta(seconds=5),
                 build_id=build_id,
             )

@@ -328,3 +328,23 @@ async def test_stopping_lets_events_under_way_end(runner, inbox):
         await working.wait()
         asyncio.get_running_loop().call_soon(go_on.set)
     assert [outcome["status"] for outcome in await processed(runner, event_id)] == ["STARTED"]
+
+
+async def test_an_event_does_not_wait_for_another_tenants_many(runner, inbox, tenants):
+    """Also when those had been looked up before it was stored."""
+    flood = 100
+    other = attrs.evolve(runner, tenant=tenants.b)
+    taken = []
+
+    class Watched:
+        async def process(self, tenant, event_id):
+            taken.append(tenant)
+            if len(taken) == 4:
+                await put(other)
+            return await inbox.process(tenant, event_id)
+
+    for number in range(flood):
+        await put(runner, str(number), event="OTHER")
+    async with in_background(EventDispatcher(runner.db, Watched(), poll=NEVER)):
+        await runner.until(lambda: len(taken) == flood + 1)
+    assert taken.index(tenants.b) < flood / 2

@@ -12,8 +12,8 @@ from temporalio.worker import Replayer
 
 from workflow_core.errors import ActionError
 from workflow_core.temporal import data_converter, run_workflow_id
+from workflow_worker.computing import Computing, FairRunner
 from workflow_worker.interpreter import RunWorkflow
-from workflow_worker.process import workflow_runner
 from workflow_worker.trace import RECORDED_ITERATIONS
 
 
@@ -253,5 +253,5 @@ async def test_a_long_loop_yields_to_other_runs(runner, probe, caplog):
     history = await handle.fetch_history()
     assert len(history.events) < 1000
     assert len(history.to_json()) < 1_000_000
-    replayer = Replayer(workflows=[RunWorkflow], workflow_runner=workflow_runner(), data_converter=data_converter)
+    replayer = Replayer(workflows=[RunWorkflow], workflow_runner=FairRunner(Computing()), data_converter=data_converter)
     await replayer.replay_workflow(WorkflowHistory.from_json("long/1", json.loads(history.to_json())))

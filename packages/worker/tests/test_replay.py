@@ -24,8 +24,8 @@ from workflow_core.execution.tasks import complete_task, list_tasks
 from workflow_core.language.definition import iter_steps
 from workflow_core.temporal import data_converter, run_workflow_id
 from workflow_worker import control
+from workflow_worker.computing import Computing, FairRunner
 from workflow_worker.interpreter import RunWorkflow
-from workflow_worker.process import workflow_runner
 from workflow_worker.strand import Strand
 
 HISTORIES = Path(__file__).with_name("histories")
@@ -219,7 +219,7 @@ if "RECORD_HISTORIES" in os.environ:
 async def test_replay(name):
     """The interpreter of today takes the same decisions as the one that recorded the history."""
     history = WorkflowHistory.from_json(f"{name}/1", (HISTORIES / f"{name}.json").read_text())
-    replayer = Replayer(workflows=[RunWorkflow], workflow_runner=workflow_runner(), data_converter=data_converter)
+    replayer = Replayer(workflows=[RunWorkflow], workflow_runner=FairRunner(Computing()), data_converter=data_converter)
     await replayer.replay_workflow(history)
 
 
@@ -237,6 +237,6 @@ async def test_a_changed_history_is_noticed():
         '"name":"execute_action"', '"name":"another_activity"'
     )
     assert changed != text
-    replayer = Replayer(workflows=[RunWorkflow], workflow_runner=workflow_runner(), data_converter=data_converter)
+    replayer = Replayer(workflows=[RunWorkflow], workflow_runner=FairRunner(Computing()), data_converter=data_converter)
     with pytest.raises(Exception, match=r"[Nn]ondeterminism"):
         await replayer.replay_workflow(WorkflowHistory.from_json("changed/1", changed))

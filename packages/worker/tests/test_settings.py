@@ -20,6 +20,7 @@ def test_defaults():
     settings = load_settings(ENOUGH)
     assert (settings.max_concurrent, settings.shutdown_seconds, settings.build_id) == (20, 30, None)
     assert settings.reconcile_seconds == 900
+    assert settings.per_tenant == 10
     assert (settings.temporal_address, settings.temporal_namespace) == ("127.0.0.1:7233", "default")
     assert settings.required_distributions == {"workflow-psa"}
     assert not settings.strict
@@ -32,6 +33,7 @@ def test_everything_can_be_set():
         {
             **ENOUGH,
             "WORKFLOW_MAX_ACTIVITIES": "1000",
+            "WORKFLOW_TENANT_ACTIVITIES": "7",
             "WORKFLOW_SHUTDOWN_SECONDS": "0",
             "WORKFLOW_RECONCILE_SECONDS": "60",
             "WORKFLOW_BUILD_ID": "b7",
@@ -40,7 +42,7 @@ def test_everything_can_be_set():
         }
     )
     assert (settings.max_concurrent, settings.shutdown_seconds, settings.build_id) == (1000, 0, "b7")
-    assert settings.reconcile_seconds == 60
+    assert (settings.reconcile_seconds, settings.per_tenant) == (60, 7)
     assert (settings.strict, settings.required_distributions) == (True, set())
 
 

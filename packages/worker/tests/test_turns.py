@@ -265,12 +265,13 @@ async def test_starting_again_what_waits(runner, probe):
     """The same request is the same run, and does not jump the queue."""
     probe.hold = asyncio.Event()
     workflow_id = await publish(runner, [FETCH], concurrencyLimit=1)
-    await runner.start(workflow_id, {"n": 0})
+    first = await runner.start(workflow_id, {"n": 0})
     run_id = uuid4()
     for _ in range(2):
         await runner.start(workflow_id, {"n": 1}, run_id=run_id)
     assert await statuses(runner, workflow_id) == {UNDER_WAY: 1, QUEUED: 1}
     probe.hold.set()
+    await until(runner, first, "SUCCEEDED")
 
 
 async def test_looking_finds_what_nobody_told(runner, probe):

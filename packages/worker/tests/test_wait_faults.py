@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from workflow_core.definitions.publishing import publish_draft
+from workflow_core.definitions.writing import create_workflow
 from workflow_core.errors import ActionError
 from workflow_core.execution import waits
 from workflow_core.execution.models import StepTrace
@@ -60,6 +62,30 @@ async def test_an_event_that_is_taken_again_ends_no_further_wait(runner, post, i
     assert await status_of(runner, run_id) == "WAITING"
     await post()
     assert (await runner.finished(run_id))["status"] == "SUCCEEDED"
+
+
+async def test_what_came_between_an_event_and_the_run_that_it_starts(runner, probe, post, inbox):
+    """The event was left behind by whoever took it: the run hears what came meanwhile, and nothing from before."""
+    steps = [wait_for_event(assign={"vars.n": {"$expr": "event.n"}}), call("after", "probe.read", "$string(n)")]
+    definition = {"name": "t", "steps": steps, "trigger": {"type": "event", "eventName": "BEGUN"}}
+    begun = uuid4()
+    async with runner.db.tenant(runner.tenant) as conn:
+        draft = await create_workflow(conn, runner.tenant, definition, actor=None)
+        await publish_draft(conn, runner.tenant, draft.workflow_id, actor=None)
+    await post(n=0)
+    async with runner.db.tenant(runner.tenant) as conn:
+        await conn.execute(
+            "INSERT INTO workflow_runtime_events (tenant, event_id, event_name, payload) VALUES ($1, $2, 'BEGUN', $3)",
+            runner.tenant,
+            begun,
+            {"ticket": "T1"},
+        )
+    await post(n=1)
+    await post(n=2)
+    (outcome,) = (await inbox.process(runner.tenant, begun)).outcomes
+    run = await runner.finished(outcome.run_id)
+    assert run["status"] == "SUCCEEDED", run["error_json"]
+    assert [given.text for given in probe.inputs] == ["1"]
 
 
 async def test_a_return_leaves_no_wait(runner):

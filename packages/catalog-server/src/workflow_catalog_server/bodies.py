@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, TypeVar, cast
 
 from aiohttp import web
@@ -86,10 +86,15 @@ def _require_json(request: web.Request) -> None:
         raise RequestError(415, "UNSUPPORTED_MEDIA_TYPE", "Send JSON, with Content-Type: application/json.")
 
 
-def read_query(request: web.Request, cls: type[T]) -> T:
+def read_query(request: web.Request, cls: type[T], *, also: Collection[str] = ()) -> T:
     """The query parameters as an instance of an attrs class.
 
     Of several with one name all count where the field is a list, and the last one elsewhere.
+
+    Args:
+        request: Whose query.
+        cls: What it has to be.
+        also: Parameters that are allowed besides, and are the caller's to read.
 
     Raises:
         ValidationError: Naming every wrong parameter, and every one that is unknown: a misspelt filter must not
@@ -103,6 +108,8 @@ def read_query(request: web.Request, cls: type[T]) -> T:
     ]
     if wrong:
         raise ValidationError(f"{wrong[0].path}: {wrong[0].message}", errors=wrong)
+    for name in also:
+        given.pop(name, None)
     described = json_schema(cast("Any", cls))["properties"]
     for name in given.keys() & described.keys():
         if _may_be(described[name], "boolean"):

@@ -55,6 +55,12 @@ def locale_of(request: web.Request, asked: str | None, translations: Translation
     return DEFAULT_LOCALE if header is None else translations.choose(accepted_languages(header))
 
 
+def version_in(request: web.Request) -> int | None:
+    """The version in a path; None: there can be none."""
+    text = request.match_info["version"]
+    return int(text) if _VERSION.fullmatch(text) else None
+
+
 async def designer_catalog(request: web.Request, principal: Principal) -> web.StreamResponse:
     """The designer's palette: an array of modules with their actions."""
     services, query = request.app[SERVICES], _asked(request)
@@ -76,13 +82,13 @@ async def list_actions(request: web.Request, principal: Principal) -> web.Stream
 async def read_action(request: web.Request, principal: Principal) -> web.StreamResponse:
     """One action, with JSON Schemas."""
     services, query = request.app[SERVICES], _asked(request)
-    action_id, version = request.match_info["id"], request.match_info["version"]
+    version = version_in(request)
     availability = await services.availability.get(principal.tenant)
     answer = None
-    if _VERSION.fullmatch(version):
+    if version is not None:
         locale = locale_of(request, query.locale, services.catalog.translations)
         answer = services.catalog.action(
-            action_id, int(version), availability, locale, include_unavailable=query.include is not None
+            request.match_info["id"], version, availability, locale, include_unavailable=query.include is not None
         )
     if answer is None:
         raise NotFoundError("The tenant has no such action in this version.")

@@ -15,6 +15,7 @@ from workflow_core.actions import Action, Effect
 from workflow_core.catalog import action_words, catalog_records, module_availability, visible_records
 from workflow_core.discovery import Registry
 from workflow_core.locales import Translations
+from workflow_core.options import pickers_of
 from workflow_core.schema import json_schema, to_json
 
 _HEADERS: Final = {hdrs.CACHE_CONTROL: "private, no-cache"}
@@ -106,5 +107,9 @@ class DesignerCatalog:
             "distribution": self._registry.distribution_of[action.id],
             "inputSchema": json_schema(action.input),
             "outputSchema": json_schema(action.output),
+            "pickers": [
+                {"field": picker.field, "source": picker.source, "dependencies": dict(picker.dependencies)}
+                for picker in pickers_of(action.input).values()
+            ],
             "examples": [to_json(example) for example in action.examples],
         }

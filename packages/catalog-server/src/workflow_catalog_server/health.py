@@ -43,6 +43,7 @@ class Health:
         manifest: Of this process.
         report: What discovery found at start.
         required: Distributions without which the server is not ready.
+        tenant_runs: How many runs of a tenant may be busy at once; None: as many as there are.
         migration_sources: Where migrations are looked for; all that are installed when left out.
     """
 
@@ -54,6 +55,7 @@ class Health:
         report: DiscoveryReport,
         required: frozenset[str],
         *,
+        tenant_runs: int | None = None,
         migration_sources: Sequence[MigrationSource] | None = None,
     ) -> None:
         self._database = database
@@ -61,6 +63,7 @@ class Health:
         self._manifest = manifest
         self._report = report
         self._required = frozenset(str(canonicalize_name(name)) for name in required)
+        self._tenant_runs = tenant_runs
         self._sources = migration_sources
         self._question: asyncio.Task[Readiness] | None = None
         self._asked_at = float("-inf")
@@ -98,6 +101,7 @@ class Health:
                 "fingerprint": self._manifest.fingerprint,
                 "discovery": {**self._report.as_json(), "missingRequired": missing},
                 "workers": workers,
+                "limits": {"tenantRuns": self._tenant_runs},
             },
         )
 

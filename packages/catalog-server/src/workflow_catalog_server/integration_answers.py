@@ -242,7 +242,7 @@ class CallbackQuery:
 
 
 @attrs.frozen(kw_only=True)
-class TestAnswer:
+class CheckAnswer:
     """Answer of ``POST …/test``: whether the connection works now, and if not, why."""
 
     ok: bool

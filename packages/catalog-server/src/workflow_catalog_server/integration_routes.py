@@ -16,20 +16,22 @@ from aiohttp import hdrs, web
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import read_body, read_query
+from workflow_catalog_server.catalog_routes import locale_of
 from workflow_catalog_server.integration_answers import (
+    CheckAnswer,
     Connect,
     Connected,
     Disconnected,
     DisconnectQuery,
     IntegrationDetail,
     IntegrationList,
-    TestAnswer,
     WebhookRegistered,
     WebhookStatus,
 )
 from workflow_catalog_server.integration_reading import affected, integration_answer, integration_detail, reason_of
 from workflow_catalog_server.routing import PublicRoute, Route
 from workflow_catalog_server.services import SERVICES, Services
+from workflow_core.connections import Connection
 from workflow_core.errors import NotFoundError, WorkflowError
 from workflow_core.execution.database_errors import DATABASE_AWAY
 from workflow_core.integrations import connecting, webhook_routes
@@ -46,7 +48,8 @@ COOKIE: Final = "workflow_connect"
 async def list_integrations(request: web.Request, principal: Principal) -> web.StreamResponse:
     """All installed integrations, by label, and how the tenant stands with each."""
     services = request.app[SERVICES]
-    connections = sorted(services.registry.connections.values(), key=lambda connection: connection.label.casefold())
+    translated = (_translated(request, connection) for connection in services.registry.connections.values())
+    connections = sorted(translated, key=lambda connection: connection.label.casefold())
     async with services.database.tenant(principal.tenant, readonly=True) as conn:
         stored = await read_connections(conn, principal.tenant)
         uses = await workflows_by_provider(conn, principal.tenant, services.registry, connections)
@@ -65,7 +68,7 @@ async def list_integrations(request: web.Request, principal: Principal) -> web.S
 async def read_integration(request: web.Request, principal: Principal) -> web.StreamResponse:
     """One integration: its forms, what is stored, mappings, webhook, and the workflows that use it."""
     services = request.app[SERVICES]
-    connection = services.connector.connection(request.match_info["provider"])
+    connection = _translated(request, services.connector.connection(request.match_info["provider"]))
     async with services.database.tenant(principal.tenant, readonly=True) as conn:
         uses = await workflows_by_provider(conn, principal.tenant, services.registry, [connection])
         detail = await integration_detail(
@@ -137,7 +140,7 @@ async def test(request: web.Request, principal: Principal) -> web.StreamResponse
     """Looks whether the connection works now, and remembers it."""
     result = await request.app[SERVICES].connector.test(principal.tenant, request.match_info["provider"])
     return json_answer(
-        TestAnswer(
+        CheckAnswer(
             ok=result.error is None,
             account=None if result.account is None else result.account.name,
             reason=None if result.error is None else reason_of(result.error),
@@ -196,6 +199,11 @@ def _code(request: web.Request, error: Exception) -> str:
     return "INTERNAL_ERROR"
 
 
+def _translated(request: web.Request, connection: Connection) -> Connection:
+    translations = request.app[SERVICES].catalog.translations
+    return translations.connection(locale_of(request, None, translations), connection)
+
+
 def _callback_path(provider: str) -> str:
     return f"{_PREFIX}/{quote(provider, safe='')}/callback"
 
@@ -208,7 +216,7 @@ ROUTES: Final = (
     Route("GET", _ONE, Permission.ADMIN, read_integration, answer=IntegrationDetail),
     Route("POST", f"{_ONE}/connect", Permission.ADMIN, connect, body=Connect, answer=Connected),
     PublicRoute("GET", f"{_ONE}/callback", callback, status=303),
-    Route("POST", f"{_ONE}/test", Permission.ADMIN, test, answer=TestAnswer),
+    Route("POST", f"{_ONE}/test", Permission.ADMIN, test, answer=CheckAnswer),
     Route("POST", f"{_ONE}/disconnect", Permission.ADMIN, disconnect, query=DisconnectQuery, answer=Disconnected),
     Route("POST", f"{_ONE}/webhook", Permission.ADMIN, register_webhook, answer=WebhookRegistered),
 )

@@ -138,6 +138,7 @@ async def resume(request: web.Request, principal: Principal) -> web.StreamRespon
         user=principal.user,
         correction=body.input,
         reason=body.reason,
+        tenant_runs=services.tenant_runs,
     )
     async with services.database.tenant(principal.tenant, readonly=True) as conn:
         run = await read_run(conn, principal.tenant, run_id)  # it may wait for its turn

@@ -12,6 +12,7 @@ import attrs
 from msgspec import UNSET, UnsetType
 
 from workflow_core.execution.models import RunStatus
+from workflow_core.execution.turns import WaitsFor
 from workflow_core.storage.database import Record
 
 StepStatus = Literal["STARTED", "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED", "RETRYING", "WAITING"]
@@ -26,6 +27,7 @@ class RunAnswer:
         dryRun: Whether it only tells what it would do: what reads was done, and nothing else.
         actorId: In whose name it acts.
         queued: Whether it waits for its turn: it is ``WAITING``, and nothing of it has been done.
+        waitsFor: Whose turn that is: its workflow has, or its tenant, as many runs under way as it may have.
         execution: Counts its executions from 1; resuming begins another one.
         error: The error object of a run that did not succeed.
     """
@@ -35,6 +37,7 @@ class RunAnswer:
     workflowVersion: int
     status: RunStatus
     queued: bool
+    waitsFor: WaitsFor | None
     execution: int
     cause: str
     dryRun: bool
@@ -50,12 +53,14 @@ class RunAnswer:
     @classmethod
     def of(cls, row: Record, **more: Any) -> Self:
         """The answer about a run, from its row."""
+        queued = row["is_queued"] and row["status"] == "WAITING"
         return cls(
             runId=row["run_id"],
             workflowId=row["workflow_id"],
             workflowVersion=row["workflow_version"],
             status=row["status"],
-            queued=row["is_queued"] and row["status"] == "WAITING",
+            queued=queued,
+            waitsFor=("tenant" if row["waits_for_tenant"] else "workflow") if queued else None,
             execution=row["execution"],
             cause=row["cause"],
             dryRun=row["dry_run"],

@@ -23,7 +23,8 @@ from workflow_core.storage.database import Connection
 
 _LISTED: Final = """
 run_id, workflow_id, workflow_version, status, execution, cause, actor_id, event_id, event_type, error_json, created_at,
-started_at, completed_at, updated_at, dry_run, is_queued
+started_at, completed_at, updated_at, dry_run, is_queued,
+waits_for_tenant
 """
 
 

@@ -217,6 +217,7 @@ async def _start(
             payload=payload,
             actor=principal.user,
             run_id=run_id,
+            tenant_runs=services.tenant_runs,
             **run,
         )
         started = recorded.run

@@ -74,7 +74,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             availability=AvailabilityCache.for_registry(database, registry),
             catalog=DesignerCatalog(registry, load_translations(registry.distributions)),
             secrets=TenantSecrets(settings.secrets_key),
-            health=Health(database, temporal, registry.manifest, discovery.report, settings.required_distributions),
+            health=Health(
+                database,
+                temporal,
+                registry.manifest,
+                discovery.report,
+                settings.required_distributions,
+                tenant_runs=settings.tenant_runs,
+            ),
+            tenant_runs=settings.tenant_runs,
             http=http,
             public_url=settings.public_url,
         )

@@ -25,7 +25,11 @@ from workflow_core.storage.database import Database
 
 @attrs.frozen(kw_only=True, eq=False)
 class Services:
-    """The process's parts, under :data:`SERVICES` in the application; the last ones follow from the others."""
+    """The process's parts, under :data:`SERVICES` in the application; the last ones follow from the others.
+
+    Attributes:
+        tenant_runs: How many runs of a tenant may be busy at once; None: as many as there are.
+    """
 
     database: Database
     temporal: Client
@@ -37,9 +41,13 @@ class Services:
     health: Health
     http: aiohttp.ClientSession
     public_url: str | None = None
+    tenant_runs: int | None = None
     inbox: Inbox = attrs.field(
         init=False,
-        default=attrs.Factory(lambda self: Inbox(self.database, self.temporal, self.registry), takes_self=True),
+        default=attrs.Factory(
+            lambda self: Inbox(self.database, self.temporal, self.registry, tenant_runs=self.tenant_runs),
+            takes_self=True,
+        ),
     )
     tokens: ConnectionTokens = attrs.field(
         init=False,

@@ -33,6 +33,7 @@ from workflow_core.installed import Installed, find_installed, identify
 from workflow_core.jobs import Job
 from workflow_core.manifest import Manifest, build_manifest
 from workflow_core.modules import Module
+from workflow_core.options import RESERVED, OptionSource, picker_problems
 from workflow_core.schema import check_supported
 from workflow_core.webhooks import WebhookReceiver
 
@@ -121,13 +122,14 @@ class Registry:
         resolvers: By availability key.
         connections: By provider.
         events: By name.
-        jobs: By id.
         receivers: Of webhooks, by provider.
+        options: Sources of options, by id.
         distribution_of: The distribution of each action id.
         distribution_of_module: The distribution of each group key.
         distribution_of_event: The distribution of each event name.
-        distribution_of_job: The distribution of each job id.
         distribution_of_connection: The distribution of each provider.
+        jobs: By id.
+        distribution_of_job: The distribution of each job id.
         manifest: What this process can run.
     """
 
@@ -136,13 +138,14 @@ class Registry:
     resolvers: Mapping[str, AvailabilityResolver]
     connections: Mapping[str, Connection]
     events: Mapping[str, EventType]
-    jobs: Mapping[str, Job]
     receivers: Mapping[str, WebhookReceiver]
+    options: Mapping[str, OptionSource]
     distribution_of: Mapping[str, str]
     distribution_of_module: Mapping[str, str]
     distribution_of_event: Mapping[str, str]
-    distribution_of_job: Mapping[str, str]
     distribution_of_connection: Mapping[str, str]
+    jobs: Mapping[str, Job]
+    distribution_of_job: Mapping[str, str]
     manifest: Manifest
 
     def module_of(self, action_id: str) -> Module | None:
@@ -185,8 +188,9 @@ class _Contribution:
     resolvers: list[AvailabilityResolver] = attrs.Factory(list)
     connections: list[Connection] = attrs.Factory(list)
     events: list[EventType] = attrs.Factory(list)
-    jobs: list[Job] = attrs.Factory(list)
     receivers: list[WebhookReceiver] = attrs.Factory(list)
+    jobs: list[Job] = attrs.Factory(list)
+    options: list[OptionSource] = attrs.Factory(list)
 
     @property
     def allowed_action_ids(self) -> list[str]:
@@ -273,8 +277,9 @@ def registry_of(
     resolvers: Iterable[AvailabilityResolver] = (),
     connections: Iterable[Connection] = (),
     events: Iterable[EventType] = (),
-    jobs: Iterable[Job] = (),
     receivers: Iterable[WebhookReceiver] = (),
+    jobs: Iterable[Job] = (),
+    options: Iterable[OptionSource] = (),
 ) -> Registry:
     """The registry of one distribution that is given rather than found: for tests of integrations.
 
@@ -289,8 +294,9 @@ def registry_of(
         list(resolvers),
         list(connections),
         list(events),
-        list(jobs),
         list(receivers),
+        list(jobs),
+        list(options),
     )
     try:
         _validate(contribution)
@@ -363,8 +369,9 @@ def _load(name: str, version: str, points: Iterable[importlib.metadata.EntryPoin
         contribution.resolvers += _call(manager.hook.workflow_availability, AvailabilityResolver)
         contribution.connections += _call(manager.hook.workflow_connections, Connection)
         contribution.events += _call(manager.hook.workflow_events, EventType)
-        contribution.jobs += _call(manager.hook.workflow_jobs, Job)
         contribution.receivers += _call(manager.hook.workflow_webhooks, WebhookReceiver)
+        contribution.jobs += _call(manager.hook.workflow_jobs, Job)
+        contribution.options += _call(manager.hook.workflow_options, OptionSource)
     return contribution
 
 
@@ -384,8 +391,9 @@ def _validate(contribution: _Contribution) -> None:
     for module in contribution.modules:
         problems += _module_problems(module, ids)
     allowed = contribution.allowed_action_ids
+    sources = {source.id: source for source in contribution.options}
     for action in contribution.actions:
-        problems += _action_problems(action, contribution.segments, allowed)
+        problems += _action_problems(action, contribution.segments, allowed, sources)
     problems += _repeated("group key", [module.group_key for module in contribution.modules])
     problems += _repeated("action", [action.key for action in contribution.actions])
     problems += _repeated("allowed action", allowed)
@@ -395,10 +403,7 @@ def _validate(contribution: _Contribution) -> None:
         problems += _event_problems(event)
     problems += _repeated("event", [event.name for event in contribution.events])
     problems += _repeated("schema", [event.schema_ref for event in contribution.events])
-    providers = [connection.provider for connection in contribution.connections]
-    for job in contribution.jobs:
-        problems += _job_problems(job, contribution.segments, providers)
-    problems += _repeated("job", [job.id for job in contribution.jobs])
+    providers = {connection.provider for connection in contribution.connections}
     for connection in contribution.connections:
         problems += connection_problems(connection)
     problems += [
@@ -407,6 +412,12 @@ def _validate(contribution: _Contribution) -> None:
         if receiver.provider not in providers
     ]
     problems += _repeated("webhook receiver of", [receiver.provider for receiver in contribution.receivers])
+    for job in contribution.jobs:
+        problems += _job_problems(job, contribution.segments, providers)
+    problems += _repeated("job", [job.id for job in contribution.jobs])
+    for source in contribution.options:
+        problems += _source_problems(source, contribution.segments)
+    problems += _repeated("source of options", [source.id for source in contribution.options])
     problems += _repeated("connection of", [segment for c in contribution.connections for segment in c.segments])
     if problems:
         raise _PhaseError(Phase.VALIDATE, "; ".join(problems))
@@ -428,7 +439,9 @@ def _module_problems(module: Module, ids: set[str]) -> list[str]:
     return problems
 
 
-def _action_problems(action: Action, segments: set[str], allowed: Sequence[str]) -> list[str]:
+def _action_problems(
+    action: Action, segments: set[str], allowed: Sequence[str], sources: Mapping[str, OptionSource]
+) -> list[str]:
     where = f"action {action.key}"
     problems = []
     if not _ACTION_ID.match(action.id):
@@ -458,12 +471,17 @@ def _action_problems(action: Action, segments: set[str], allowed: Sequence[str])
         problems.append(f"{where}: a {action.effect} effect leaves nothing to reconcile")
     if action.time_limit.total_seconds() <= 0:
         problems.append(f"{where}: the time limit must be positive")
+    return [*problems, *_contract_problems(action, sources)]
+
+
+def _contract_problems(action: Action, sources: Mapping[str, OptionSource]) -> list[str]:
+    problems: list[str] = []
     for contract in (action.input, action.output):
         try:
             check_supported(contract)
         except Exception as error:  # noqa: BLE001 - guards a foreign class
-            problems.append(f"{where}: {error}")
-    return problems
+            problems.append(f"action {action.key}: {error}")
+    return problems or list(picker_problems(action, sources))
 
 
 def _event_problems(event: EventType) -> list[str]:
@@ -476,7 +494,7 @@ def _event_problems(event: EventType) -> list[str]:
     return problems
 
 
-def _job_problems(job: Job, segments: set[str], providers: Sequence[str]) -> list[str]:
+def _job_problems(job: Job, segments: set[str], providers: set[str]) -> list[str]:
     where = f"job {job.id}"
     problems = []
     if not _ACTION_ID.match(job.id):
@@ -487,6 +505,19 @@ def _job_problems(job: Job, segments: set[str], providers: Sequence[str]) -> lis
         problems.append(f"{where}: this distribution has no connection of the provider {job.provider}")
     if not inspect.iscoroutinefunction(job.handler):
         problems.append(f"{where}: the handler must be an async function")
+    return problems
+
+
+def _source_problems(source: OptionSource, segments: set[str]) -> list[str]:
+    where = f"options {source.id}"
+    problems = []
+    if not _ACTION_ID.match(source.id):
+        problems.append(f"{where}: the id must be dotted lower-case words")
+    elif source.segment not in segments:
+        problems.append(f"{where}: no module of this distribution claims {source.segment}.*")
+    if not inspect.iscoroutinefunction(source.search):
+        problems.append(f"{where}: search must be an async function")
+    problems += [f"{where}: a dependency cannot be called {name}" for name in source.depends_on if name in RESERVED]
     return problems
 
 
@@ -542,16 +573,17 @@ def _registry(contributions: Sequence[_Contribution]) -> Registry:
         resolvers=MappingProxyType({r.key: r for c in contributions for r in c.resolvers}),
         connections=MappingProxyType({k.provider: k for c in contributions for k in c.connections}),
         events=MappingProxyType({e.name: e for c in contributions for e in c.events}),
-        jobs=MappingProxyType({j.id: j for c in contributions for j in c.jobs}),
         receivers=MappingProxyType({r.provider: r for c in contributions for r in c.receivers}),
+        jobs=MappingProxyType({j.id: j for c in contributions for j in c.jobs}),
+        options=MappingProxyType({o.id: o for c in contributions for o in c.options}),
         distribution_of=MappingProxyType({a.id: c.distribution for c in contributions for a in c.actions}),
         distribution_of_module=MappingProxyType(
             {m.group_key: c.distribution for c in contributions for m in c.modules}
         ),
         distribution_of_event=MappingProxyType({e.name: c.distribution for c in contributions for e in c.events}),
-        distribution_of_job=MappingProxyType({j.id: c.distribution for c in contributions for j in c.jobs}),
         distribution_of_connection=MappingProxyType(
             {k.provider: c.distribution for c in contributions for k in c.connections}
         ),
+        distribution_of_job=MappingProxyType({j.id: c.distribution for c in contributions for j in c.jobs}),
         manifest=build_manifest(actions, versions),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4, uuid5
 
@@ -33,16 +34,6 @@ class EventType:
     payload: type
     schema_ref: str = attrs.field(validator=instance_of(str))
 
-    def checked(self, payload: Any) -> Any:
-        """The payload, if it is one.
-
-        Raises:
-            TypeError: It is of another class.
-        """
-        if not isinstance(payload, self.payload):
-            raise TypeError(f"{self.name} brings {self.payload.__name__}, not {type(payload).__name__}")
-        return payload
-
 
 # One link further than the run that emits it: that is how a chain of events and runs is found to be endless.
 _STORE = """
@@ -71,10 +62,15 @@ async def emit(ctx: ActionContext, event: EventType, payload: Any, *, correlatio
         ctx.tx,
         ctx.tenant,
         event,
-        ctx.redact(to_json(event.checked(payload))),
-        correlation_key=ctx.redact(correlation_key),
+        payload,
+        correlation_key=correlation_key,
         source_run_id=ctx.run_id,
+        redact=ctx.redact,
     )
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 async def store_event(
@@ -85,18 +81,30 @@ async def store_event(
     *,
     correlation_key: str | None = None,
     source_run_id: UUID | None = None,
+    redact: Callable[[Any], Any] = _as_it_is,
     key: str | None = None,
 ) -> None:
-    """Puts an event into the inbox, from which a worker takes it when the transaction has committed.
+    """Says that something has happened: kept if, and only if, the transaction commits.
 
     Args:
         conn: Bound to the tenant.
-        tenant: Whose event.
+        tenant: Where it happened.
         event: The declared type.
-        payload: JSON of its ``payload`` class, without secrets.
+        payload: An instance of its ``payload`` class.
         correlation_key: What waiting workflows know it by.
-        source_run_id: The run whose action emits it.
-        key: What is stored again under the same type and key is the same event, and starts nothing again.
+        source_run_id: The workflow run that did it, if one did.
+        redact: Takes secrets out of JSON.
+        key: What is said again under the same type and key is the same event, and starts nothing again.
     """
-    event_id = uuid4() if key is None else uuid5(tenant, f"{event.name} {key}")
-    await conn.execute(_STORE, tenant, event_id, event.name, correlation_key, payload, event.schema_ref, source_run_id)
+    if not isinstance(payload, event.payload):
+        raise TypeError(f"{event.name} brings {event.payload.__name__}, not {type(payload).__name__}")
+    await conn.execute(
+        _STORE,
+        tenant,
+        uuid4() if key is None else uuid5(tenant, f"{event.name} {key}"),
+        event.name,
+        redact(correlation_key),
+        redact(to_json(payload)),
+        event.schema_ref,
+        source_run_id,
+    )

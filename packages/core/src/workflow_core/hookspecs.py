@@ -23,6 +23,7 @@ from workflow_core.connections import Connection
 from workflow_core.events import EventType
 from workflow_core.jobs import Job
 from workflow_core.modules import Module
+from workflow_core.options import OptionSource
 from workflow_core.webhooks import WebhookReceiver
 
 PROJECT = "workflow"
@@ -412,6 +413,111 @@ class WorkflowSpecs:
                             every=timedelta(hours=1),
                             on_connect=True,
                         )
+                    ]
+
+
+            plugin = AcmePlugin()
+            ```
+        """
+
+    @hookspec
+    def workflow_options(self) -> Iterable[OptionSource]:  # type: ignore[empty-body]  # as above
+        """Sources of the values that input fields can have, for a person who fills them in.
+
+        A field of an action of the same distribution names its source. A module of that distribution must claim each
+        id's first segment.
+
+        Example:
+            ```python
+            from typing import Annotated
+            from uuid import UUID
+
+            import attrs
+            import msgspec
+
+            from workflow_core.actions import Action, ActionContext, Effect
+            from workflow_core.hookspecs import hookimpl
+            from workflow_core.modules import Module
+            from workflow_core.options import OptionSource, picker, select_options
+
+
+            @attrs.frozen(kw_only=True)
+            class BackUp:
+                client_id: Annotated[UUID | None, msgspec.Meta(extra_json_schema=picker("acme.clients"))] = None
+                asset_id: Annotated[
+                    UUID, msgspec.Meta(extra_json_schema=picker("acme.assets", client_id="client_id"))
+                ]
+
+
+            @attrs.frozen
+            class BackedUp:
+                name: str
+
+
+            async def back_up(given: BackUp, ctx: ActionContext) -> BackedUp:
+                name = await ctx.tx.fetchval(
+                    "SELECT name FROM assets WHERE tenant = $1 AND asset_id = $2", ctx.tenant, given.asset_id
+                )
+                return BackedUp(name=name)
+
+
+            async def search_clients(query, ctx):
+                async with ctx.transaction() as conn:
+                    return await select_options(
+                        conn,
+                        query,
+                        "SELECT client_id::text AS value, client_name AS label, url AS description, 0 AS rank "
+                        "FROM clients WHERE tenant = $1 AND NOT is_inactive",
+                        ctx.tenant,
+                    )
+
+
+            async def search_assets(query, ctx):
+                async with ctx.transaction() as conn:
+                    return await select_options(
+                        conn,
+                        query,
+                        "SELECT asset_id::text AS value, name AS label, serial_number AS description, 0 AS rank "
+                        "FROM assets WHERE tenant = $1 AND ($2::uuid IS NULL OR client_id = $2)",
+                        ctx.tenant,
+                        query.uuid("client_id"),
+                    )
+
+
+            class AcmePlugin:
+                @hookimpl
+                def workflow_modules(self):
+                    return [
+                        Module(
+                            group_key="app:acme",
+                            label="Acme",
+                            description="Acme backup jobs.",
+                            tile_kind="app",
+                            default_action_id="acme.back_up",
+                            allowed_action_ids=("acme.back_up",),
+                        )
+                    ]
+
+                @hookimpl
+                def workflow_actions(self):
+                    return [
+                        Action(
+                            id="acme.back_up",
+                            label="Back up",
+                            description="Backs an asset up.",
+                            input=BackUp,
+                            output=BackedUp,
+                            effect=Effect.READ,
+                            io="database",
+                            handler=back_up,
+                        )
+                    ]
+
+                @hookimpl
+                def workflow_options(self):
+                    return [
+                        OptionSource(id="acme.clients", search=search_clients),
+                        OptionSource(id="acme.assets", search=search_assets, depends_on=("client_id",)),
                     ]
 
 

@@ -36,7 +36,9 @@ class JobRecords(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Connection]:
         """See :meth:`JobContext.transaction`."""
 
-    async def emit(self, conn: Connection, event: EventType, payload: Any, correlation_key: str | None) -> None:
+    async def emit(
+        self, conn: Connection, event: EventType, payload: Any, *, correlation_key: str | None, key: str | None
+    ) -> None:
         """See :meth:`JobContext.emit`."""
 
 
@@ -101,12 +103,18 @@ class JobContext:
 
         Raises:
             JobEndedError: As above.
-            ValidationError: ``CHECKPOINT_TOO_LARGE``, or it is not JSON.
+            ValidationError: ``CHECKPOINT_TOO_LARGE``; ``INVALID_CHECKPOINT``: it is no JSON object.
         """
         await self._records.save(checkpoint)
 
     async def emit(
-        self, conn: Connection, event: EventType, payload: Any, *, correlation_key: str | None = None
+        self,
+        conn: Connection,
+        event: EventType,
+        payload: Any,
+        *,
+        correlation_key: str | None = None,
+        key: str | None = None,
     ) -> None:
         """Says that something has happened: kept if, and only if, the transaction commits.
 
@@ -115,8 +123,9 @@ class JobContext:
             event: The declared type.
             payload: An instance of its ``payload`` class.
             correlation_key: What waiting workflows know it by, such as the ticket's id.
+            key: What is emitted again under the same key, here or by a webhook, has not happened again.
         """
-        await self._records.emit(conn, event, payload, correlation_key)
+        await self._records.emit(conn, event, payload, correlation_key=correlation_key, key=key)
 
 
 JobHandler = Callable[[JobContext], Awaitable[Mapping[str, Any] | None]]

@@ -6,7 +6,14 @@ A distribution ships ``<package>/locales/<locale>.json`` beside its module; the 
     {
       "modules": {"ticket": {"label": "Ticket", "description": "Tickets anlegen und bearbeiten."}},
       "actions": {"tickets.create": {"label": "Ticket anlegen", "description": "Legt ein Ticket an."}},
-      "events": {"TICKET_CREATED": {"label": "Ticket angelegt", "description": "Ein Ticket wurde angelegt."}}
+      "events": {"TICKET_CREATED": {"label": "Ticket angelegt", "description": "Ein Ticket wurde angelegt."}},
+      "connections": {
+        "acme": {
+          "label": "Acme", "description": "Sicherungen und ihre Warnungen.",
+          "fields": {"api_key": {"label": "API-Schlüssel", "description": "In Acme unter Konto, API."}},
+          "methods": {}, "scopes": {}, "mappings": {}
+        }
+      }
     }
 
 What is asked for in ``de-AT`` is looked up in ``de-AT``, then in ``de``; what stands in neither keeps the words that
@@ -18,15 +25,16 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import attrs
 import msgspec
 import orjson
 
+from workflow_core.connections import Connection, ConnectionMethod, ConnectionScope, MappingKind
 from workflow_core.errors import ValidationError
 from workflow_core.installed import find_installed
 from workflow_core.schema import Trimmed, convert
@@ -48,12 +56,26 @@ class Words:
 
 
 @attrs.frozen(kw_only=True)
+class ConnectionWords(Words):
+    """What a person reads of a connection: of its fields by name, and of the rest by key.
+
+    A field's description is its help. What is left out keeps the words that are declared.
+    """
+
+    fields: dict[str, Words] = attrs.Factory(dict)
+    methods: dict[str, Words] = attrs.Factory(dict)
+    scopes: dict[str, Words] = attrs.Factory(dict)
+    mappings: dict[str, Words] = attrs.Factory(dict)
+
+
+@attrs.frozen(kw_only=True)
 class LocaleFile:
-    """One file: words by group key, by action id, and by event name."""
+    """One file: words by group key, by action id, by event name, and by provider."""
 
     modules: dict[str, Words] = attrs.Factory(dict)
     actions: dict[str, Words] = attrs.Factory(dict)
     events: dict[str, Words] = attrs.Factory(dict)
+    connections: dict[str, ConnectionWords] = attrs.Factory(dict)
 
 
 @attrs.frozen
@@ -79,6 +101,33 @@ class Translations:
         """The words of an event; None: those that it declares."""
         return next((file.events[name] for file in self._of(locale) if name in file.events), None)
 
+    def connection(self, locale: str, connection: Connection) -> Connection:
+        """A connection in the words of a language; where there are none, in those that it declares."""
+        words = next(
+            (
+                file.connections[connection.provider]
+                for file in self._of(locale)
+                if connection.provider in file.connections
+            ),
+            None,
+        )
+        if words is None:
+            return connection
+        return attrs.evolve(
+            connection,
+            label=words.label,
+            description=words.description,
+            fields=tuple(
+                attrs.evolve(field, label=said.label, help=said.description)
+                if (said := words.fields.get(field.name))
+                else field
+                for field in connection.fields
+            ),
+            methods=_said(connection.methods, words.methods),
+            scopes=_said(connection.scopes, words.scopes),
+            mappings=_said(connection.mappings, words.mappings),
+        )
+
     def _of(self, locale: str) -> Iterator[LocaleFile]:
         for name in _chain(locale):
             if name == DEFAULT_LOCALE:
@@ -88,6 +137,16 @@ class Translations:
 
 NO_TRANSLATIONS: Final = Translations()
 """Everything as it is declared."""
+
+
+_Keyed = TypeVar("_Keyed", ConnectionMethod, ConnectionScope, MappingKind)
+
+
+def _said(declared: Iterable[_Keyed], words: Mapping[str, Words]) -> tuple[_Keyed, ...]:
+    return tuple(
+        attrs.evolve(part, label=said.label, description=said.description) if (said := words.get(part.key)) else part
+        for part in declared
+    )
 
 
 def _chain(locale: str) -> Iterator[str]:

@@ -28,6 +28,7 @@ S = TypeVar("S", bound="ProcessSettings")
 MISCONFIGURED: Final = 2
 
 DATABASE_URL: Final = "WORKFLOW_DATABASE_URL"
+TENANT_RUNS: Final = "WORKFLOW_TENANT_RUNS"
 REQUIRED_DISTRIBUTIONS: Final = "WORKFLOW_REQUIRED_DISTRIBUTIONS"
 STRICT: Final = "WORKFLOW_STRICT"
 
@@ -39,6 +40,7 @@ SHARED_VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         KEY_FILE_VARIABLE: "a file that holds it",
         "WORKFLOW_TEMPORAL_ADDRESS": "host:port of Temporal (127.0.0.1:7233)",
         "WORKFLOW_TEMPORAL_NAMESPACE": "the platform's namespace (default)",
+        TENANT_RUNS: "runs of one tenant at once, the same for all processes; 0: any number (100)",
         REQUIRED_DISTRIBUTIONS: "comma-separated; the process does not start without them (workflow-psa)",
         STRICT: "1: do not start when any installed distribution failed to load (0)",
     }
@@ -58,6 +60,7 @@ class ProcessSettings:
         secrets_key: Wraps the tenants' data keys.
         temporal_address: ``host:port``.
         temporal_namespace: The platform's namespace.
+        tenant_runs: How many runs of a tenant may be busy at once; None: as many as there are.
         required_distributions: The process does not start without them.
         strict: Whether any failed distribution keeps the process from starting.
     """
@@ -66,6 +69,7 @@ class ProcessSettings:
     secrets_key: KeyEncryptionKey
     temporal_address: str
     temporal_namespace: str
+    tenant_runs: int | None
     required_distributions: frozenset[str]
     strict: bool
 
@@ -133,6 +137,7 @@ class Environment:
             "secrets_key": self.parsed(load_key_encryption_key),
             "temporal_address": self.text("WORKFLOW_TEMPORAL_ADDRESS", "127.0.0.1:7233"),
             "temporal_namespace": self.text("WORKFLOW_TEMPORAL_NAMESPACE", "default"),
+            "tenant_runs": self.number(TENANT_RUNS, 100, least=0, most=1_000_000) or None,
             "required_distributions": required_distributions(self._environ),
             "strict": self.flag(STRICT),
         }

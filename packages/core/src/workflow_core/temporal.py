@@ -16,6 +16,7 @@ import cattrs
 import orjson
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
+from temporalio.common import Priority
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
@@ -64,6 +65,11 @@ def job_task_queue(distribution: str) -> str:
 def action_task_queue(distribution: str) -> str:
     """The queue of a distribution's external actions; only workers that loaded it poll it."""
     return f"actions.{distribution}"
+
+
+def share_of(tenant: str) -> Priority:
+    """What has Temporal deal a queue's tasks out to the tenants in turn; what an execution starts has it as well."""
+    return Priority(fairness_key=tenant)
 
 
 def run_workflow_id(run_id: str, execution: int) -> str:

@@ -17,7 +17,6 @@ from attrs.validators import instance_of, is_callable, matches_re, optional
 
 from workflow_core.connections import ConnectionContext
 from workflow_core.events import EventType, store_event
-from workflow_core.schema import to_json
 
 if TYPE_CHECKING:
     from workflow_core.storage.database import Connection
@@ -73,9 +72,7 @@ class WebhookContext:
             correlation_key: What waiting workflows know it by.
             key: What is emitted again under the same key has not happened again.
         """
-        await store_event(
-            self.tx, self.tenant, event, to_json(event.checked(payload)), correlation_key=correlation_key, key=key
-        )
+        await store_event(self.tx, self.tenant, event, payload, correlation_key=correlation_key, key=key)
 
 
 Receive = Callable[[WebhookContext, Any], Awaitable[None]]

@@ -14,7 +14,7 @@ from workflow_core.testing.isolation import find_leaks, insert_statement, tenant
 from workflow_core.testing.postgres import LOGIN_ROLE, DatabaseFactory, PostgresDatabase, Tenants
 
 DISPATCHED = {
-    "rmm_integrations": {"tenant", "integration_id", "provider", "is_active"},
+    "rmm_integrations": {"tenant", "integration_id", "provider", "is_active", "connected_at"},
     "tenant_workflow_schedule": {
         "tenant",
         "workflow_id",
@@ -25,6 +25,24 @@ DISPATCHED = {
         "due_at",
     },
     "tenants": {"tenant"},
+    "workflow_job_runs": {"tenant", "run_id", "due_at"},
+    "workflow_webhook_deliveries": {"tenant", "delivery_id", "provider", "received_at", "due_at"},
+    "workflow_jobs": {
+        "tenant",
+        "job_id",
+        "provider",
+        "distribution",
+        "every",
+        "jitter",
+        "time_limit",
+        "is_active",
+        "is_scheduled",
+        "connected_at",
+        "revision",
+        "synced_revision",
+        "synced_at",
+        "due_at",
+    },
     "workflow_run_waits": {"tenant", "wait_id", "run_id", "status", "resolved_at", "signaled_at"},
     "workflow_runtime_events": {"tenant", "event_id", "due_at", "processed_at", "created_at", "sequence"},
     "workflow_runs": {
@@ -39,6 +57,7 @@ DISPATCHED = {
         "checked_at",
         "workflow_id",
         "is_queued",
+        "waits_for_tenant",
     },
 }
 

@@ -17,6 +17,11 @@ NAMESPACE: Final = "default"
 SETTINGS: Final[tuple[tuple[str, str], ...]] = (
     # Its default looks for new tasks 20 times a second, which a run of a few steps feels at every one of them.
     ("--dynamic-config-value", "history.transferProcessorMaxPollRPS=10000"),
+    # Tenants have their turns, which each partition of a queue deals out for itself; without it, a task waits for all
+    # that came before it.
+    ("--dynamic-config-value", "matching.enableFairness=true"),
+    ("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
+    ("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
     # SQLite's defaults flush the file at every write; what a power cut would lose here may be lost.
     ("--sqlite-pragma", "journal_mode=WAL"),
     ("--sqlite-pragma", "synchronous=NORMAL"),

@@ -103,8 +103,7 @@ async def _renew(ctx: ConnectionContext, refresh_token: str | None) -> Grant:
 
 
 async def _revoke(ctx: ConnectionContext, refresh_token: str | None) -> None:
-    if refresh_token is not None:
-        await (await _endpoint(ctx)).revoke(refresh_token)
+    await (await _endpoint(ctx)).revoke(refresh_token or await ctx.secrets.token())
 
 
 async def _check(ctx: ConnectionContext) -> Account:

@@ -11,7 +11,7 @@ PROVIDER = "ninjaone"
 
 
 def ninjaone_module() -> Module:
-    """NinjaOne with its six actions."""
+    """NinjaOne with its actions."""
     return Module(
         group_key="app:ninjaone",
         label="NinjaOne",
@@ -25,6 +25,8 @@ def ninjaone_module() -> Module:
             "ninjaone.alerts.reset",
             "ninjaone.devices.find",
             "ninjaone.devices.reboot",
+            "ninjaone.devices.run_script",
+            "ninjaone.devices.scripting_options",
             "ninjaone.devices.sync",
         ),
         availability_key=PROVIDER,

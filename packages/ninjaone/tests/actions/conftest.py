@@ -8,12 +8,19 @@ import attrs
 import pytest
 
 from workflow_core.actions import ActionContext, SentEffect
+from workflow_core.connections import ConnectionContext
 from workflow_core.errors import IntegrationNotConfiguredError
+from workflow_core.events import store_event
+from workflow_core.jobs import JobContext
+from workflow_core.options import OptionContext, OptionQuery
 from workflow_core.records import rmm
 from workflow_core.schema import convert, to_json
 from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import CORE_SOURCE, MigrationSource
+from workflow_core.webhooks import WebhookContext
+from workflow_ninjaone.client import ApiApplication, TokenEndpoint
 from workflow_ninjaone.plugin import NinjaOnePlugin
+from workflow_ninjaone.webhook import receive
 
 PROVIDER = "ninjaone"
 
@@ -28,8 +35,10 @@ def migration_sources() -> tuple[MigrationSource, ...]:
 class Secrets:
     """The connection's secrets, and what was asked to be hidden."""
 
+    simulator: object
     values: dict[str, str] = attrs.Factory(lambda: {"client_id": "full-client", "client_secret": "full-secret"})
     hidden: list[str] = attrs.Factory(list)
+    kept: tuple[dict[str, str], str] | None = None
 
     async def require(self, *names: str) -> dict[str, str]:
         missing = [name for name in names if name not in self.values]
@@ -37,8 +46,40 @@ class Secrets:
             raise IntegrationNotConfiguredError(f"missing: {missing}", details={"missing": missing})
         return {name: self.values[name] for name in names}
 
+    async def token(self, *, refused: str | None = None) -> str:
+        """As the platform does: kept, and renewed when it was refused."""
+        credentials = await self.require("client_id", "client_secret")
+        if self.kept is None or self.kept[0] != credentials or self.kept[1] == refused:
+            endpoint = TokenEndpoint(
+                self.simulator.session, base_url=self.simulator.url, application=ApiApplication(*credentials.values())
+            )
+            grant = await endpoint.by_credentials(("monitoring", "management", "control"))
+            self.kept = credentials, grant.access_token
+        self.hide(self.kept[1])
+        return self.kept[1]
+
     def hide(self, value: str) -> None:
         self.hidden.append(value)
+
+
+@attrs.frozen
+class Records:
+    """Keeps what a job tells of itself; here only its transactions and events matter."""
+
+    db: Database
+    tenant: UUID
+
+    async def progress(self, done, total, message):
+        """Nobody looks."""
+
+    async def save(self, checkpoint):
+        """Nobody goes on."""
+
+    def transaction(self):
+        return self.db.tenant(self.tenant)
+
+    async def emit(self, conn, event, payload, *, correlation_key=None, key=None):
+        await store_event(conn, self.tenant, event, payload, correlation_key=correlation_key, key=key)
 
 
 @attrs.define
@@ -57,7 +98,7 @@ class Account:
     db: Database
     tenant: UUID
     simulator: object
-    secrets: Secrets = attrs.Factory(Secrets)
+    secrets: Secrets = attrs.Factory(lambda self: Secrets(self.simulator), takes_self=True)
     actor: UUID = attrs.Factory(uuid4)
     integration_id: UUID | None = None
     actions: dict = attrs.Factory(
@@ -99,6 +140,79 @@ class Account:
             http=self.simulator.session,
             transaction=lambda: self.db.tenant(self.tenant, readonly=dry_run),
         )
+
+    def connection_context(self) -> ConnectionContext:
+        """What the functions of the connection are given."""
+        return ConnectionContext(
+            tenant=self.tenant,
+            provider=PROVIDER,
+            method="client_credentials",
+            instance_url=self.simulator.url,
+            settings={},
+            scopes=("monitoring", "management", "control"),
+            http=self.simulator.session,
+            log=logging.LoggerAdapter(logging.getLogger("test")),
+            secrets=self.secrets,
+        )
+
+    def webhook_context(self, conn) -> WebhookContext:
+        """What the receiver is given in this transaction."""
+        return WebhookContext(
+            tenant=self.tenant,
+            provider=PROVIDER,
+            integration_id=self.integration_id,
+            instance_url=self.simulator.url,
+            settings={},
+            received_at=datetime.now(UTC),
+            tx=conn,
+            log=logging.LoggerAdapter(logging.getLogger("test")),
+        )
+
+    def job_context(self) -> JobContext:
+        """What the handler of a job is given."""
+        return JobContext(
+            tenant=self.tenant,
+            run_id=uuid4(),
+            attempt=1,
+            provider=PROVIDER,
+            integration_id=self.integration_id,
+            instance_url=self.simulator.url,
+            settings={},
+            parameters={},
+            checkpoint={},
+            http=self.simulator.session,
+            log=logging.LoggerAdapter(logging.getLogger("test")),
+            secrets=self.secrets,
+            records=Records(self.db, self.tenant),
+        )
+
+    async def deliver(self, *bodies) -> None:
+        """Hands deliveries to the receiver, each in a transaction of its own."""
+        for body in bodies:
+            async with self.db.tenant(self.tenant) as conn:
+                await receive(self.webhook_context(conn), body)
+
+    async def run_job(self, job_id: str):
+        """One run of a job."""
+        (job,) = [job for job in NinjaOnePlugin().workflow_jobs() if job.id == job_id]
+        return await job.handler(self.job_context())
+
+    async def events(self) -> list[tuple[str, dict]]:
+        """What has been told, in its order."""
+        rows = await self.rows("SELECT event_name, payload FROM workflow_runtime_events ORDER BY created_at, ctid")
+        return [(row["event_name"], row["payload"]) for row in rows]
+
+    async def pick(self, source_id: str, **query):
+        """What a source of options finds."""
+        (source,) = [source for source in NinjaOnePlugin().workflow_options() if source.id == source_id]
+        context = OptionContext(
+            tenant=self.tenant,
+            log=logging.LoggerAdapter(logging.getLogger("test")),
+            http=self.simulator.session,
+            secrets=self.secrets,
+            transaction=lambda: self.db.tenant(self.tenant, readonly=True),
+        )
+        return await source.search(OptionQuery(**query), context)
 
     async def handle(self, action_id: str, prepared=None, **given):
         """One call of a handler."""

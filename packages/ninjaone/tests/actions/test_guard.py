@@ -80,7 +80,7 @@ async def test_incomplete(account, action_id, missing):
 @pytest.mark.parametrize("action_id", CALLS)
 async def test_refused_credentials(account, action_id):
     """
-    Credentials that NinjaOne refuses ask for a person, and prove that nothing was done.
+    Credentials that NinjaOne refuses have to be entered again, and prove that nothing was done.
     """
     account.secrets.values["client_secret"] = "wrong-secret"
 
@@ -89,7 +89,7 @@ async def test_refused_credentials(account, action_id):
 
     error = caught.value
     assert isinstance(error, Refused) is (action_id not in READS)
-    assert error.code == "RECONNECT_REQUIRED"
+    assert error.code == "INTEGRATION_NOT_CONFIGURED"
     assert account.simulator.state.journal == []
 
 
@@ -104,27 +104,3 @@ async def test_no_secret_is_told(account, action_id, caplog):
 
     assert account.secrets.hidden
     assert not [secret for secret in [*account.secrets.hidden, *account.secrets.values.values()] if secret in told]
-
-
-async def test_a_token_serves_many_steps(account):
-    """
-    Steps of one process share an access token.
-    """
-    for _ in range(3):
-        await account.handle("alerts.list_active", live=True)
-
-    assert len(set(account.secrets.hidden)) == 1
-
-
-async def test_tenants_do_not_share_tokens(account, stranger):
-    """
-    Another tenant with other credentials has a token of its own, even in the same process.
-    """
-    stranger.actions = account.actions
-    stranger.secrets.values = {"client_id": "reader-client", "client_secret": "reader-secret"}
-    await account.handle("alerts.list_active", live=True)
-
-    with pytest.raises(Exception, match="scope"):
-        await stranger.handle("alerts.list_active", live=True)
-
-    assert stranger.secrets.hidden == []

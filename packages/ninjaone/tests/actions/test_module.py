@@ -55,6 +55,8 @@ def test_catalog(registry):
             "ninjaone.alerts.reset",
             "ninjaone.devices.find",
             "ninjaone.devices.reboot",
+            "ninjaone.devices.run_script",
+            "ninjaone.devices.scripting_options",
             "ninjaone.devices.sync",
         ],
         "defaultActionId": "ninjaone.devices.find",
@@ -66,7 +68,9 @@ def test_catalog(registry):
         ("ninjaone.devices.find", 1, "Find devices"),
         ("ninjaone.alerts.get", 1, "Get alert"),
         ("ninjaone.alerts.list_active", 1, "List active alerts"),
+        ("ninjaone.devices.scripting_options", 1, "List runnable scripts"),
         ("ninjaone.devices.reboot", 1, "Reboot device"),
+        ("ninjaone.devices.run_script", 1, "Run script"),
         ("ninjaone.devices.sync", 1, "Sync device"),
     ]
     assert actions[0]["inputFieldNames"] == ["alert_uid", "external_alert_id"]
@@ -219,7 +223,7 @@ def test_connection(registry):
     connection = registry.connection_of("ninjaone.alerts.get")
 
     assert {field.name: field.kind for field in connection.fields} == {
-        "instance_url": "url",
+        "instance_url": "choice",
         "client_id": "secret",
         "client_secret": "secret",
     }

@@ -9,13 +9,7 @@ import pytest
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
 
-from workflow_ninjaone.client import (
-    ClientCredentials,
-    ClientCredentialsTokenSource,
-    NinjaOneClient,
-    RetryPolicy,
-    TokenCache,
-)
+from workflow_ninjaone.client import ApiApplication, NinjaOneClient, RetryPolicy, TokenEndpoint
 
 BASE = "https://app.ninja.test"
 
@@ -59,13 +53,18 @@ class Waits:
 
 
 @attrs.define
-class Time:
-    """A monotonic clock that a test moves by hand."""
+class Tokens:
+    """A token source that keeps the last token, and knows no expiry."""
 
-    now: float = 1000.0
+    endpoint: TokenEndpoint
+    token: str | None = None
 
-    def __call__(self) -> float:
-        return self.now
+    async def access_token(self) -> str:
+        return self.token or await self.renewed("")
+
+    async def renewed(self, refused: str) -> str:
+        self.token = (await self.endpoint.by_credentials(("monitoring",))).access_token
+        return self.token
 
 
 @pytest.fixture
@@ -89,37 +88,19 @@ def retry(waits) -> RetryPolicy:
 
 
 @pytest.fixture
-def time() -> Time:
-    return Time()
+def endpoint(session: aiohttp.ClientSession, retry) -> TokenEndpoint:
+    return TokenEndpoint(
+        session, base_url=BASE, application=ApiApplication(" client-id ", "client-secret\n"), retry=retry
+    )
 
 
 @pytest.fixture
-def cache() -> TokenCache:
-    return TokenCache()
+def tokens(endpoint) -> Tokens:
+    return Tokens(endpoint)
 
 
 @pytest.fixture
-def make_tokens(session: aiohttp.ClientSession, cache, retry, time):
-    """Makes token sources that share one cache."""
-
-    def make(client_id="client-id", client_secret="client-secret", **options):
-        return ClientCredentialsTokenSource(
-            session,
-            **{
-                "base_url": BASE,
-                "credentials": ClientCredentials(client_id, client_secret),
-                "cache": cache,
-                "retry": retry,
-                "clock": time,
-                **options,
-            },
-        )
-
-    return make
-
-
-@pytest.fixture
-def client(session: aiohttp.ClientSession, vendor, make_tokens, retry) -> NinjaOneClient:
+def client(session: aiohttp.ClientSession, vendor, tokens, retry) -> NinjaOneClient:
     """A client whose first token is ``token-1``."""
     vendor.grant()
-    return NinjaOneClient(session, base_url=BASE, tokens=make_tokens(), retry=retry)
+    return NinjaOneClient(session, base_url=BASE, tokens=tokens, retry=retry)

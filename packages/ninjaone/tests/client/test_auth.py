@@ -1,8 +1,10 @@
-import asyncio
+"""How NinjaOne is asked for tokens, and what its refusals mean."""
 
 import aiohttp
 import pytest
+from yarl import URL
 
+from workflow_core.connections import Consent, Consented, Grant
 from workflow_core.errors import (
     ActionError,
     IntegrationNotConfiguredError,
@@ -10,219 +12,213 @@ from workflow_core.errors import (
     ReconnectRequiredError,
     TransientError,
 )
-from workflow_ninjaone.client import ClientCredentials, RetryPolicy, TokenCache, checked_base_url
+from workflow_ninjaone.client import ApiApplication, RetryPolicy, checked_base_url
+from workflow_ninjaone.client.auth import authorize_url
 
 TOKEN = "/ws/oauth/token"
+SCOPES = ("monitoring", "management")
+CONSENTED = Consented(code="the-code", verifier="the-verifier", redirect_uri="https://workflows.test/back")
 
 
-async def test_asks_by_form(vendor, make_tokens):
+def form(vendor):
+    """The form of the only request."""
+    ((_, calls),) = vendor.requests.items()
+    assert calls[0].kwargs["allow_redirects"] is False
+    return calls[0].kwargs["data"]
+
+
+@pytest.fixture(params=["credentials", "code", "refresh"])
+def grant(request, endpoint):
+    """Asks in each of the three ways."""
+    ways = {
+        "credentials": lambda: endpoint.by_credentials(SCOPES),
+        "code": lambda: endpoint.by_code(CONSENTED, SCOPES),
+        "refresh": lambda: endpoint.by_refresh_token("refresh-0"),
+    }
+    return ways[request.param]
+
+
+def test_authorize_url():
     """
-    The grant is asked for with a form: id, secret and scope.
+    The address of the consent carries everything that PKCE and the scopes ask for, and offline access.
+    """
+    consent = Consent(redirect_uri="https://workflows.test/back?a=b", state="st+ate", code_challenge="challenge")
+    url = URL(authorize_url("https://eu.ninjarmm.com/", ApiApplication("id", "s"), SCOPES, consent))
+    assert (url.origin(), url.path) == (URL("https://eu.ninjarmm.com"), "/ws/oauth/authorize")
+    assert dict(url.query) == {
+        "response_type": "code",
+        "client_id": "id",
+        "redirect_uri": "https://workflows.test/back?a=b",
+        "scope": "monitoring management offline_access",
+        "state": "st+ate",
+        "code_challenge": "challenge",
+        "code_challenge_method": "S256",
+    }
+
+
+async def test_by_credentials(vendor, endpoint):
+    """
+    The credentials' grant is asked for with scopes, by form; blanks around credentials are none of them.
     """
     vendor.grant()
-
-    assert await make_tokens().access_token() == "token-1"
-    ((_, calls),) = vendor.requests.items()
-    assert calls[0].kwargs["data"] == {
+    assert await endpoint.by_credentials(SCOPES) == Grant(access_token="token-1", lifetime=3600.0)
+    assert form(vendor) == {
         "grant_type": "client_credentials",
         "client_id": "client-id",
         "client_secret": "client-secret",
-        "scope": "monitoring management control",
+        "scope": "monitoring management",
     }
-    assert calls[0].kwargs["allow_redirects"] is False
 
 
-async def test_kept_until_the_last_minute(vendor, make_tokens, time):
+async def test_by_code(vendor, endpoint):
     """
-    A token is asked for once and used until a minute before it expires, by all sources of the same application.
+    A code is exchanged with its verifier and the same address.
     """
-    vendor.grant("token-1", expires_in=600)
-    vendor.grant("token-2")
+    vendor.grant(refresh_token="refresh-1")
+    assert (await endpoint.by_code(CONSENTED, SCOPES)).refresh_token == "refresh-1"
+    assert form(vendor) == {
+        "grant_type": "authorization_code",
+        "code": "the-code",
+        "code_verifier": "the-verifier",
+        "redirect_uri": "https://workflows.test/back",
+        "client_id": "client-id",
+        "client_secret": "client-secret",
+    }
 
-    assert await make_tokens().access_token() == "token-1"
-    time.now += 539
-    assert await make_tokens().access_token() == "token-1"
-    time.now += 1
-    assert await make_tokens().access_token() == "token-2"
 
-
-async def test_short_lived(vendor, make_tokens, time):
+async def test_by_refresh_token(vendor, endpoint):
     """
-    A token that lives less than two minutes is used for half its life.
-    """
-    vendor.grant("token-1", expires_in=10)
-    vendor.grant("token-2")
-    tokens = make_tokens()
-
-    await tokens.access_token()
-    time.now += 4.9
-    assert await tokens.access_token() == "token-1"
-    time.now += 0.2
-    assert await tokens.access_token() == "token-2"
-
-
-async def test_one_fetch_at_a_time(vendor, make_tokens):
-    """
-    Callers that come together share one request.
+    The scopes are never sent again with a refresh token; an answer without a new one says so.
     """
     vendor.grant()
+    assert (await endpoint.by_refresh_token("refresh-0")).refresh_token is None
+    assert form(vendor) == {
+        "grant_type": "refresh_token",
+        "refresh_token": "refresh-0",
+        "client_id": "client-id",
+        "client_secret": "client-secret",
+    }
 
-    assert await asyncio.gather(*(make_tokens().access_token() for _ in range(5))) == ["token-1"] * 5
-    assert vendor.count("POST", TOKEN) == 1
 
-
-async def test_keys(vendor, make_tokens, cache):
+@pytest.mark.parametrize("lifetime", [None, 0, -5, "3600", True])
+async def test_senseless_lifetimes(vendor, endpoint, lifetime):
     """
-    Another secret, client or scope never gets somebody else's token.
+    An answer that does not say how long the token lives means the usual hour.
     """
-    for number in range(4):
-        vendor.grant(f"token-{number}")
-    sources = [
-        make_tokens(),
-        make_tokens(client_secret="other"),
-        make_tokens(client_id="other"),
-        make_tokens(credentials=ClientCredentials("client-id", "client-secret", "monitoring")),
-    ]
-
-    assert [await source.access_token() for source in sources] == [f"token-{number}" for number in range(4)]
-    assert len(cache) == 4
+    vendor.grant(expires_in=lifetime)
+    assert (await endpoint.by_credentials(SCOPES)).lifetime == 3600.0
 
 
-async def test_cache_is_bounded(vendor, make_tokens):
-    """
-    Beyond its size, the cache forgets the token unused for longest.
-    """
-    cache = TokenCache(max_entries=2)
-    sources = [make_tokens(client_id=name, cache=cache) for name in ("a", "b", "c")]
-    for number in range(4):
-        vendor.grant(f"token-{number}")
-
-    for source in sources:
-        await source.access_token()
-
-    assert len(cache) == 2
-    assert await sources[2].access_token() == "token-2"
-    assert await sources[0].access_token() == "token-3"
-
-
-async def test_renewed(vendor, make_tokens):
-    """
-    A refused token is replaced once, however many callers it was refused to.
-    """
-    vendor.grant("token-1")
-    vendor.grant("token-2")
-    tokens = make_tokens()
-    refused = await tokens.access_token()
-
-    renewed = await asyncio.gather(*(tokens.renewed(refused) for _ in range(3)))
-
-    assert renewed == ["token-2"] * 3
-
-
-async def test_secrets_are_reported(vendor, make_tokens):
-    """
-    Every token given out is reported for redaction, a kept one too: its user may be another run.
-    """
-    vendor.grant()
-    first, second = [], []
-
-    await make_tokens(on_secret=first.append).access_token()
-    await make_tokens(on_secret=second.append).access_token()
-
-    assert (first, second) == (["token-1"], ["token-1"])
-
-
-@pytest.mark.parametrize("error", ["invalid_client", "invalid_grant", "unauthorized_client"])
+@pytest.mark.parametrize("error", ["invalid_token", "expired_token", "invalid_grant"])
 @pytest.mark.parametrize("status", [400, 401])
-async def test_dead_credentials(vendor, make_tokens, status, error):
+async def test_final(vendor, endpoint, status, error):
     """
-    Credentials that are refused for good ask for a person; the message repeats nothing of the answer but its code.
+    Three errors end a refresh token for good, and no other; the message repeats nothing of the answer but its code.
     """
     vendor.post(TOKEN, status=status, payload={"error": error, "error_description": "client-secret"})
-
     with pytest.raises(ReconnectRequiredError) as raised:
-        await make_tokens().access_token()
-
+        await endpoint.by_refresh_token("refresh-0")
     assert "client-secret" not in str(raised.value)
     assert raised.value.details["vendorCode"] == error
     assert vendor.count("POST", TOKEN) == 1
+
+
+@pytest.mark.parametrize("error", ["invalid_token", "expired_token", "invalid_grant"])
+async def test_used_code(vendor, endpoint, error):
+    """
+    A code that is refused ends nothing: there was nothing yet.
+    """
+    vendor.post(TOKEN, status=400, payload={"error": error})
+    with pytest.raises(ActionError, match="Connect NinjaOne again") as raised:
+        await endpoint.by_code(CONSENTED, SCOPES)
+    assert raised.value.code == "ACTION_FAILED"
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
         ({"status": 400, "payload": {"error": "invalid_scope"}}, PermissionDeniedError),
+        ({"status": 401, "payload": {"error": "invalid_client"}}, IntegrationNotConfiguredError),
+        ({"status": 400, "payload": {"error": "unauthorized_client"}}, IntegrationNotConfiguredError),
         ({"status": 400, "payload": {"error": "unsupported_grant_type"}}, ActionError),
         ({"status": 404, "payload": {}}, IntegrationNotConfiguredError),
         ({"status": 302, "headers": {"Location": "https://evil.test"}}, ActionError),
-        ({"status": 400, "body": "<html>invalid_client</html>"}, TransientError),
+        ({"status": 403, "payload": {"error": "invalid_grant"}}, ActionError),
+        ({"status": 400, "body": "<html>invalid_grant</html>"}, TransientError),
         ({"status": 401, "body": "<html></html>"}, TransientError),
-        ({"status": 500, "body": "<html></html>"}, TransientError),
+        ({"status": 500, "payload": {"error": "invalid_grant"}}, TransientError),
         ({"status": 200, "body": "<html></html>"}, TransientError),
         ({"status": 200, "body": ""}, TransientError),
         ({"status": 200, "payload": {"expires_in": 5}}, TransientError),
         ({"status": 200, "payload": {"access_token": "a\r\nX-Evil: 1"}}, TransientError),
-        ({"status": 429, "headers": {"Retry-After": "60"}}, TransientError),
+        ({"status": 429, "headers": {"Retry-After": "60"}, "payload": {"error": "invalid_grant"}}, TransientError),
     ],
 )
-async def test_other_refusals(vendor, make_tokens, answer, expected):
+async def test_other_refusals(vendor, grant, answer, expected):
     """
-    A passing trouble, a page of a gateway above all, never passes for dead credentials.
+    Nothing else is final: a passing trouble, a page of a gateway above all, never passes for a dead token.
     """
     vendor.post(TOKEN, **answer)
-
     with pytest.raises(expected) as raised:
-        await make_tokens().access_token()
-
+        await grant()
     assert expected is type(raised.value)
 
 
-async def test_tried_again(vendor, make_tokens, waits):
+@pytest.mark.parametrize("way", ["by_credentials", "by_refresh_token"])
+async def test_tried_again(vendor, endpoint, waits, way):
     """
     Lost connections, 502 to 504 and a short 429 are tried again, three times in total.
     """
     vendor.post(TOKEN, status=503)
     vendor.post(TOKEN, exception=aiohttp.ServerDisconnectedError())
     vendor.grant()
-
-    assert await make_tokens().access_token() == "token-1"
+    assert (await getattr(endpoint, way)(SCOPES)).access_token == "token-1"
     assert waits.seconds == [0.125, 0.25]
 
 
-async def test_gives_up(vendor, make_tokens):
+@pytest.mark.parametrize("answer", [{"status": 503}, {"exception": aiohttp.ServerDisconnectedError()}])
+async def test_a_code_is_sent_once(vendor, endpoint, answer):
+    """
+    A code that may have been used is not sent again.
+    """
+    vendor.post(TOKEN, **answer)
+    with pytest.raises(TransientError):
+        await endpoint.by_code(CONSENTED, SCOPES)
+    assert vendor.count("POST", TOKEN) == 1
+
+
+async def test_gives_up(vendor, endpoint):
     """
     After three tries the last error is raised, and the next caller starts anew.
     """
     vendor.post(TOKEN, status=503, repeat=3)
     vendor.grant()
-    tokens = make_tokens()
-
     with pytest.raises(TransientError) as raised:
-        await tokens.access_token()
-
+        await endpoint.by_credentials(SCOPES)
     assert raised.value.code == "UPSTREAM_ERROR"
-    assert await tokens.access_token() == "token-1"
+    assert (await endpoint.by_credentials(SCOPES)).access_token == "token-1"
 
 
-@pytest.mark.parametrize(
-    ("client_id", "client_secret", "missing"),
-    [("", "s", ["client_id"]), ("i", "  ", ["client_secret"]), ("", "", ["client_id", "client_secret"])],
-)
-async def test_missing_credentials(make_tokens, client_id, client_secret, missing):
+async def test_revoke(vendor, endpoint):
     """
-    Without credentials no source is made; the error names what is missing.
+    A token is given back once; a refusal is told, and nothing of it but its code.
     """
-    with pytest.raises(IntegrationNotConfiguredError) as raised:
-        make_tokens(client_id, client_secret)
-
-    assert raised.value.details == {"missing": [name.replace("_", " ") for name in missing]}
+    vendor.post("/ws/oauth/revoke", status=200)
+    await endpoint.revoke("refresh-1")
+    assert form(vendor) == {"token": "refresh-1", "client_id": "client-id", "client_secret": "client-secret"}
+    vendor.post("/ws/oauth/revoke", status=404, body="refresh-1")
+    with pytest.raises(ActionError) as raised:
+        await endpoint.revoke("refresh-1")
+    assert "refresh-1" not in str(raised.value)
 
 
 def test_representation_has_no_secret():
     """
-    Credentials can be printed.
+    Credentials and tokens can be printed.
     """
-    assert "s3cr3t" not in repr(ClientCredentials("id", "s3cr3t"))
+    shown = repr((ApiApplication("id", "s3cr3t"), CONSENTED, Grant(access_token="s3cr3t", lifetime=1.0)))
+    assert "s3cr3t" not in shown
+    assert "the-" not in shown
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from workflow_core.errors import (
     ActionError,
     NotFoundError,
     PermissionDeniedError,
-    ReconnectRequiredError,
     TransientError,
 )
 from workflow_ninjaone.client.errors import error_for, retry_after_seconds, vendor_code
@@ -65,7 +64,7 @@ def test_retry_after(value, expected):
     [
         (302, b"", ActionError, "UNEXPECTED_REDIRECT"),
         (400, b'{"resultCode": "FAILURE"}', ActionError, "ACTION_FAILED"),
-        (401, b'{"error": "not_authenticated"}', ReconnectRequiredError, "RECONNECT_REQUIRED"),
+        (401, b'{"error": "not_authenticated"}', ActionError, "UPSTREAM_UNAUTHENTICATED"),
         (401, b'{"error": "insufficient_privileges"}', PermissionDeniedError, "PERMISSION_DENIED"),
         (403, b"{}", PermissionDeniedError, "PERMISSION_DENIED"),
         (404, b"{}", NotFoundError, "NOT_FOUND"),

@@ -5,17 +5,14 @@ import inspect
 import json
 import runpy
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from yarl import URL
 
-from workflow_ninjaone.client import (
-    ClientCredentials,
-    ClientCredentialsTokenSource,
-    NinjaOneClient,
-    RetryPolicy,
-    TokenCache,
-)
+from workflow_core.integrations.candidates import Candidate
+from workflow_ninjaone.client import ConnectionTokenSource, NinjaOneClient, RetryPolicy
+from workflow_ninjaone.connection import ninjaone_connection
 from workflow_ninjaone.simulator.routes import NOT_SIMULATED, ROUTES
 from workflow_ninjaone.simulator.shapes import uid
 
@@ -198,13 +195,17 @@ async def test_every_call(simulator, contract, name):
     """
     Every call of the client is one of the document's, and is understood by the simulator.
     """
-    tokens = ClientCredentialsTokenSource(
+    candidate = Candidate(
+        uuid4(),
+        ninjaone_connection(),
         simulator.session,
-        base_url=simulator.url,
-        credentials=ClientCredentials("full-client", "full-secret"),
-        cache=TokenCache(),
-        retry=RetryPolicy(tries=1),
+        method="client_credentials",
+        instance_url=simulator.url,
+        settings={},
+        scopes=("monitoring", "management", "control"),
+        values={"client_id": "full-client", "client_secret": "full-secret"},
     )
+    tokens = ConnectionTokenSource(candidate)
     client = NinjaOneClient(simulator.session, base_url=simulator.url, tokens=tokens, retry=RetryPolicy(tries=1))
 
     await CALLS[name](client)

@@ -138,6 +138,26 @@ def test_restart(tmp_path):
     assert (len(second.devices), path.stat().st_size < 20_000) == (999, True)
 
 
+async def test_another_fleet(simulator):
+    """
+    Another fleet takes the place of the one before, with all that was about it; the seed's devices stay.
+    """
+    last = FIRST_DEVICE + 9 * 3
+    await simulator.control("POST", "fleet", json={"devices": 10})
+    await simulator.control("POST", "alerts", json={"deviceId": last})
+    for device in (101, last):
+        await simulator.call("POST", f"/v2/device/{device}/reboot/NORMAL")
+    await simulator.control("POST", "fleet", json={"devices": 5})
+    simulator.clock.now += 60
+    _, devices = await simulator.call("GET", "/v2/devices")
+    _, alerts = await simulator.call("GET", "/v2/alerts")
+    _, reboots = await simulator.call("GET", "/v2/activities?status=SYSTEM_REBOOTED")
+
+    assert len(devices) == 9 + 5
+    assert len(alerts) == 6
+    assert [row["deviceId"] for row in reboots["activities"]] == [101]
+
+
 @pytest.mark.parametrize("body", [{}, {"devices": -1}, {"devices": 10**9}, {"devices": True}, {"size": 1}])
 async def test_bad_size(simulator, body):
     """

@@ -109,6 +109,33 @@ def test_state_file(tmp_path):
     assert token not in path.read_text()
 
 
+def test_sessions_and_webhooks_outlive_the_process(tmp_path):
+    """
+    A user who has signed in stays so over a restart, and the webhook stays registered; its owner alone reads the file.
+    """
+    users = ApiApplication(
+        "users", "secret", grants=("authorization_code", "refresh_token"), redirect_uris=("http://x",)
+    )
+    path = tmp_path / "state.json"
+    config = {"url": "http://y", "activities": {"SYSTEM": ["*"]}, "headers": [{"name": "A", "value": "B"}]}
+    first = SimulatorState(applications=[users], state_file=path)
+    ask = {"client_id": "users", "redirect_uri": "http://x", "response_type": "code", "scope": "control offline_access"}
+    client = {"client_id": "users", "client_secret": "secret"}
+    code = first.authority.code(first.authority.consent_request(ask))
+    exchange = {"grant_type": "authorization_code", "code": code, "redirect_uri": "http://x", **client}
+    token = first.authority.token(exchange, first.quirks)["refresh_token"]
+    first.post_office.register("users", config)
+    first.save()
+
+    second = SimulatorState(applications=[users], state_file=path)
+
+    refresh = {"grant_type": "refresh_token", "refresh_token": token, **client}
+    assert second.authority.token(refresh, second.quirks)["scope"] == "control offline_access"
+    assert second.post_office.webhooks == first.post_office.webhooks
+    assert token not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"format": 0}', '{"format": 1}', '{"format": 1, "devices": [1]}'])
 def test_bad_state_file(tmp_path, content):
     """

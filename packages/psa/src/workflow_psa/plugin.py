@@ -7,6 +7,8 @@ from workflow_core.connections import Connection
 from workflow_core.events import EventType
 from workflow_core.hookspecs import hookimpl
 from workflow_core.modules import Module
+from workflow_core.options import OptionSource
+from workflow_core.rmm_events import rmm_events
 from workflow_psa.assets.actions import asset_actions
 from workflow_psa.clients.actions import client_actions
 from workflow_psa.contacts.actions import contact_actions
@@ -17,6 +19,7 @@ from workflow_psa.email.actions import email_actions
 from workflow_psa.email.connection import email_connection
 from workflow_psa.modules import psa_modules
 from workflow_psa.notifications.actions import notification_actions
+from workflow_psa.option_sources import psa_options
 from workflow_psa.projects.actions import project_actions
 from workflow_psa.projects.events import project_events
 from workflow_psa.scheduling.actions import scheduling_actions
@@ -58,13 +61,19 @@ class PsaPlugin:
 
     @hookimpl
     def workflow_events(self) -> list[EventType]:
-        """What the actions say when it happens."""
+        """What the actions say when it happens, and what any system of remote monitoring says."""
         return [
             *ticket_events(),
             *project_events(),
             *scheduling_events(),
             *crm_events(),
+            *rmm_events(),
         ]
+
+    @hookimpl
+    def workflow_options(self) -> list[OptionSource]:
+        """What there is to pick for the fields of the actions."""
+        return psa_options()
 
 
 plugin = PsaPlugin()

@@ -26,12 +26,13 @@ from workflow_worker.failures import (
     raise_if_canceled,
 )
 from workflow_worker.frames import Visit
-from workflow_worker.retries import Attempts, Retry, pause
+from workflow_worker.retries import RETRY_WHEN_BUSY, Attempts, Retry, pause
 from workflow_worker.state import RunState, now
 from workflow_worker.waiting import until_settled
 
-#: What an activity does around its handler: the ledger's writes, repeated while the database is away.
-_ACTIVITY_GRACE: Final = timedelta(seconds=LEASE_GRACE + 35)
+#: What an activity does around its handler: waiting for its tenant's turn, and the ledger's writes, repeated while the
+#: database is away.
+_ACTIVITY_GRACE: Final = timedelta(seconds=LEASE_GRACE + 40)
 #: A worker that is not heard of for so long is lost.
 _HEARTBEAT: Final = timedelta(seconds=10)
 #: How long an action may wait for a worker that has it before it is looked at again.
@@ -148,7 +149,7 @@ async def _dispatch(call: ActionCall, planned: PlannedAction, *, elsewhere: bool
         start_to_close_timeout=limit,
         heartbeat_timeout=_HEARTBEAT,
         cancellation_type=cancellation_type,
-        retry_policy=RetryPolicy(maximum_attempts=1),
+        retry_policy=RETRY_WHEN_BUSY,
     )
     return result
 

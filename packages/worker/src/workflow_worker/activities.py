@@ -138,7 +138,7 @@ class Activities:
             await close_waits_inside(conn, left)
 
     @activity.defn(name=PAUSE)
-    async def pause(self) -> None:
+    async def pause(self, run: RunRef) -> None:
         """Does nothing: a run that computes a lot ends its activation by waiting for this."""
 
     @activity.defn(name=FINISH_RUN)

@@ -27,6 +27,7 @@ class Control:
     def __init__(self, sequence: int) -> None:
         self.sequence = sequence
         self.abandoned: list[Visit] = []
+        self._every = _EVERY
         self._ended = 0
         self._parking = False
 
@@ -43,6 +44,6 @@ class Control:
     def parking(self) -> bool:
         """Whether the strands are put aside, to go on in an execution with an empty history."""
         if not self._parking:
-            forced = 0 < _EVERY <= self._ended
+            forced = 0 < self._every <= self._ended
             self._parking = forced or (self._ended > 0 and workflow.info().is_continue_as_new_suggested())
         return self._parking

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from temporalio import workflow
 
+from workflow_core.execution.models import RunRef
 from workflow_core.language.expressions import Budget
 from workflow_core.language.mapping import Mapped, evaluate_stepwise
 from workflow_core.temporal import PAUSE
@@ -24,8 +25,9 @@ _STEP_COST: Final = 25
 class Account:
     """What one execution has computed since Temporal last saw that it is alive; all its strands have one account."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: RunRef) -> None:
         self.budget = Budget()
+        self._run = run
         self._pauses = 0
         self._seen_at = workflow.now()
         self._pause: asyncio.Future[None] | None = None
@@ -57,7 +59,7 @@ class Account:
         if self._pauses % _PAUSES_PER_TIMER == 0:
             await workflow.sleep(_TIMER)
         else:
-            await execute_local(PAUSE)
+            await execute_local(PAUSE, self._run)
 
 
 class Evaluator:

@@ -20,8 +20,8 @@ async def heartbeats() -> AsyncIterator[None]:
 
     async def beat() -> None:
         while True:
+            await asyncio.sleep(interval)  # first: most actions end sooner, and each heartbeat is a request
             activity.heartbeat()
-            await asyncio.sleep(interval)
 
     task = asyncio.create_task(beat())
     try:

@@ -116,7 +116,7 @@ class RunWorkflow:
         assert run.plan is not None  # noqa: S101 - for the type: `_load` gives it
         checkpoint = run.resumption.checkpoint if run.resumption is not None else None
         saved = None if checkpoint is None else read_checkpoint(checkpoint)
-        account = Account()
+        account = Account(RunRef(tenant=run.tenant, run_id=run.run_id))
         scopes = Scopes(run, workflow.info().start_time.isoformat(), account.budget)
         evaluator = Evaluator(scopes, account)
         control = Control(saved.sequence if saved else 0)

@@ -63,10 +63,13 @@ class LaunchWorkflow:
 class Launches:
     """The activity, of one worker process."""
 
-    def __init__(self, database: Database, client: Client, registry: Registry) -> None:
+    def __init__(
+        self, database: Database, client: Client, registry: Registry, *, tenant_runs: int | None = None
+    ) -> None:
         self._database = database
         self._client = client
         self._registry = registry
+        self._tenant_runs = tenant_runs
 
     @activity.defn(name=START_SCHEDULED)
     async def start_scheduled_run(self, start: ScheduledStart) -> str:
@@ -85,6 +88,7 @@ class Launches:
                 workflow_id=UUID(start.schedule.workflow_id),
                 scheduled_for=datetime.fromisoformat(start.scheduled_for),
                 now=datetime.now(UTC),
+                tenant_runs=self._tenant_runs,
             )
         except WorkflowError as error:
             failed = error

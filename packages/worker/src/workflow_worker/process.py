@@ -16,7 +16,7 @@ import aiohttp
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import FixedSizeSlotSupplier, UnsandboxedWorkflowRunner, Worker, WorkerTuner
 
 from workflow_core.discovery import Discovery, Registry, discover, require
 from workflow_core.errors import ConfigurationError, MigrationError
@@ -39,6 +39,7 @@ from workflow_core.temporal import (
 )
 from workflow_worker.activities import Activities
 from workflow_worker.background import in_background
+from workflow_worker.computing import Computing, FairRunner, WorkflowTasks
 from workflow_worker.deployment import deployment_of
 from workflow_worker.dispatcher import EventDispatcher
 from workflow_worker.faults import fault_point
@@ -48,6 +49,7 @@ from workflow_worker.job_runs import JobActivities, JobWorkflow
 from workflow_worker.launching import Launches, LaunchWorkflow
 from workflow_worker.presence import Presence
 from workflow_worker.settings import Settings
+from workflow_worker.shares import CallShares, LocalShares
 from workflow_worker.sweeper import Sweeper
 from workflow_worker.syncer import ScheduleSyncer
 from workflow_worker.turns import TurnGiver
@@ -59,19 +61,11 @@ _log = logging.getLogger(__name__)
 LAUNCHES: Final = 10
 #: Runs of jobs at once, of each integration.
 JOBS: Final = 10
-#: Workflow tasks at once. They share one interpreter lock, and Temporal gives each two seconds of wall time to compute:
-#: with the expressions' budget (some 75,000 steps of two microseconds at most between two yields) eight stay below.
-WORKFLOW_TASKS: Final = 8
-
-
-def workflow_runner() -> WorkflowRunner:
-    """How the interpreter is executed, here and in replays: without Temporal's sandbox.
-
-    The sandbox imports a workflow's code anew for each run and watches what it calls. Ours is the same for all runs,
-    and what their authors write are data; the sandbox would cost as much as all else that a worker does for a short
-    run. A test of its own watches over the interpreter instead.
-    """
-    return UnsandboxedWorkflowRunner()
+#: Local activities of one tenant at once. They are short, and compute more than they wait: more of them would do no
+#: more in the same time, and hold up everybody else's.
+DATABASE_SHARE: Final = 3
+#: Local activities that a worker holds; most of them wait for their tenant's turn.
+LOCAL_ACTIVITIES: Final = 1000
 
 
 def build_workers(
@@ -80,11 +74,23 @@ def build_workers(
     distributions: list[str],
     *,
     max_concurrent: int,
+    per_tenant: int,
     shutdown: timedelta,
     build_id: str | None = None,
 ) -> list[Worker]:
-    """The pollers of one process: the runs' queue, and one queue for each loaded distribution."""
+    """The pollers of one process: the runs' queue, and one queue for each loaded distribution.
+
+    Args:
+        client: Of the platform's Temporal namespace.
+        activities: What they execute.
+        distributions: Those that this process has loaded.
+        max_concurrent: Actions at once, on our database and of each distribution.
+        per_tenant: How many calls of each distribution one tenant may have under way.
+        shutdown: How long a stop waits for what is under way.
+        build_id: Of the worker's version; None: it is not versioned.
+    """
     deployment = deployment_of(build_id)
+    computing = Computing()
     runs = Worker(
         client,
         task_queue=RUN_TASK_QUEUE,
@@ -100,9 +106,14 @@ def build_workers(
             activities.pause,
             activities.finish_run,
         ],
-        workflow_runner=workflow_runner(),
-        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
-        max_concurrent_local_activities=max_concurrent,
+        workflow_runner=FairRunner(computing),
+        interceptors=[LocalShares(computing, max_concurrent, min(per_tenant, DATABASE_SHARE))],
+        tuner=WorkerTuner.create_composite(
+            workflow_supplier=WorkflowTasks(computing),
+            local_activity_supplier=FixedSizeSlotSupplier(LOCAL_ACTIVITIES),
+            activity_supplier=FixedSizeSlotSupplier(1),  # there are none, like Nexus tasks
+            nexus_supplier=FixedSizeSlotSupplier(1),
+        ),
         no_remote_activities=True,
         graceful_shutdown_timeout=shutdown,
         deployment_config=deployment,
@@ -112,7 +123,8 @@ def build_workers(
             client,
             task_queue=action_task_queue(distribution),
             activities=[activities.execute_action],
-            max_concurrent_activities=max_concurrent,
+            interceptors=[CallShares(max_concurrent, per_tenant)],
+            max_concurrent_activities=2 * max_concurrent,  # with those that wait for their tenant's turn
             graceful_shutdown_timeout=shutdown,
             deployment_config=deployment,
         )
@@ -128,7 +140,7 @@ def build_launcher(client: Client, launches: Launches, *, shutdown: timedelta, b
         task_queue=LAUNCH_TASK_QUEUE,
         workflows=[LaunchWorkflow],
         activities=[launches.start_scheduled_run],
-        workflow_runner=workflow_runner(),
+        workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_activities=LAUNCHES,
         graceful_shutdown_timeout=shutdown,
         deployment_config=deployment_of(build_id),
@@ -145,7 +157,7 @@ def build_job_workers(
         task_queue=JOB_TASK_QUEUE,
         workflows=[JobWorkflow],
         activities=[activities.begin, activities.end],
-        workflow_runner=workflow_runner(),
+        workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_activities=LAUNCHES,
         graceful_shutdown_timeout=shutdown,
         deployment_config=deployment,
@@ -156,6 +168,7 @@ def build_job_workers(
             task_queue=job_task_queue(distribution),
             activities=[activities.run],
             max_concurrent_activities=JOBS,
+            max_heartbeat_throttle_interval=timedelta(seconds=1),  # a canceled run ends soon
             graceful_shutdown_timeout=timedelta(),  # a run goes on elsewhere from its checkpoint
             deployment_config=deployment,
         )
@@ -246,10 +259,11 @@ async def run_worker(
             Activities(executor, database, registry),
             distributions,
             max_concurrent=settings.max_concurrent,
+            per_tenant=settings.per_tenant,
             shutdown=shutdown,
             build_id=settings.build_id,
         )
-        launches = Launches(database, client, registry)
+        launches = Launches(database, client, registry, tenant_runs=settings.tenant_runs)
         workers.append(build_launcher(client, launches, shutdown=shutdown, build_id=settings.build_id))
         runner = JobRunner(database=database, registry=registry, secrets=secrets, http=http, tokens=tokens)
         workers += build_job_workers(
@@ -265,12 +279,12 @@ async def run_worker(
         await presence.announce()
         stack.push_async_callback(presence.leave)
         beside = (
-            EventDispatcher(database, Inbox(database, client, registry)),
+            EventDispatcher(database, Inbox(database, client, registry, tenant_runs=settings.tenant_runs)),
             Sweeper(database, client),
             ScheduleSyncer(database, client),
             JobKeeper(database, client, registry),
-            TurnGiver(database, client),
-            WebhookProcessor(database, Deliveries(database, discovery.registry.receivers)),
+            TurnGiver(database, client, tenant_runs=settings.tenant_runs),
+            WebhookProcessor(database, Deliveries(database, registry.receivers)),
         )
         async with _running(workers) as failed, AsyncExitStack() as background:
             works = [await background.enter_async_context(in_background(work)) for work in beside]

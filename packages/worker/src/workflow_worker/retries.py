@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 from temporalio import workflow
+from temporalio.common import RetryPolicy
 
 from workflow_core.execution.verdicts import may_be_retried
 from workflow_core.language.plan import PlannedAction
@@ -25,6 +26,14 @@ _LONGEST_ASKED: Final = 24 * 3600.0
 #: A dry run, for which somebody waits, is not patient.
 _DRY_ATTEMPTS: Final = 3
 _DRY_ASKED: Final = 10.0
+
+#: The type of the failure with which a worker asks Temporal to bring a call again later; no run gets to see it.
+TENANT_BUSY: Final = "TENANT_BUSY"
+#: With these, Temporal brings a call again for that failure only: what else failed, the interpreter decides about.
+RETRY_WHEN_BUSY: Final = RetryPolicy(
+    maximum_attempts=0,
+    non_retryable_error_types=["TemporalTimeout:StartToClose", "TemporalTimeout:Heartbeat", "NotFoundError", ""],
+)
 
 
 @attrs.frozen

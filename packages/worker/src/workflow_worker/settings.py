@@ -18,6 +18,7 @@ _LONGEST_BUILD_ID: Final = 100
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "WORKFLOW_MAX_ACTIVITIES": "actions at once: so many on our database, and so many of each integration (20)",
+        "WORKFLOW_TENANT_ACTIVITIES": "of those of an integration, so many of one tenant (half of them)",
         "WORKFLOW_SHUTDOWN_SECONDS": "how long SIGTERM waits for activities under way (30)",
         "WORKFLOW_RECONCILE_SECONDS": "how long it is looked for whether an effect has happened that must not be sent "
         "twice, before a person is asked (900)",
@@ -32,12 +33,14 @@ class Settings(ProcessSettings):
 
     Attributes:
         max_concurrent: Actions at once: so many on our database, and so many of each integration.
+        per_tenant: How many calls of an integration one tenant may have under way.
         shutdown_seconds: How long a stop waits for what is under way.
         reconcile_seconds: How long after its sending an effect is looked for that must not be sent twice.
         build_id: Of its version in Temporal's worker deployments; None: the worker is not versioned.
     """
 
     max_concurrent: int
+    per_tenant: int
     shutdown_seconds: int
     reconcile_seconds: int
     build_id: str | None
@@ -50,9 +53,11 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         ConfigurationError: Naming everything that is missing or wrong, at once.
     """
     read = Environment(environ)
+    max_concurrent = read.number("WORKFLOW_MAX_ACTIVITIES", 20, least=1, most=1000)
     return read.settings(
         Settings,
-        max_concurrent=read.number("WORKFLOW_MAX_ACTIVITIES", 20, least=1, most=1000),
+        max_concurrent=max_concurrent,
+        per_tenant=read.number("WORKFLOW_TENANT_ACTIVITIES", max(1, max_concurrent // 2), least=1, most=1000),
         shutdown_seconds=read.number("WORKFLOW_SHUTDOWN_SECONDS", 30, least=0, most=3600),
         reconcile_seconds=read.number("WORKFLOW_RECONCILE_SECONDS", 900, least=0, most=86400),
         build_id=read.parsed(_build_id),

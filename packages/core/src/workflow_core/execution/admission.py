@@ -54,6 +54,11 @@ class Admission:
         )
         return attempt.convert_input(dict(secrets))
 
+    @staticmethod
+    def asks(attempt: Attempt) -> bool:
+        """Whether :meth:`input` asks the database anything."""
+        return attempt.action.permission is not None or bool(attempt.call.secrets)
+
     def has_gate(self, call: ActionCall) -> bool:
         """Whether only some tenants have the action's module."""
         module = self._registry.module_of(call.action_id)

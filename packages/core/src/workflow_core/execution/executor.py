@@ -191,8 +191,11 @@ class Executor:
         return ActionResult(output=read["output_json"])
 
     async def _read_external(self, attempt: Attempt) -> ActionResult:
-        async with self._database.tenant(attempt.tenant) as conn:
-            value = await self._admission.input(conn, attempt)
+        if self._admission.asks(attempt):
+            async with self._database.tenant(attempt.tenant) as conn:
+                value = await self._admission.input(conn, attempt)
+        else:
+            value = attempt.convert_input({})
         await self._admission.pass_gate(attempt)
         ctx = self._context(attempt)
         output = attempt.read_output(await self._limited(attempt, attempt.action.handler(value, ctx)))

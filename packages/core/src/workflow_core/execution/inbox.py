@@ -23,6 +23,7 @@ from workflow_core.discovery import Registry
 from workflow_core.errors import ConflictError, TransientError, WorkflowError
 from workflow_core.execution import waits
 from workflow_core.execution.database_errors import DATABASE_AWAY, explain
+from workflow_core.execution.places import Places
 from workflow_core.execution.runs import Origin, run_id_for_event, start_run
 from workflow_core.execution.step_waits import ArrivedEvent, resolve_waits_for_event
 from workflow_core.execution.turns import Order
@@ -193,13 +194,17 @@ class Inbox:
         database: As the application role.
         client: Of the platform's Temporal namespace.
         registry: What this process discovered.
+        tenant_runs: How many runs of a tenant may be busy at once; None: as many as there are.
     """
 
-    def __init__(self, database: Database, client: Client, registry: Registry) -> None:
+    def __init__(
+        self, database: Database, client: Client, registry: Registry, *, tenant_runs: int | None = None
+    ) -> None:
         self._database = database
         self._client = client
         self._registry = registry
-        self._starts = asyncio.Semaphore(_STARTS)
+        self._tenant_runs = tenant_runs
+        self._starts = Places(_STARTS)
 
     async def accept(self, tenant: UUID, new: NewEvent) -> Accepted:
         """Stores an event, then starts its workflows; one that is there already is answered as it is.
@@ -293,7 +298,7 @@ class Inbox:
         outcomes = {outcome.workflow_id: outcome for outcome in event.outcomes or ()}
 
         async def start(outcome: Outcome) -> None:
-            async with self._starts:
+            async with self._starts.hold(str(tenant)):
                 outcomes[outcome.workflow_id] = await self._start(tenant, taken, outcome)
 
         try:
@@ -355,6 +360,7 @@ class Inbox:
                     order=_order(event),
                     depth=event.chain_depth,
                 ),
+                tenant_runs=self._tenant_runs,
             )
         except Exception as error:  # noqa: BLE001 - one workflow's failure never stops another's start
             return self._not_started(event, outcome, error)

@@ -158,6 +158,7 @@ async def resume_run(
     user: UUID,
     correction: Mapping[str, Any] | None = None,
     reason: str | None = None,
+    tenant_runs: int | None = None,
 ) -> int:
     """Lets a failed run go on.
 
@@ -170,6 +171,7 @@ async def resume_run(
         user: Who wants it.
         correction: Mapping values that take the place of fields of the failed action's input.
         reason: In their words.
+        tenant_runs: How many runs of a tenant may be busy at once; None: as many as there are.
 
     Returns:
         Which execution of the run this is.
@@ -192,7 +194,7 @@ async def resume_run(
                 dict(correction),
             )
         execution = await reopen_run(conn, tenant, run_id, user=user, reason=reason)
-        await wait_again(conn, tenant, run_id)
+        await wait_again(conn, tenant, run_id, tenant_runs=tenant_runs)
         corrected = sorted(correction or {})
         details = {"execution": execution, "reason": reason, **({"corrected": corrected} if corrected else {})}
         change = Change(operation="resume", table_name="workflow_runs", record_id=str(run_id), details=details)

@@ -6,7 +6,7 @@ Each line's id follows from what it tells, so that telling it again adds nothing
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID, uuid4, uuid5
 
 import attrs
@@ -172,10 +172,16 @@ async def tell_resumed(
     await conn.execute(_LINE, tenant, *line)
 
 
-async def tell_queued(conn: Connection, tenant: UUID, run_id: UUID, *, execution: int) -> None:
+async def tell_queued(
+    conn: Connection, tenant: UUID, run_id: UUID, *, waits_for: Literal["workflow", "tenant"], execution: int
+) -> None:
     """That a run waits for its turn."""
-    message = "Waits for its turn: the workflow has as many runs under way as it may have, or one of the same key."
-    line = (uuid5(run_id, f"queued:{execution}"), run_id, None, None, "INFO", message, {"execution": execution})
+    why = {
+        "workflow": "the workflow has as many runs under way as it may have, or one of the same key.",
+        "tenant": "the tenant has as many runs under way as it may have.",
+    }[waits_for]
+    message, context = f"Waits for its turn: {why}", {"execution": execution, "waitsFor": waits_for}
+    line = (uuid5(run_id, f"queued:{execution}:{waits_for}"), run_id, None, None, "INFO", message, context)
     await conn.execute(_LINE, tenant, *line, None, None, "engine")
 
 

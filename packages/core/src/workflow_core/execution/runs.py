@@ -27,7 +27,7 @@ from workflow_core.execution.turns import TURN_COLUMNS, Order, Turns, must_wait
 from workflow_core.language.plan import Plan, called_actions, compile_plan
 from workflow_core.manifest import canonical_json
 from workflow_core.storage.database import Connection, Database, Record
-from workflow_core.temporal import RUN_TASK_QUEUE, RUN_WORKFLOW, run_workflow_id
+from workflow_core.temporal import RUN_TASK_QUEUE, RUN_WORKFLOW, run_workflow_id, share_of
 from workflow_core.workers import planned_by_workers
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ async def start_run(
     cause: str,
     run_id: UUID,
     origin: Origin = _UNKNOWN_ORIGIN,
+    tenant_runs: int | None = None,
 ) -> StartedRun:
     """Records a run with its compiled plan, then starts it on Temporal.
 
@@ -153,6 +154,7 @@ async def start_run(
         cause: Such as ``api``.
         run_id: The same id starts the same run: it is recorded and executed once.
         origin: What it came from.
+        tenant_runs: How many runs of a tenant may be busy at once; None: as many as there are.
 
     Raises:
         NotFoundError: No such workflow or version.
@@ -172,6 +174,7 @@ async def start_run(
             cause=cause,
             run_id=run_id,
             origin=origin,
+            tenant_runs=tenant_runs,
         )
     await start_recorded(database, client, tenant, recorded)
     return recorded.run
@@ -251,10 +254,11 @@ async def record_run(
     caller: Caller | None = None,
     trial: Trial | None = None,
     dry_run: bool = False,
+    tenant_runs: int | None = None,
 ) -> RecordedRun:
     """Records a run with its compiled plan, once: the first half of :func:`start_run`, which see.
 
-    A dry run, and one of a trial, acts in the name of who asked for it, and of nobody else.
+    A dry run, and one of a trial, acts in the name of who asked for it, and of nobody else; it waits for no turn.
     """
     row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
     created = False
@@ -268,9 +272,11 @@ async def record_run(
             plan, number, in_name_of = trial.plan(registry), trial.version, actor
         _check_size(plan, payload)
         order = origin.order if turns.ordered else None
-        waits = not (dry_run or caller) and await must_wait(
-            conn, tenant, workflow_id, turns, run_id=run_id, order=order
-        )
+        waits_for = None
+        if not (dry_run or caller or trial):
+            waits_for = await must_wait(
+                conn, tenant, workflow_id, turns, run_id=run_id, order=order, tenant_runs=tenant_runs
+            )
         row = await conn.fetchrow(
             _INSERT_RUN,
             tenant,
@@ -291,8 +297,9 @@ async def record_run(
             caller.root_run_id if caller else None,
             caller.call_depth if caller else 0,
             dry_run,
-            "WAITING" if waits else "RUNNING",
-            waits,
+            "RUNNING" if waits_for is None else "WAITING",
+            waits_for is not None,
+            waits_for == "tenant",
             order.key if order else None,
             order.number if order else None,
         )
@@ -309,8 +316,8 @@ async def record_run(
                 replay_of=origin.replay_of,
                 reason=origin.reason,
             )
-            if waits:
-                await tell_queued(conn, tenant, run_id, execution=1)
+            if waits_for is not None:
+                await tell_queued(conn, tenant, run_id, waits_for=waits_for, execution=1)
         else:
             row = await conn.fetchrow(_FIND_RUN, tenant, run_id)
     assert row is not None  # noqa: S101 - written in this transaction, or by the one that the insert waited for
@@ -369,8 +376,9 @@ _INSERT_RUN = f"""
 INSERT INTO workflow_runs (
     tenant, run_id, workflow_id, workflow_version, cause, actor_id, plan, plan_sha256, payload,
     event_id, event_type, source_payload_schema_ref, trigger_mapping_applied, chain_depth,
-    parent_run_id, root_run_id, call_depth, dry_run, status, is_queued, order_key, order_number
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+    parent_run_id, root_run_id, call_depth, dry_run, status, is_queued, waits_for_tenant,
+    order_key, order_number
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 ON CONFLICT (tenant, run_id) DO NOTHING
 RETURNING {_READ}
 """  # noqa: S608 - a constant
@@ -423,6 +431,7 @@ async def _start(client: Client, run: RunInput, execution: int) -> None:
                 task_queue=RUN_TASK_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 task_timeout=TASK_TIMEOUT,
+                priority=share_of(run.tenant),
                 rpc_timeout=_START_TIMEOUT,
             )
     except WorkflowAlreadyStartedError:

@@ -127,18 +127,23 @@ FROM (
 ) AS before
 WHERE wait.tenant = $1 AND wait.wait_id = $2
 """
-#: Events that came since the run began, but for the one that started it and those that it has waited for already.
+#: Events that came since the run began, but for the one that started it and those that it has waited for already. A
+#: run that an event started began with that: whoever took it may have died, and the run been recorded much later.
 _EARLIER: Final = f"""
 SELECT event_id, event_name, payload, correlation_key FROM workflow_runtime_events AS event
 WHERE tenant = $1 AND event_name = $2
-  AND created_at >= (SELECT created_at FROM workflow_runs WHERE tenant = $1 AND run_id = $3)
+  AND created_at >= (
+      SELECT COALESCE(first.created_at, run.created_at)
+      FROM workflow_runs AS run LEFT JOIN workflow_runtime_events AS first USING (tenant, event_id)
+      WHERE run.tenant = $1 AND run.run_id = $3
+  )
   AND (correlation_key = $4 OR {" OR ".join(map(_is_key, CORRELATION_FIELDS))})
   AND event_id IS DISTINCT FROM (SELECT event_id FROM workflow_runs WHERE tenant = $1 AND run_id = $3)
   AND NOT EXISTS (
       SELECT FROM workflow_run_waits AS wait
       WHERE wait.tenant = $1 AND wait.run_id = $3 AND wait.event_id = event.event_id
   )
-ORDER BY created_at, event_id
+ORDER BY created_at, sequence
 """  # noqa: S608 - the fields are constant
 #: An event may be taken again: what started a run, or ended a wait of it, does not end another one.
 _MATCHING: Final = """

@@ -72,6 +72,15 @@ WHERE tenant = $1 AND run_id = ANY ($2) AND status = 'WAITING' AND NOT EXISTS (
     WHERE wait.tenant = run.tenant AND wait.run_id = run.run_id AND wait.status = 'WAITING'
 )
 """
+# In turn for each tenant: one with ten thousand waits does not keep the others waiting.
+_UNTOLD = """
+SELECT tenant, wait_id FROM (
+    SELECT tenant, wait_id, resolved_at, row_number() OVER (PARTITION BY tenant ORDER BY resolved_at) AS turn
+    FROM workflow_run_waits
+    WHERE status = 'RESOLVED' AND signaled_at IS NULL AND resolved_at <= clock_timestamp() - $1::interval
+) AS untold
+ORDER BY turn, resolved_at LIMIT $2
+"""
 
 
 async def open_wait(
@@ -185,8 +194,7 @@ async def wake_settled(database: Database, client: Client, *, older_than: timede
     """
     async with database.dispatch() as conn:
         rows = await conn.fetch(
-            "SELECT tenant, wait_id FROM workflow_run_waits WHERE status = 'RESOLVED' AND signaled_at IS NULL "
-            "AND resolved_at <= clock_timestamp() - $1::interval ORDER BY resolved_at LIMIT $2",
+            _UNTOLD,
             older_than,
             limit,
         )

@@ -88,7 +88,7 @@ class Redirected:
 
 
 @attrs.frozen(kw_only=True)
-class Tested:
+class Checked:
     """Whether a connection works now.
 
     Attributes:
@@ -311,7 +311,7 @@ class Connector:
 
     # ── Testing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def test(self, tenant: UUID, provider: str) -> Tested:
+    async def test(self, tenant: UUID, provider: str) -> Checked:
         """Looks whether a connection works, and remembers it.
 
         Raises:
@@ -321,7 +321,7 @@ class Connector:
         connection = self.connection(provider)
         _, context, redactor = await self.context(tenant, connection)
         if connection.check is None:
-            return Tested(account=Account())
+            return Checked(account=Account())
         try:
             account = await call(connection, redactor, connection.check(context))
         except WorkflowError as error:
@@ -329,10 +329,10 @@ class Connector:
             if error.code != RECONNECT_REQUIRED or connection.renew is None:
                 async with self.database.tenant(tenant) as conn:
                     await write_problem(conn, tenant, provider, error.code, error.message)
-            return Tested(error=error)
+            return Checked(error=error)
         async with self.database.tenant(tenant) as conn:
             await clear_problem(conn, tenant, provider)
-        return Tested(account=account)
+        return Checked(account=account)
 
     # ── Disconnecting ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -452,6 +452,7 @@ ON CONFLICT (tenant, provider) DO UPDATE
 SET is_active = true, connected_at = now(), disconnected_at = NULL, instance_url = EXCLUDED.instance_url,
     settings = i.settings || EXCLUDED.settings, method = EXCLUDED.method, scopes = EXCLUDED.scopes,
     account_name = EXCLUDED.account_name, connected_by = EXCLUDED.connected_by,
+    renewal_by = NULL, renewal_since = NULL,
     problem_code = NULL, problem_message = NULL, problem_since = NULL
 RETURNING integration_id
 """
@@ -460,7 +461,7 @@ _DISCONNECT: Final = """
 WITH ended AS (
     UPDATE rmm_integrations
     SET is_active = false, disconnected_at = now(), problem_code = NULL, problem_message = NULL, problem_since = NULL,
-        webhook_registered_at = NULL, webhook_error = NULL
+        renewal_by = NULL, renewal_since = NULL, webhook_registered_at = NULL, webhook_error = NULL
     WHERE tenant = $1 AND integration_id = $2
 ), closed AS (
     DELETE FROM workflow_webhook_routes WHERE tenant = $1 AND integration_id = $2

@@ -128,9 +128,9 @@ FOR UPDATE SKIP LOCKED
 """
 _DONE: Final = """
 WITH seen AS (
-    UPDATE rmm_integrations SET webhook_received_at = greatest(webhook_received_at, $4)
+    UPDATE rmm_integrations SET webhook_received_at = greatest(webhook_received_at, $4::timestamptz)
     WHERE tenant = $1 AND integration_id = $3
-      AND (webhook_received_at IS NULL OR webhook_received_at < $4 - interval '10 seconds')
+      AND (webhook_received_at IS NULL OR webhook_received_at < $4::timestamptz - interval '10 seconds')
 )
 DELETE FROM workflow_webhook_deliveries WHERE tenant = $1 AND delivery_id = $2
 """

@@ -2,7 +2,9 @@
 
 Refresh tokens rotate: the other system takes the old one back when it gives a new one, and logs a tenant out that shows
 an old one. So whoever renews holds a lock across the call, looks once more after it has come to hold it, and lets it go
-in the same commit that stores what was given. What was given and cannot be stored is kept in memory and stored later.
+in the same commit that stores what was given. Before the call it says, in a commit of its own, that it is renewing: if
+its database connection breaks, and with it the lock, nobody shows the old token before whoever was given a new one has
+had the time to store it. Only a process that dies between the answer and the commit can lose one.
 
 This module knows no database: :mod:`workflow_core.integrations.tokens` stores.
 """
@@ -14,6 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
+from uuid import UUID, uuid4
 
 import attrs
 
@@ -23,11 +26,15 @@ from workflow_core.errors import ReconnectRequiredError, TransientError, Workflo
 _log = logging.getLogger(__name__)
 
 #: Seconds that the other system gets to give a token, all tries together.
-RENEW_LIMIT: Final = 45.0
+RENEW_LIMIT: Final = 30.0
 #: A token is not used in its last minute; of one that lives less than two, not in its second half.
 MARGIN: Final = 60.0
-#: Seconds between the attempts to store what was given.
-STORE_PAUSES: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+#: Seconds before each attempt to store what was given.
+STORE_PAUSES: Final = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 4.0, 8.0)
+#: Seconds after which whoever said that it is renewing is dead: call and storing take less.
+CLAIM_LIMIT: Final = 60.0
+#: Seconds between two looks at somebody else's claim.
+_CLAIM_PAUSE: Final = 0.2
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +52,14 @@ class Tokens:
     good_until: float
 
 
+@attrs.frozen
+class Claim:
+    """Somebody is renewing: who, and since when, on the database's clock."""
+
+    by: UUID
+    since: float
+
+
 @attrs.frozen(kw_only=True)
 class TokenState:
     """How it stood at a moment.
@@ -53,11 +68,13 @@ class TokenState:
         now: That moment, on the database's clock.
         tokens: None: none are stored.
         final: Why the other system will never give any; None: it may.
+        claim: Who is renewing.
     """
 
     now: float
     tokens: Tokens | None
     final: str | None = None
+    claim: Claim | None = None
 
     def usable(self, refused: str | None) -> Tokens | None:
         """The tokens, if they can be used.
@@ -83,8 +100,14 @@ class HeldTokens(Protocol):
     def state(self) -> TokenState:
         """As above."""
 
+    async def claim(self, by: UUID) -> None:
+        """Says who is renewing."""
+
+    async def release(self) -> None:
+        """Says that nobody is."""
+
     async def write(self, tokens: Tokens) -> None:
-        """Stores them."""
+        """Stores them; nobody is renewing any more."""
 
     async def fail(self, error: WorkflowError) -> None:
         """Shows why there are no new ones; after a ReconnectRequiredError nobody asks again."""
@@ -136,6 +159,7 @@ class TokenKeeper:
         self._store = store
         self._renew = renew
         self._sleep = sleep
+        self._id = uuid4()
         self._unstored: _Unstored | None = None
         self._flight: asyncio.Task[Tokens] | None = None
 
@@ -177,31 +201,58 @@ class TokenKeeper:
     async def _renewed(self, refused: str | None) -> Tokens:
         if self._unstored is not None:
             return await self._store_later()
-        refusal: WorkflowError | None = None
-        try:
+        while True:
+            usable = await self._claimed(refused)
+            if usable is None:
+                usable = await self._asked(refused)
+            if usable is not None:
+                return usable
+
+    async def _claimed(self, refused: str | None) -> Tokens | None:
+        """Says that this process is renewing; or what somebody else has brought meanwhile."""
+        while True:
             async with self._store.locked() as held:
-                usable = held.state.usable(refused)
+                state = held.state
+                usable = state.usable(refused)
                 if usable is not None:
                     return usable
+                claim = state.claim
+                taken = claim is not None and claim.by != self._id and state.now < claim.since + CLAIM_LIMIT
+                if not taken:
+                    await held.claim(self._id)
+            if not taken:
+                return None
+            await self._sleep(_CLAIM_PAUSE)
+
+    async def _asked(self, refused: str | None) -> Tokens | None:
+        """New tokens, stored; None: somebody else has taken over since this process has said that it is renewing."""
+        failure: WorkflowError | None = None
+        try:
+            async with self._store.locked() as held:
+                state = held.state
+                usable = state.usable(refused)
+                if usable is not None or state.claim is None or state.claim.by != self._id:
+                    return usable
                 try:
-                    grant = await self._ask(held.state.tokens)
-                except TransientError:
-                    raise
+                    grant = await self._ask(state.tokens)
+                except TransientError as error:
+                    failure = error
+                    await held.release()
                 except WorkflowError as error:
-                    refusal = error
+                    failure = error
                     await held.fail(error)
                 else:
-                    self._unstored = _Unstored(merge(grant, held.state.tokens, held.state.now), held.state.tokens)
+                    self._unstored = _Unstored(merge(grant, state.tokens, state.now), state.tokens)
                     await held.write(self._unstored.tokens)
         except Exception as error:
-            if refusal is not None:
-                raise refusal from None  # whoever comes next is told the same
+            if failure is not None:
+                raise failure from None  # whoever comes next is told the same
             if self._unstored is None:
                 raise
             _log.warning("new tokens could not be stored yet: %s", type(error).__name__)
             return await self._store_later()
-        if refusal is not None:
-            raise refusal
+        if failure is not None:
+            raise failure
         assert self._unstored is not None  # noqa: S101 - set above
         tokens, self._unstored = self._unstored.tokens, None
         return tokens

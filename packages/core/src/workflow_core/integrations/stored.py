@@ -43,6 +43,8 @@ class StoredConnection:
     problem_code: str | None
     problem_message: str | None
     problem_since: datetime | None
+    renewal_by: UUID | None
+    renewal_since: datetime | None
     webhook_registered_at: datetime | None
     webhook_error: dict[str, str] | None
     webhook_received_at: datetime | None

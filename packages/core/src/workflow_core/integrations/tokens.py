@@ -1,10 +1,10 @@
 """The tokens of connections, in PostgreSQL.
 
 The lock is an advisory one, held by a transaction of its own across the call to the other system. That is deliberate:
-the same commit stores what was given and lets the next process in, and a process that dies lets it go at once. The
-transaction writes nothing before the answer is there, so that it holds no row and no vacuum up; its connection is the
-only one that renewing needs, so renewals cannot exhaust the pool waiting for each other; and both the call
-(:data:`~workflow_core.integrations.renewing.RENEW_LIMIT`) and the transaction (:data:`LOCK_LIMIT`) are bounded.
+the same commit stores what was given and lets the next process in. The transaction writes nothing before the answer is
+there, so that it holds no row and no vacuum up; its connection is the only one that renewing needs, so renewals cannot
+exhaust the pool waiting for each other; and both the call (:data:`~workflow_core.integrations.renewing.RENEW_LIMIT`)
+and the transaction (:data:`LOCK_LIMIT`) are bounded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workflow_core.connections import TOKENS, Connection, ConnectionContext, Gra
 from workflow_core.errors import IntegrationInactiveError, IntegrationNotConfiguredError, WorkflowError
 from workflow_core.execution.database_errors import CONNECTION_GONE, explain
 from workflow_core.execution.handler_tools import ConnectionSecrets, RedactingLog
-from workflow_core.integrations.renewing import RENEW_LIMIT, HeldTokens, TokenKeeper, Tokens, TokenState
+from workflow_core.integrations.renewing import RENEW_LIMIT, Claim, HeldTokens, TokenKeeper, Tokens, TokenState
 from workflow_core.integrations.stored import (
     StoredConnection,
     clear_problem,
@@ -87,11 +87,29 @@ class _Held:
         self._connection = connection
         self.state = state
 
+    async def claim(self, by: UUID) -> None:
+        await self._conn.execute(
+            "UPDATE rmm_integrations SET renewal_by = $3, renewal_since = clock_timestamp() "
+            "WHERE tenant = $1 AND provider = $2",
+            self._tenant,
+            self._connection.provider,
+            by,
+        )
+
+    async def release(self) -> None:
+        await self._conn.execute(
+            "UPDATE rmm_integrations SET renewal_by = NULL, renewal_since = NULL WHERE tenant = $1 AND provider = $2",
+            self._tenant,
+            self._connection.provider,
+        )
+
     async def write(self, tokens: Tokens) -> None:
+        await self.release()
         await write_tokens(self._conn, self._secrets, self._tenant, self._connection.secret_scope, tokens)
         await clear_problem(self._conn, self._tenant, self._connection.provider)
 
     async def fail(self, error: WorkflowError) -> None:
+        await self.release()
         await write_problem(self._conn, self._tenant, self._connection.provider, error.code, error.message)
 
 
@@ -160,7 +178,11 @@ class _Store:
         stored = await read_connection(conn, self._tenant, self._connection.provider)
         if stored is None or not stored.is_connected:
             raise IntegrationInactiveError(f"{label} is not connected: connect it under Connections.")
+        claim = None
+        if stored.renewal_by is not None and stored.renewal_since is not None:
+            claim = Claim(stored.renewal_by, stored.renewal_since.timestamp())
         state = TokenState(
+            claim=claim,
             now=await conn.fetchval("SELECT extract(epoch FROM clock_timestamp())::double precision"),
             tokens=await read_tokens(conn, self._secrets, self._tenant, self._connection.secret_scope),
             final=(stored.problem_message or f"Connect {label} again.") if stored.needs_reconnecting else None,

@@ -72,14 +72,19 @@ class JobRunner:
         registry: Has the jobs.
         secrets: None: this process has no key.
         http: The process's session.
-        tokens: Keeps the connections' access tokens; None: this process has none, and handlers that ask for one fail.
+        tokens: The process's access tokens of connections; of its own when left out.
     """
 
     database: Database
     registry: Registry
     secrets: TenantSecrets | None
     http: aiohttp.ClientSession
-    tokens: ConnectionTokens | None = None
+    tokens: ConnectionTokens | None = attrs.field(
+        default=attrs.Factory(
+            lambda self: None if self.secrets is None else ConnectionTokens(self.database, self.secrets, self.http),
+            takes_self=True,
+        )
+    )
 
     async def run(self, tenant: UUID, job_id: str, run_id: UUID) -> None:
         """Does the work of a run, or the rest of it, and writes its end.
@@ -237,7 +242,9 @@ class _Held:
     async def save(self, checkpoint: Mapping[str, Any]) -> None:
         plain = _plain(checkpoint)
         if not isinstance(plain, dict):
-            raise ValidationError(f"{self.job.label} saved a checkpoint that is no JSON object.", code="INVALID_CONFIG")
+            raise ValidationError(
+                f"{self.job.label} saved a checkpoint that is no JSON object.", code="INVALID_CHECKPOINT"
+            )
         size = len(canonical_json(plain))
         if size > MAX_CHECKPOINT:
             raise ValidationError(
@@ -254,13 +261,17 @@ class _Held:
                 raise _ended()
             yield conn
 
-    async def emit(self, conn: Connection, event: EventType, payload: Any, correlation_key: str | None) -> None:
+    async def emit(
+        self, conn: Connection, event: EventType, payload: Any, *, correlation_key: str | None, key: str | None
+    ) -> None:
         await store_event(
             conn,
             self.tenant,
             event,
-            self.redactor.redact(to_json(event.checked(payload))),
-            correlation_key=self.redactor.redact(correlation_key),
+            payload,
+            correlation_key=correlation_key,
+            redact=self.redactor.redact,
+            key=key,
         )
 
     async def write_failure(self, error: Mapping[str, Any]) -> None:
@@ -303,26 +314,21 @@ def _failed(error: WorkflowError, redactor: Redactor) -> AttemptFailedError:
 
 
 def _plain(value: Any) -> Any:
-    """A handler's value as JSON.
-
-    Raises:
-        ValidationError: It is none.
-    """
+    """A handler's value as JSON; None: it is none."""
     try:
         plain = to_json(value)
         canonical_json(plain)
-    except Exception as error:  # noqa: BLE001 - guards against whatever an integration gives
-        raise ValidationError(f"A job gave what is not JSON ({type(error).__name__}).", code="NOT_JSON") from None
-    return clean_json(plain)
+    except Exception:  # noqa: BLE001 - guards against whatever an integration gives
+        return None
+    return plain
 
 
 def _result(value: Any) -> dict[str, Any] | None:
     """What a handler gave, as it is shown; the work is done, whatever it is."""
     if value is None:
         return None
-    try:
-        plain = _plain(value)
-    except ValidationError:
+    plain = _plain(value)
+    if plain is None:
         return {"$unreadable": type(value).__name__}
     if not isinstance(plain, dict):
         return {"value": plain}

@@ -9,6 +9,8 @@ ALTER TABLE rmm_integrations
     ADD COLUMN problem_code          text,                         -- NULL: it works, as far as we know
     ADD COLUMN problem_message       text,
     ADD COLUMN problem_since         timestamptz,
+    ADD COLUMN renewal_by            uuid,                         -- whoever is renewing the tokens; NULL: nobody
+    ADD COLUMN renewal_since         timestamptz,
     ADD COLUMN webhook_registered_at timestamptz,                  -- NULL: nothing is sent to us
     ADD COLUMN webhook_error         jsonb,                        -- code and message
     ADD COLUMN webhook_received_at   timestamptz,

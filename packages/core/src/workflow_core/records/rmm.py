@@ -318,6 +318,7 @@ class Alert:
     message: str | None
     device_name: str | None
     ticket_id: UUID | None
+    open_ticket_id: UUID | None
     triggered_at: datetime | None
     resolved_at: datetime | None
     acknowledged_at: datetime | None
@@ -336,7 +337,7 @@ class ReportedAlert:
 
     Attributes:
         external_alert_id: The provider's id of it.
-        severity: ``critical``, ``major``, ``moderate``, ``minor`` or ``none``.
+        severity: ``critical``, ``major``, ``moderate``, ``minor`` or ``none``; None: it does not say.
         status: ``active``, ``resolved``, ``auto_resolved``, ``acknowledged`` or ``suppressed``.
         external_device_id: The provider's id of the device.
         asset_id: The asset that the device is.
@@ -353,7 +354,7 @@ class ReportedAlert:
     """
 
     external_alert_id: str
-    severity: str
+    severity: str | None = None
     status: str = ACTIVE
     external_device_id: str | None = None
     asset_id: UUID | None = None
@@ -394,9 +395,10 @@ async def upsert_alert(conn: Connection, tenant: UUID, integration_id: UUID, ale
             (tenant, integration_id, external_alert_id, severity, status, external_device_id, asset_id, priority,
              source_type, alert_class, activity_type, message, device_name, triggered_at, resolved_at, dedup_key,
              metadata, last_occurrence_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, coalesce($14, now()))
+        VALUES ($1, $2, $3, coalesce($4, 'none'), $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                coalesce($14, now()))
         ON CONFLICT (tenant, integration_id, external_alert_id) DO UPDATE
-        SET severity = EXCLUDED.severity,
+        SET severity = coalesce($4, a.severity),
             status = CASE WHEN EXCLUDED.status = 'active' THEN a.status ELSE EXCLUDED.status END,
             external_device_id = coalesce(EXCLUDED.external_device_id, a.external_device_id),
             asset_id = coalesce(EXCLUDED.asset_id, a.asset_id),
@@ -487,3 +489,42 @@ async def acknowledge_alert(conn: Connection, tenant: UUID, alert_id: UUID, *, a
         actor,
     )
     return read_optional(Alert, row)
+
+
+# ── What a provider tells by itself ──────────────────────────────────────────────────────────────────────────────
+
+
+async def activity_seen(conn: Connection, tenant: UUID, integration_id: UUID) -> int | None:
+    """Up to which of the provider's numbers its activities have been read; None: never."""
+    seen: int | None = await conn.fetchval(
+        "SELECT activity_seen FROM rmm_integrations WHERE tenant = $1 AND integration_id = $2", tenant, integration_id
+    )
+    return seen
+
+
+async def set_activity_seen(conn: Connection, tenant: UUID, integration_id: UUID, number: int) -> None:
+    """Remember up to which of the provider's numbers its activities have been read."""
+    await conn.execute(
+        "UPDATE rmm_integrations SET activity_seen = $3 "
+        "WHERE tenant = $1 AND integration_id = $2 AND activity_seen IS DISTINCT FROM $3",
+        tenant,
+        integration_id,
+        number,
+    )
+
+
+async def count_ignored(conn: Connection, tenant: UUID, integration_id: UUID) -> None:
+    """Count a delivery that nobody here knows what to do with."""
+    await conn.execute(
+        "UPDATE rmm_integrations SET webhook_ignored = webhook_ignored + 1 WHERE tenant = $1 AND integration_id = $2",
+        tenant,
+        integration_id,
+    )
+
+
+async def ignored_count(conn: Connection, tenant: UUID, integration_id: UUID) -> int:
+    """How many such deliveries there were."""
+    count: int = await conn.fetchval(
+        "SELECT webhook_ignored FROM rmm_integrations WHERE tenant = $1 AND integration_id = $2", tenant, integration_id
+    )
+    return count

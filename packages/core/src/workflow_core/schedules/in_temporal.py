@@ -34,7 +34,7 @@ from workflow_core.errors import NotFoundError, TransientError, ValidationError
 from workflow_core.execution.engine import TIMEOUT, ask
 from workflow_core.execution.runs import TASK_TIMEOUT
 from workflow_core.language.clock import LAST_MADE_UP, Once, Recurring, Timing, between
-from workflow_core.temporal import LAUNCH_TASK_QUEUE, LAUNCH_WORKFLOW
+from workflow_core.temporal import LAUNCH_TASK_QUEUE, LAUNCH_WORKFLOW, share_of
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -107,6 +107,7 @@ async def create_schedule(
             id=f"launch/{workflow_id}/{revision}",  # Temporal adds the time
             task_queue=LAUNCH_TASK_QUEUE,
             task_timeout=TASK_TIMEOUT,
+            priority=share_of(str(tenant)),
         ),
         spec=spec_of(timing, now),
         # Each time has its own short launch; how many runs there may be at once is the workflow's setting.

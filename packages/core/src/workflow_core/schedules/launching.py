@@ -31,6 +31,7 @@ async def start_scheduled(
     workflow_id: UUID,
     scheduled_for: datetime,
     now: datetime,
+    tenant_runs: int | None = None,
 ) -> StartedRun | None:
     """Starts the run of one time, once, if that time is wanted and not too long ago.
 
@@ -44,6 +45,7 @@ async def start_scheduled(
         workflow_id: The workflow.
         scheduled_for: The time that has come.
         now: The time.
+        tenant_runs: How many runs of a tenant may be busy at once; None: as many as there are.
 
     Returns:
         The run; None: nothing was started.
@@ -77,6 +79,7 @@ async def start_scheduled(
             cause="schedule",
             run_id=run_id_for_schedule(tenant, workflow_id, scheduled_for),
             origin=Origin(payload_schema_ref=CLOCK_SCHEMA),
+            tenant_runs=tenant_runs,
         )
     except TransientError:
         raise

@@ -15,8 +15,14 @@ from temporalio.testing import WorkflowEnvironment
 
 from workflow_core.temporal import CompressionCodec, data_converter
 
-#: The dev server polls its internal queues 20 times a second unless told otherwise.
-DEV_SERVER_ARGUMENTS = ("--dynamic-config-value", "history.transferProcessorMaxPollRPS=10000")
+DEV_SERVER_ARGUMENTS = (
+    # The dev server polls its internal queues 20 times a second unless told otherwise.
+    *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=10000"),
+    # Tenants have their turns, which each partition of a queue deals out for itself.
+    *("--dynamic-config-value", "matching.enableFairness=true"),
+    *("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1"),
+    *("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1"),
+)
 
 
 def temporal_binary() -> Path:

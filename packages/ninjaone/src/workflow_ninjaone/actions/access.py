@@ -15,11 +15,16 @@ from workflow_core.errors import (
     ValidationError,
     WorkflowError,
 )
+from workflow_core.jobs import JobContext
+from workflow_core.options import OptionContext
 from workflow_core.records import rmm
 from workflow_core.storage.database import Connection
 from workflow_ninjaone.availability import is_available
 from workflow_ninjaone.client import ConnectionTokenSource, NinjaOneClient
 from workflow_ninjaone.module import PROVIDER
+
+Caller = ActionContext | JobContext | OptionContext
+"""Who calls NinjaOne in a tenant's name."""
 
 REQUEST_SECONDS = 15.0
 """How long one request may take; an action with a token request and two of its own stays below its time limit."""
@@ -54,9 +59,9 @@ async def active_integration(connection: Connection, tenant: UUID | None) -> rmm
 class Access:
     """Makes clients."""
 
-    async def client(self, ctx: ActionContext, integration: rmm.Integration) -> NinjaOneClient:
+    async def client(self, ctx: Caller, integration: rmm.Integration) -> NinjaOneClient:
         """
-        A client for this step. Sends nothing yet.
+        A client for a step, a job or a picker. Sends nothing yet.
 
         Raises:
             IntegrationNotConfiguredError: The instance's address or a credential is missing.
@@ -74,7 +79,7 @@ class Access:
             timeout=REQUEST_SECONDS,
         )
 
-    async def connect(self, ctx: ActionContext) -> tuple[rmm.Integration, NinjaOneClient]:
+    async def connect(self, ctx: Caller) -> tuple[rmm.Integration, NinjaOneClient]:
         """
         The active connection and a client for it.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from workflow_core.storage.database import Connection
 from workflow_ninjaone import client as vendor
 from workflow_ninjaone.actions import local
 from workflow_ninjaone.actions.access import Access, active_integration, nothing_done_yet
-from workflow_ninjaone.actions.normalise import first_line, reported_alert
+from workflow_ninjaone.actions.normalise import reported_alert
 from workflow_ninjaone.actions.shapes import (
     AcknowledgedAlert,
     ActiveAlerts,
@@ -25,7 +24,8 @@ from workflow_ninjaone.actions.shapes import (
     ListActiveAlerts,
     NameAlert,
 )
-from workflow_ninjaone.actions.unwritten import NO_RECORD, unwritten_alerts
+from workflow_ninjaone.actions.shown import about_device, shown
+from workflow_ninjaone.actions.unwritten import unwritten_alerts
 
 
 class AlertActions:
@@ -53,7 +53,7 @@ class AlertActions:
                 rows = await rmm.list_active_alerts(
                     connection, ctx.tenant, integration.integration_id, limit=given.limit
                 )
-                return _listed(await _shown(connection, ctx.tenant, integration.integration_id, rows))
+                return _listed(await shown(connection, ctx.tenant, integration.integration_id, rows))
         client = await self._access.client(ctx, integration)
         found = await _all_active(client, ctx)
         if not found.left_out and not ctx.dry_run:
@@ -69,7 +69,7 @@ class AlertActions:
         newest = sorted(found.alerts, key=_triggered, reverse=True)[: given.limit]
         async with ctx.transaction() as connection:
             rows = await _remember(connection, ctx, integration.integration_id, newest)
-            return _listed(await _shown(connection, ctx.tenant, integration.integration_id, rows))
+            return _listed(await shown(connection, ctx.tenant, integration.integration_id, rows))
 
     async def get(self, given: NameAlert, ctx: ActionContext) -> GotAlert:
         """
@@ -82,7 +82,7 @@ class AlertActions:
             integration = await active_integration(connection, ctx.tenant)
             named = await _named(connection, ctx.tenant, integration.integration_id, given)
             if named.row is not None:
-                rows = await _shown(connection, ctx.tenant, integration.integration_id, [named.row])
+                rows = await shown(connection, ctx.tenant, integration.integration_id, [named.row])
                 return GotAlert(alert=rows[0])
         client = await self._access.client(ctx, integration)
         found = await _find_active(client, ctx, named.uid)
@@ -90,7 +90,7 @@ class AlertActions:
             raise NotFoundError("There is no such alert: neither here nor among NinjaOne's active ones.")
         async with ctx.transaction() as connection:
             remembered = await _remember(connection, ctx, integration.integration_id, [found])
-            return GotAlert(alert=(await _shown(connection, ctx.tenant, integration.integration_id, remembered))[0])
+            return GotAlert(alert=(await shown(connection, ctx.tenant, integration.integration_id, remembered))[0])
 
     async def prepare_reset(self, given: NameAlert, ctx: ActionContext) -> dict[str, Any]:
         """
@@ -232,7 +232,7 @@ async def _clear(client: vendor.NinjaOneClient, ctx: ActionContext, uid: str) ->
             raise
 
 
-# ── Showing alerts ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── Writing them down ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _triggered(alert: vendor.Alert) -> tuple[float, str]:
@@ -252,16 +252,11 @@ async def _remember(
     )
     rows: dict[str, rmm.Alert] = {}
     for alert in sorted(reported, key=lambda alert: alert.external_alert_id):  # two runs must not wait crosswise
-        device = known.get(alert.external_device_id or "")
         upserted = await rmm.upsert_alert(
             connection,
             tenant,
             integration_id,
-            attrs.evolve(
-                alert,
-                asset_id=device.asset_id if device else None,
-                device_name=alert.device_name or (device.name if device else None),
-            ),
+            about_device(alert, known.get(alert.external_device_id or "")),
         )
         rows[alert.external_alert_id] = upserted.alert
     if await local.reopen_alerts(connection, tenant, integration_id, rows):
@@ -272,65 +267,3 @@ async def _remember(
 
 def _listed(alerts: Sequence[Alert]) -> ActiveAlerts:
     return ActiveAlerts(alerts=tuple(alerts), count=len(alerts))
-
-
-async def _shown(connection: Connection, tenant: UUID, integration_id: UUID, rows: Sequence[rmm.Alert]) -> list[Alert]:
-    """Our records as the actions give them, with asset, organization and client as they are now."""
-    known = await local.known_devices(
-        connection, tenant, [row.external_device_id for row in rows if row.external_device_id]
-    )
-    devices = [known.get(row.external_device_id or "") for row in rows]
-    organizations = [
-        _text(row.metadata.get("organization_id")) or (device.organization_id if device else None)
-        for row, device in zip(rows, devices, strict=True)
-    ]
-    clients = await local.clients_of_organizations(
-        connection, tenant, integration_id, [organization for organization in organizations if organization]
-    )
-    return [
-        _alert(
-            row,
-            device,
-            organization,
-            (device.client_id if device else None) or (clients.get(organization) if organization else None),
-        )
-        for row, device, organization in zip(rows, devices, organizations, strict=True)
-    ]
-
-
-def _alert(
-    row: rmm.Alert, device: local.KnownDevice | None, organization_id: str | None, client_id: UUID | None
-) -> Alert:
-    return Alert(
-        alert_id=row.external_alert_id if row.alert_id == NO_RECORD else str(row.alert_id),
-        external_alert_id=row.external_alert_id,
-        status=row.status,
-        severity=row.severity,
-        priority=row.priority,
-        title=_text(row.metadata.get("title")) or first_line(row.message),
-        message=row.message,
-        device_id=row.external_device_id,
-        asset_id=row.asset_id or (device.asset_id if device else None),
-        source_type=row.source_type,
-        created_at=row.triggered_at or row.created_at,
-        updated_at=_time(row.metadata.get("updated_at")) or row.updated_at,
-        acknowledged=row.acknowledged_at is not None or row.status == rmm.ACKNOWLEDGED,
-        device_name=row.device_name or (device.name if device else None),
-        organization_id=organization_id,
-        client_id=client_id,
-    )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _time(value: object) -> datetime | None:
-    """A time that was kept in metadata, which others may write, too."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None

@@ -1,4 +1,4 @@
-"""The six actions: what each is called, takes, gives and does."""
+"""The actions: what each is called, takes, gives and does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from workflow_core.actions import Action, Effect, Example
 from workflow_ninjaone.actions.access import Access
 from workflow_ninjaone.actions.alerts import AlertActions
 from workflow_ninjaone.actions.devices import DeviceActions
+from workflow_ninjaone.actions.script_shapes import ListScripts, RequestedScript, RunScript, ScriptingOptions
+from workflow_ninjaone.actions.scripts import ScriptActions
 from workflow_ninjaone.actions.shapes import (
     AcknowledgedAlert,
     ActiveAlerts,
@@ -60,6 +62,17 @@ _ALERT: Final[dict[str, Any]] = {
     "device_name": "SRV-01",
     "organization_id": "1",
     "client_id": _CLIENT_ID,
+    "ticket_id": None,
+}
+
+_SCRIPT: Final[dict[str, Any]] = {
+    "type": "SCRIPT",
+    "script_id": 71,
+    "action_uid": None,
+    "name": "Clear temporary files",
+    "description": "Removes temporary files of all users",
+    "language": "powershell",
+    "category": "Maintenance",
 }
 
 
@@ -71,7 +84,11 @@ def ninjaone_actions(access: Access | None = None) -> list[Action]:
         access: Makes clients; a fresh one unless given.
     """
     access = access or Access()
-    return [*_device_actions(DeviceActions(access)), *_alert_actions(AlertActions(access))]
+    return [
+        *_device_actions(DeviceActions(access)),
+        *_script_actions(ScriptActions(access)),
+        *_alert_actions(AlertActions(access)),
+    ]
 
 
 def _device_actions(devices: DeviceActions) -> list[Action]:
@@ -133,6 +150,55 @@ def _device_actions(devices: DeviceActions) -> list[Action]:
                     "With a reason",
                     {"device_id": 42, "mode": "NORMAL", "reason": "Updates are waiting for a restart."},
                     {"reboot_requested": True, "external_device_id": "42"},
+                ),
+            ),
+        ),
+    ]
+
+
+def _script_actions(scripts: ScriptActions) -> list[Action]:
+    return [
+        Action(
+            id="ninjaone.devices.scripting_options",
+            label="List runnable scripts",
+            description="Lists the scripts and built-in actions that a device can run, and as whom.",
+            input=ListScripts,
+            output=ScriptingOptions,
+            effect=Effect.READ,
+            io="external",
+            handler=scripts.options,
+            time_limit=_TIME_LIMIT,
+            examples=(
+                Example(
+                    "By name",
+                    {"device_id": 42, "query": "temporary"},
+                    {"scripts": [_SCRIPT], "count": 1, "roles": ["SYSTEM", "LOGGED_ON_USER"], "credentials": []},
+                ),
+            ),
+        ),
+        Action(
+            id="ninjaone.devices.run_script",
+            label="Run script",
+            description="Asks NinjaOne to run a script or a built-in action on a device. It is sent once; when the "
+            "answer is lost and NinjaOne's activities do not show it, the run waits for a person.",
+            input=RunScript,
+            output=RequestedScript,
+            effect=Effect.ONCE,
+            io="external",
+            handler=scripts.run,
+            prepare=scripts.prepare_run,
+            reconcile=scripts.reconcile_run,
+            time_limit=_TIME_LIMIT,
+            examples=(
+                Example(
+                    "With parameters",
+                    {"device_id": 42, "script_id": 71, "parameters": "-Days 30", "run_as": "SYSTEM"},
+                    {
+                        "run_requested": True,
+                        "external_device_id": "42",
+                        "activity_id": "5012",
+                        "job_uid": None,
+                    },
                 ),
             ),
         ),

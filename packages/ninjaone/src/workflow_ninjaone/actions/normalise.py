@@ -162,18 +162,20 @@ def _system_info(system: vendor.SystemInfo | None) -> dict[str, Any] | None:
 # ── Alerts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def severity(word: str | None) -> str:
-    """The vendor's word in our set; ``none`` when it is missing or unknown."""
+def severity(word: str | None) -> str | None:
+    """The vendor's word in our set; None when it is missing or unknown."""
     lower = (word or "").strip().lower()
-    return lower if lower in SEVERITIES else "none"
+    return lower if lower in SEVERITIES else None
 
 
-def title(alert: vendor.Alert) -> str | None:
-    """One line: what the vendor calls the alert, else the beginning of its message."""
-    for text in (alert.subject, alert.condition_name, alert.source_name):
-        if cleaned := clean(text):
-            return cleaned
-    return first_line(alert.message)
+def priority(word: str | None) -> str | None:
+    """The vendor's word in small letters; None when it is missing."""
+    return (clean(word, 20) or "").lower() or None
+
+
+def title_of(*names: str | None, message: str | None) -> str | None:
+    """One line: what the vendor calls an alert, else the beginning of its message."""
+    return next((cleaned for name in names if (cleaned := clean(name))), None) or first_line(message)
 
 
 def first_line(message: str | None) -> str | None:
@@ -187,7 +189,7 @@ def reported_alert(alert: vendor.Alert) -> rmm.ReportedAlert:
     device = alert.device
     device_id = alert.device_id if alert.device_id is not None else (device.id if device else None)
     metadata: dict[str, Any] = {
-        "title": title(alert),
+        "title": title_of(alert.subject, alert.condition_name, alert.source_name, message=alert.message),
         "organization_id": str(device.organization_id) if device and device.organization_id is not None else None,
         "updated_at": alert.updated_at.isoformat() if alert.updated_at else None,
         "source_name": clean(alert.source_name),
@@ -196,7 +198,7 @@ def reported_alert(alert: vendor.Alert) -> rmm.ReportedAlert:
         external_alert_id=alert.uid,
         severity=severity(alert.severity),
         external_device_id=None if device_id is None else str(device_id),
-        priority=(clean(alert.priority, 20) or "").lower() or None,
+        priority=priority(alert.priority),
         source_type=clean(alert.source_type, 50),
         activity_type="CONDITION",
         message=clean(alert.message, 100_000),

@@ -14,10 +14,16 @@ from uuid import UUID
 import attrs
 import msgspec
 
+from workflow_core.options import picker
 from workflow_core.schema import AtLeastOne, Timestamp, Trimmed
 
+_AnyDeviceId = Annotated[int, msgspec.Meta(gt=0, le=2_147_483_647)]
 DeviceId = Annotated[
-    int, msgspec.Meta(gt=0, le=2_147_483_647, description="The device's id in NinjaOne, such as an alert's device_id.")
+    _AnyDeviceId,
+    msgspec.Meta(
+        description="The device's id in NinjaOne, such as an alert's device_id.",
+        extra_json_schema=picker("ninjaone.devices"),
+    ),
 ]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=200, description="How many to give at most.")]
 ExternalDeviceId = Annotated[str, msgspec.Meta(description="The device's id in NinjaOne.")]
@@ -31,9 +37,16 @@ class FindDevices:
     """Input of ``ninjaone.devices.find``: every criterion that is given has to be met; without any, all devices do."""
 
     device_id: Annotated[
-        DeviceId | None, msgspec.Meta(description="The device's id in NinjaOne, such as an alert's device_id.")
+        _AnyDeviceId | None,
+        msgspec.Meta(
+            description="The device's id in NinjaOne, such as an alert's device_id.",
+            extra_json_schema=picker("ninjaone.devices", organization_id="organization_id"),
+        ),
     ] = None
-    asset_id: Annotated[UUID | None, msgspec.Meta(description="The asset that the device is here.")] = None
+    asset_id: Annotated[
+        UUID | None,
+        msgspec.Meta(description="The asset that the device is here.", extra_json_schema=picker("ninjaone.assets")),
+    ] = None
     query: Annotated[
         Trimmed | None, msgspec.Meta(description="A part of the name, the host name or the serial number.")
     ] = None
@@ -43,7 +56,10 @@ class FindDevices:
     limit: Limit = 50
     organization_id: Annotated[
         Annotated[int, msgspec.Meta(gt=0)] | None,
-        msgspec.Meta(description="Only devices of this NinjaOne organization."),
+        msgspec.Meta(
+            description="Only devices of this NinjaOne organization.",
+            extra_json_schema=picker("ninjaone.organizations"),
+        ),
     ] = None
     online: Annotated[
         bool | None, msgspec.Meta(description="Only devices whose agent is online (true) or offline (false).")
@@ -135,11 +151,18 @@ class NameAlert:
 
     __rules__: ClassVar = (AtLeastOne("alert_uid", "external_alert_id"),)
 
-    alert_uid: Annotated[Trimmed | None, msgspec.Meta(description="An alert's alert_id, or its uid in NinjaOne.")] = (
-        None
-    )
+    alert_uid: Annotated[
+        Trimmed | None,
+        msgspec.Meta(
+            description="An alert's alert_id, or its uid in NinjaOne.", extra_json_schema=picker("ninjaone.alerts")
+        ),
+    ] = None
     external_alert_id: Annotated[
-        Trimmed | None, msgspec.Meta(description="The alert's uid in NinjaOne: its external_alert_id.")
+        Trimmed | None,
+        msgspec.Meta(
+            description="The alert's uid in NinjaOne: its external_alert_id.",
+            extra_json_schema=picker("ninjaone.alert_uids"),
+        ),
     ] = None
 
 
@@ -167,6 +190,7 @@ class Alert:
     client_id: Annotated[
         UUID | None, msgspec.Meta(description="The client: of the asset, or the one the organization is mapped to.")
     ]
+    ticket_id: Annotated[UUID | None, msgspec.Meta(description="The open ticket for it, if there is one.")]
 
 
 @attrs.frozen(kw_only=True)

@@ -18,6 +18,7 @@ from workflow_ninjaone.client.models import (
     SystemInfo,
     Volume,
 )
+from workflow_ninjaone.client.scripts import Credential, Script, ScriptingOptions, ScriptJob
 from workflow_ninjaone.client.transport import RetryPolicy, checked_base_url
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "AlertList",
     "ApiApplication",
     "ConnectionTokenSource",
+    "Credential",
     "Device",
     "NinjaOneClient",
     "Observed",
@@ -34,6 +36,9 @@ __all__ = [
     "Processor",
     "RebootMode",
     "RetryPolicy",
+    "Script",
+    "ScriptJob",
+    "ScriptingOptions",
     "SystemInfo",
     "TokenEndpoint",
     "TokenSource",

@@ -6,7 +6,7 @@ Source: the vendor's OpenAPI document for API version 2; below ``https://HOST/v2
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
@@ -27,6 +27,14 @@ from workflow_ninjaone.client.models import (
     parse_device,
     parse_organization,
 )
+from workflow_ninjaone.client.scripts import (
+    Script,
+    ScriptingOptions,
+    ScriptJob,
+    parse_script,
+    parse_script_job,
+    parse_scripting_options,
+)
 from workflow_ninjaone.client.transport import (
     Answer,
     ConnectionNotOpened,
@@ -42,6 +50,9 @@ RebootMode = Literal["NORMAL", "FORCED"]
 
 MAX_PAGE_SIZE = 1000
 """The largest page that is known to work; the vendor documents no limit."""
+
+MIN_ACTIVITIES = 10
+"""The smallest page of activities."""
 
 _MAX_INT32 = 2**31 - 1
 
@@ -158,8 +169,8 @@ class NinjaOneClient:
             {"activityType": "SYSTEM", "status": "SYSTEM_REBOOTED", "pageSize": str(MAX_PAGE_SIZE)},
         )
         answer = await self._read(call)
-        # Some instances give the bare list. One that does not know the filter gives activities of all kinds.
-        rows = answer.get("activities") if isinstance(answer, Mapping) else answer
+        # One that does not know the filter gives activities of all kinds.
+        rows = _activity_rows(answer)
         return [found for found in _records(rows, parse_activity, call) if found.status_code == "SYSTEM_REBOOTED"]
 
     async def search_devices(self, q: str, limit: int = 50) -> list[Device]:
@@ -228,6 +239,72 @@ class NinjaOneClient:
         alerts = _records(rows, parse_alert, call)
         return AlertList(tuple(alerts), left_out=len(rows) - len(alerts))
 
+    async def latest_activity_id(self) -> int:
+        """The number of the account's newest activity; 0 when there is none (``GET /v2/activities``)."""
+        call = _Call("GET", "/v2/activities", "/v2/activities", {"pageSize": str(MIN_ACTIVITIES)})
+        answer = await self._read(call)
+        last = answer.get("lastActivityId") if isinstance(answer, Mapping) else None
+        found = _records(_activity_rows(answer), parse_activity, call)
+        return max([last if type(last) is int else 0, *(activity.id for activity in found)])
+
+    async def list_activities(
+        self, newer_than: int, *, activity_type: str | None = None, device_id: int | None = None
+    ) -> AsyncIterator[Activity]:
+        """Activities of the account or of a device with higher numbers, the newest first (``GET …/activities``).
+
+        Args:
+            newer_than: Of an activity; itself it is not given.
+            activity_type: Such as ``CONDITION``.
+            device_id: Only of this device.
+
+        Raises:
+            NotFoundError: The account has no such device.
+            TransientError: ``PAGING_STUCK``, as in :meth:`list_devices`.
+        """
+        path = template = "/v2/activities"
+        kind = "type"
+        if device_id is not None:
+            path, template = f"/v2/device/{_checked_device_id(device_id)}/activities", "/v2/device/{id}/activities"
+            kind = "activityType"
+        params = {"newerThan": str(newer_than), "pageSize": str(MAX_PAGE_SIZE)}
+        if activity_type is not None:
+            params[kind] = activity_type
+        older_than: int | None = None
+        while True:
+            call = _Call(
+                "GET", template, path, params if older_than is None else params | {"olderThan": str(older_than)}
+            )
+            # A page may be shorter than was asked for, and an instance may not know a filter.
+            rows = _activity_rows(await self._read(call))
+            page = sorted(_records(rows, parse_activity, call), key=lambda found: found.id, reverse=True)
+            for found in page:
+                if found.id > newer_than and activity_type in (None, found.activity_type):
+                    yield found
+            oldest = page[-1].id if page else 0
+            if oldest <= newer_than:
+                return
+            if older_than is not None and oldest >= older_than:
+                raise TransientError(
+                    f"NinjaOne's pages of {template} do not advance: the list is not complete.",
+                    code="PAGING_STUCK",
+                    details={"path": template},
+                )
+            older_than = oldest
+
+    async def get_scripting_options(self, device_id: int) -> ScriptingOptions:
+        """What a device can run, and as whom (``GET /v2/device/{id}/scripting/options``).
+
+        Raises:
+            NotFoundError: The account has no such device.
+        """
+        path = f"/v2/device/{_checked_device_id(device_id)}/scripting/options"
+        return parse_scripting_options(await self._read(_Call("GET", "/v2/device/{id}/scripting/options", path)))
+
+    async def list_scripts(self) -> list[Script]:
+        """The scripts of the account's library (``GET /v2/automation/scripts``)."""
+        call = _Call("GET", "/v2/automation/scripts", "/v2/automation/scripts")
+        return _records(await self._read(call), lambda row: parse_script(row, type_="SCRIPT"), call)
+
     # ── Acting calls ─────────────────────────────────────────────────────────────────────────────────────────────
 
     async def reset_alert(self, uid: str) -> None:
@@ -267,6 +344,75 @@ class NinjaOneClient:
         body = {} if reason is None else {"reason": reason}
         await self._act(_Call("POST", "/v2/device/{id}/reboot/{mode}", path, body=body))
 
+    async def run_script(
+        self,
+        device_id: int,
+        *,
+        script_id: int | None = None,
+        action_uid: str | None = None,
+        parameters: str | None = None,
+        run_as: str | None = None,
+    ) -> ScriptJob:
+        """Asks a device to run a script, or an action that is built in (``POST /v2/device/{id}/script/run``).
+
+        NinjaOne answers as soon as it has taken the command; what comes of it shows in the device's activities alone.
+
+        Args:
+            device_id: The vendor's id.
+            script_id: Of a script; or else
+            action_uid: Of an action.
+            parameters: The vendor splits them at spaces.
+            run_as: A role, or the id of a credential.
+
+        Raises:
+            Refused: Certainly nothing was done.
+            NotFoundError: The account has no such device or script.
+            WorkflowError: It is unknown whether anything was done.
+        """
+        try:
+            path = f"/v2/device/{_checked_device_id(device_id)}/script/run"
+        except ValidationError as error:
+            raise Refused(error) from None
+        body: dict[str, Any] = {"type": "SCRIPT", "id": script_id} if action_uid is None else {"type": "ACTION"}
+        named = {"uid": action_uid, "parameters": parameters, "runAs": run_as}
+        body |= {name: value for name, value in named.items() if value is not None}
+        answer = await self._act(_Call("POST", "/v2/device/{id}/script/run", path, body=body))
+        try:
+            return parse_script_job(json.loads(answer.body))
+        except (ValueError, RecursionError):  # an empty answer, or a bare uuid
+            return parse_script_job(answer.body.decode("utf-8", "replace").strip())
+
+    async def put_webhook(
+        self, url: str, *, headers: Mapping[str, str], activities: Mapping[str, Sequence[str]], expand: Sequence[str]
+    ) -> None:
+        """Has the account send activities to an address, and to no other (``PUT /v2/webhook``).
+
+        Args:
+            url: Where to.
+            headers: To be sent along.
+            activities: Status codes by activity type.
+            expand: What is told of a device besides its id.
+
+        Raises:
+            PermissionDeniedError: Only a system administrator may.
+            WorkflowError: It is unknown where it sends to now.
+        """
+        body = {
+            "url": url,
+            "activities": {kind: list(codes) for kind, codes in activities.items()},
+            "expand": list(expand),
+            "headers": [{"name": name, "value": value} for name, value in headers.items()],
+        }
+        await self._act(_Call("PUT", "/v2/webhook", "/v2/webhook", body=body))
+
+    async def delete_webhook(self) -> None:
+        """Has the account send nothing any more (``DELETE /v2/webhook``).
+
+        Raises:
+            PermissionDeniedError: Only a system administrator may.
+        """
+        await self._act(_Call("DELETE", "/v2/webhook", "/v2/webhook"))
+
     # ── How they are made ────────────────────────────────────────────────────────────────────────────────────────
 
     async def _read(self, call: _Call) -> Any:
@@ -302,7 +448,7 @@ class NinjaOneClient:
                 raise failure
             await self._retry.sleep(pause)
 
-    async def _act(self, call: _Call) -> None:
+    async def _act(self, call: _Call) -> Answer:
         """Sends an acting call: once, or twice if the first was refused for its token."""
         token = await _before_acting(self._tokens.access_token)
         answer = await self._send_acting(call, token)
@@ -313,7 +459,7 @@ class NinjaOneClient:
         if answer.is_success:
             if answer.is_html:  # a gateway's page: who knows whether NinjaOne ever saw the call
                 raise _unreadable(call, answer)
-            return
+            return answer
         failure = error_for(answer, method=call.method, path=call.template)
         if answer.status in {401, 429}:
             raise Refused(failure)
@@ -393,6 +539,11 @@ def _records(rows: object, parse: Callable[[object], _T | None], call: _Call) ->
     if not isinstance(rows, list):
         raise _unreadable(call)
     return [record for row in rows if (record := parse(row)) is not None]
+
+
+def _activity_rows(answer: object) -> object:
+    """Some instances give the bare list."""
+    return answer.get("activities") if isinstance(answer, Mapping) else answer
 
 
 def _row_id(row: object) -> int | None:

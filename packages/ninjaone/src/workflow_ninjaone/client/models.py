@@ -250,19 +250,37 @@ class AlertList:
 
 @attrs.frozen
 class Activity:
-    """Something that happened to a device.
+    """Something that happened in the account.
 
     Attributes:
         id: Rises with every activity of the account.
         at: When it happened, on the vendor's clock.
         activity_type: Such as ``SYSTEM``.
         status_code: Such as ``SYSTEM_REBOOTED``.
+        series_uid: What it belongs to: the alert's uid, the job's.
+        device_id: The device that it is about, if it is about one.
+        severity: As of an alert; often absent.
+        priority: As of an alert; often absent.
+        source_name: What caused it, such as a condition or a script.
+        subject: A title, often empty.
+        message: What happened, for a person.
+        data: Whatever else the vendor tells.
+        device: The device in its short form, when the vendor sends it along.
     """
 
     id: int
     at: datetime | None = None
     activity_type: str | None = None
     status_code: str | None = None
+    series_uid: str | None = None
+    device_id: int | None = None
+    severity: str | None = None
+    priority: str | None = None
+    source_name: str | None = None
+    subject: str | None = None
+    message: str | None = None
+    data: Mapping[str, Any] = attrs.Factory(dict)
+    device: Device | None = None
 
 
 # ── Reading them ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -351,6 +369,15 @@ def parse_activity(value: object) -> Activity | None:
         at=parse_time(record.get("activityTime")),
         activity_type=_text(record, "activityType"),
         status_code=_text(record, "statusCode"),
+        series_uid=_text(record, "seriesUid"),
+        device_id=_int(record, "deviceId"),
+        severity=_text(record, "severity"),
+        priority=_text(record, "priority"),
+        source_name=_text(record, "sourceName"),
+        subject=_text(record, "subject"),
+        message=_text(record, "message"),
+        data=_mapping(record.get("data")),
+        device=parse_device(record.get("device")),
     )
 
 

@@ -105,7 +105,17 @@ class Account:
             raise ValueError(f"devices must be a whole number from 0 to {MAX_FLEET}")
         others = [record for record in self.devices.kept if record["id"] not in self.fleet.ids]
         self.place(Fleet(size, self.clock()), others)
+        self._forget({record["deviceId"] for record in self._about_devices()} - self.devices.keys())
         self.save()
+
+    def _about_devices(self) -> Iterable[Record]:
+        return (*self.alerts.values(), *self.pending_reboots, *self.pending_scripts)
+
+    def _forget(self, gone: set[int]) -> None:
+        """Drops the alerts of devices, and what they were asked to do."""
+        self.alerts = {uid: alert for uid, alert in self.alerts.items() if alert.get("deviceId") not in gone}
+        self.pending_reboots = [pending for pending in self.pending_reboots if pending["deviceId"] not in gone]
+        self.pending_scripts = [pending for pending in self.pending_scripts if pending["deviceId"] not in gone]
 
     # ── Alerts ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -208,7 +218,8 @@ class Account:
         self._check_device(fields)
         if organization not in self.organizations:
             raise ValueError("organizationId must be the id of an organization")
-        self.devices.put({**record, "created": now, "lastContact": now, "lastUpdate": now, **fields})
+        given = copy.deepcopy(dict(fields))
+        self.devices[identity] = {**record, "created": now, "lastContact": now, "lastUpdate": now, **given}
         self._tell_of_device(identity, "NODE_CREATED", "Node Created", "was added")
         self.save()
         return self.devices[identity]
@@ -262,10 +273,8 @@ class Account:
         if identity not in self.devices:
             raise KeyError(identity)
         self._tell_of_device(identity, "NODE_DELETED", "Node Deleted", "was deleted")
-        self.devices.remove(identity)
-        self.alerts = {uid: alert for uid, alert in self.alerts.items() if alert.get("deviceId") != identity}
-        self.pending_reboots = [pending for pending in self.pending_reboots if pending["deviceId"] != identity]
-        self.pending_scripts = [pending for pending in self.pending_scripts if pending["deviceId"] != identity]
+        del self.devices[identity]
+        self._forget({identity})
         self._in_maintenance.discard(identity)
         self.save()
 

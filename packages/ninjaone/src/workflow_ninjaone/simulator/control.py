@@ -3,33 +3,33 @@
 They ask for no authentication: let the simulator listen on this machine only. Bodies and answers are JSON; what cannot
 be meant is answered with 400 and ``{"error": "..."}``.
 
-========  ====================  ====================================================================================
-GET       ``health``            200 as soon as it serves
-GET       ``journal``           ``{"entries": [...]}``: acting requests, oldest first; ``?kind=reboot`` for a part
-GET       ``state``             everything but tokens and secrets; of a fleet what differs from how it was made
-POST      ``reset``             back to the start
-GET       ``devices``           all devices in the full form, one JSON object a line; ``?after=`` an id
-POST      ``devices``           enrols a device: ``id``, ``organizationId``, and any other of the vendor's fields
-POST      ``devices/{id}``      changes fields: ``{"offline": true}`` cuts it off, ``{"organizationId": 2}`` moves it
-DELETE    ``devices/{id}``      deletes it; a device with its id may be enrolled again
-POST      ``devices/{id}/restart``  it reboots now, unasked
-POST      ``fleet``             ``{"devices": 50000}``: so many generated devices besides those of the seed
-POST      ``alerts``            triggers an alert on ``deviceId``, with any other of the vendor's fields
-POST      ``activities``        adds an activity with the vendor's fields
-POST      ``timing``            any of :class:`~workflow_ninjaone.simulator.settings.Timing`
-POST      ``quirks``            any of :class:`~workflow_ninjaone.simulator.settings.Quirks`
-POST      ``tokens``            any of :class:`~workflow_ninjaone.simulator.settings.TokenPolicy`
-DELETE    ``tokens``            makes every access token useless, as if all had expired
-GET       ``grants``            requests for tokens and what came of them; sessions, their state and refreshes
-DELETE    ``grants``            ends every session: refresh tokens are useless, too
-POST      ``applications``      adds or replaces an application: the fields of
-                                :class:`~workflow_ninjaone.simulator.authority.ApiApplication`
-POST      ``delivery``          any of :class:`~workflow_ninjaone.simulator.settings.DeliveryPolicy`
-GET       ``deliveries``        the webhooks, how many events are ``queued``, and every sending with its outcome
-GET       ``faults``            the rules that still hold
-POST      ``faults``            sets up a rule, or a list of rules (:mod:`~workflow_ninjaone.simulator.faults`)
-DELETE    ``faults``            drops all rules
-========  ====================  ====================================================================================
+======  ========================  ==================================================================================
+GET     ``health``                200 as soon as it serves
+GET     ``journal``               ``{"entries": [...]}``: acting requests, oldest first; ``?kind=reboot`` for a part
+GET     ``state``                 everything but tokens and secrets; of a fleet what differs from how it was made
+POST    ``reset``                 back to the start
+GET     ``devices``               all devices in the full form, one JSON object a line; ``?after=`` an id
+POST    ``devices``               enrols a device: ``id``, ``organizationId``, and any other of the vendor's fields
+POST    ``devices/{id}``          changes fields: ``{"offline": true}`` cuts it off, ``{"organizationId": 2}`` moves it
+DELETE  ``devices/{id}``          deletes it; a device with its id may be enrolled again
+POST    ``devices/{id}/restart``  it reboots now, unasked
+POST    ``fleet``                 ``{"devices": 50000}``: so many generated devices besides those of the seed
+POST    ``alerts``                triggers an alert on ``deviceId``, with any other of the vendor's fields
+POST    ``activities``            adds an activity with the vendor's fields
+POST    ``timing``                any of :class:`~workflow_ninjaone.simulator.settings.Timing`
+POST    ``quirks``                any of :class:`~workflow_ninjaone.simulator.settings.Quirks`
+POST    ``tokens``                any of :class:`~workflow_ninjaone.simulator.settings.TokenPolicy`
+DELETE  ``tokens``                makes every access token useless, as if all had expired
+GET     ``grants``                requests for tokens and what came of them; sessions, their state and refreshes
+DELETE  ``grants``                ends every session: refresh tokens are useless, too
+POST    ``applications``          adds or replaces an application: the fields of
+                                  :class:`~workflow_ninjaone.simulator.authority.ApiApplication`
+POST    ``delivery``              any of :class:`~workflow_ninjaone.simulator.settings.DeliveryPolicy`
+GET     ``deliveries``            the webhooks, how many events are ``queued``, and every sending with its outcome
+GET     ``faults``                the rules that still hold
+POST    ``faults``                sets up a rule, or a list of rules (:mod:`~workflow_ninjaone.simulator.faults`)
+DELETE  ``faults``                drops all rules
+======  ========================  ==================================================================================
 """
 
 from __future__ import annotations

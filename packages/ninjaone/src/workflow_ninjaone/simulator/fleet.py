@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from heapq import merge
 
 import attrs
@@ -149,7 +148,7 @@ def _mobile(identity: int, name: str, node_class: str) -> Record:
     }
 
 
-class Devices(Mapping[int, Record]):
+class Devices(MutableMapping[int, Record]):
     """All devices of the account by id, ascending: records that are kept, and those of a fleet, made when looked at.
 
     Args:
@@ -228,20 +227,14 @@ class Devices(Mapping[int, Record]):
             record = self._kept[identity] = self[identity]
         return record
 
-    def put(self, record: Record) -> None:
-        """Adds a device, or one that was gone comes back with what is new about it."""
-        identity = record["id"]
+    def __setitem__(self, identity: int, record: Record) -> None:
+        """Keeps a device, such as one that was gone."""
         self._gone.discard(identity)
-        self._kept[identity] = copy.deepcopy(record)
+        self._kept[identity] = record
         if identity not in self._fleet.ids and identity not in self._others:
             self._others.insert(bisect_right(self._others, identity), identity)
 
-    def remove(self, identity: int) -> None:
-        """Takes a device away.
-
-        Raises:
-            KeyError: There is none.
-        """
+    def __delitem__(self, identity: int) -> None:
         if identity not in self:
             raise KeyError(identity)
         self._kept.pop(identity, None)

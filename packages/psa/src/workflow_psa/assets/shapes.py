@@ -8,6 +8,7 @@ from uuid import UUID
 import attrs
 import msgspec
 
+from workflow_core.options import picker
 from workflow_core.schema import AtLeastOne, Timestamp, Trimmed
 
 
@@ -17,7 +18,9 @@ class FindAssets:
 
     __rules__: ClassVar = (AtLeastOne("asset_id", "external_device_id", "serial_number", "name"),)
 
-    asset_id: Annotated[UUID | None, msgspec.Meta(description="The asset itself.")] = None
+    asset_id: Annotated[
+        UUID | None, msgspec.Meta(description="The asset itself.", extra_json_schema=picker("assets.assets"))
+    ] = None
     external_device_id: Annotated[
         Trimmed | int | None,
         msgspec.Meta(description="The id that the device has in an RMM, such as an alert's device_id."),

@@ -12,6 +12,7 @@ from uuid import UUID
 import attrs
 import msgspec
 
+from workflow_core.options import picker
 from workflow_core.schema import AtLeastOne, Timestamp, Trimmed
 from workflow_psa.contacts.shapes import FoundContact
 from workflow_psa.searching import PageNumber, PageSize, SearchFilters
@@ -25,7 +26,9 @@ class FindClient:
 
     __rules__: ClassVar = (AtLeastOne("client_id", "name", "external_ref", "phone"),)
 
-    client_id: Annotated[UUID | None, msgspec.Meta(description="The client itself.")] = None
+    client_id: Annotated[
+        UUID | None, msgspec.Meta(description="The client itself.", extra_json_schema=picker("clients.clients"))
+    ] = None
     name: Annotated[Trimmed | None, msgspec.Meta(description="Its whole name, in any case.")] = None
     external_ref: Annotated[
         ExternalRef | None,

@@ -12,6 +12,7 @@ from uuid import UUID
 import attrs
 import msgspec
 
+from workflow_core.options import picker
 from workflow_core.schema import AtLeastOne, Trimmed
 from workflow_psa.searching import PageNumber, PageSize, SearchFilters
 
@@ -22,12 +23,20 @@ class FindContact:
 
     __rules__: ClassVar = (AtLeastOne("contact_id", "email", "phone"),)
 
-    contact_id: Annotated[UUID | None, msgspec.Meta(description="The contact itself.")] = None
+    contact_id: Annotated[
+        UUID | None,
+        msgspec.Meta(
+            description="The contact itself.", extra_json_schema=picker("contacts.contacts", client_id="client_id")
+        ),
+    ] = None
     email: Annotated[Trimmed | None, msgspec.Meta(description="The contact's e-mail address, in any case.")] = None
     phone: Annotated[
         Trimmed | None, msgspec.Meta(description="The contact's telephone number; only the digits count.")
     ] = None
-    client_id: Annotated[UUID | None, msgspec.Meta(description="Only a contact of this client.")] = None
+    client_id: Annotated[
+        UUID | None,
+        msgspec.Meta(description="Only a contact of this client.", extra_json_schema=picker("clients.clients")),
+    ] = None
     on_not_found: Annotated[
         Literal["return_null", "error"],
         msgspec.Meta(description="What to do when there is none: give an empty result, or fail the step."),
@@ -66,7 +75,10 @@ class SearchContacts:
     query: Annotated[
         Trimmed, msgspec.Meta(description="A part of the name, e-mail address or telephone number, in any case.")
     ]
-    client_id: Annotated[UUID | None, msgspec.Meta(description="Only contacts of this client.")] = None
+    client_id: Annotated[
+        UUID | None,
+        msgspec.Meta(description="Only contacts of this client.", extra_json_schema=picker("clients.clients")),
+    ] = None
     filters: Annotated[
         SearchFilters | None, msgspec.Meta(description="Which contacts to leave out, and the order of the others.")
     ] = None

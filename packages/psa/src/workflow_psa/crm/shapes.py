@@ -8,6 +8,7 @@ from uuid import UUID
 import attrs
 import msgspec
 
+from workflow_core.options import picker
 from workflow_core.schema import Timestamp, Trimmed
 
 TargetType = Literal["client", "contact", "ticket", "project"]
@@ -18,7 +19,7 @@ class Target:
     """What a note is about."""
 
     type: Annotated[TargetType, msgspec.Meta(description="What kind of record it is.")]
-    id: Annotated[UUID, msgspec.Meta(description="The record.")]
+    id: Annotated[UUID, msgspec.Meta(description="The record.", extra_json_schema=picker("crm.targets", kind="type"))]
 
 
 @attrs.frozen(kw_only=True)

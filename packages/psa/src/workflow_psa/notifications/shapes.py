@@ -12,6 +12,7 @@ from uuid import UUID
 import attrs
 import msgspec
 
+from workflow_core.options import picker
 from workflow_core.schema import Trimmed
 
 Severity = Literal["info", "success", "warning", "error"]
@@ -21,8 +22,13 @@ Severity = Literal["info", "success", "warning", "error"]
 class Recipients:
     """Who is told: users, and everybody who has one of the roles."""
 
-    user_ids: Annotated[tuple[UUID, ...], msgspec.Meta(description="Users.")] = ()
-    role_ids: Annotated[tuple[UUID, ...], msgspec.Meta(description="Roles, by their ids.")] = ()
+    user_ids: Annotated[
+        tuple[UUID, ...], msgspec.Meta(description="Users.", extra_json_schema=picker("notifications.users"))
+    ] = ()
+    role_ids: Annotated[
+        tuple[UUID, ...],
+        msgspec.Meta(description="Roles, by their ids.", extra_json_schema=picker("notifications.roles")),
+    ] = ()
     role_names: Annotated[tuple[Trimmed, ...], msgspec.Meta(description="Roles, by their names in any case.")] = ()
 
 

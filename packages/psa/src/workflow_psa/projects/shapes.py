@@ -14,6 +14,7 @@ import attrs
 import msgspec
 
 from workflow_core.errors import FieldError
+from workflow_core.options import picker
 from workflow_core.schema import Timestamp, Trimmed
 
 
@@ -24,28 +25,50 @@ class TaskAssignee:
     type: Annotated[
         Literal["user", "team"], msgspec.Meta(description="A user, or a team (its lead becomes the assigned user).")
     ]
-    id: Annotated[UUID, msgspec.Meta(description="The id of the user or the team.")]
+    id: Annotated[
+        UUID,
+        msgspec.Meta(
+            description="The id of the user or the team.", extra_json_schema=picker("projects.assignees", kind="type")
+        ),
+    ]
 
 
 @attrs.frozen(kw_only=True)
 class CreateTask:
     """Input of ``projects.create_task``."""
 
-    project_id: Annotated[UUID, msgspec.Meta(description="The project that the task belongs to.")]
+    project_id: Annotated[
+        UUID,
+        msgspec.Meta(
+            description="The project that the task belongs to.", extra_json_schema=picker("projects.projects")
+        ),
+    ]
     title: Annotated[Trimmed, msgspec.Meta(description="One line that says what is to be done.")]
-    phase_id: Annotated[UUID | None, msgspec.Meta(description="A phase of the project; without one, its first.")] = None
+    phase_id: Annotated[
+        UUID | None,
+        msgspec.Meta(
+            description="A phase of the project; without one, its first.",
+            extra_json_schema=picker("projects.phases", project_id="project_id"),
+        ),
+    ] = None
     description: Annotated[str | None, msgspec.Meta(description="What is to be done, at length.")] = None
     due_date: Annotated[Timestamp | None, msgspec.Meta(description="When it has to be done.")] = None
     status_id: Annotated[
         UUID | None,
         msgspec.Meta(
             description="A status that tasks of the project can have, by its id or its id in the project; without "
-            "one, the project's first."
+            "one, the project's first.",
+            extra_json_schema=picker("projects.statuses", project_id="project_id"),
         ),
     ] = None
-    priority_id: Annotated[UUID | None, msgspec.Meta(description="A priority for tasks.")] = None
+    priority_id: Annotated[
+        UUID | None, msgspec.Meta(description="A priority for tasks.", extra_json_schema=picker("projects.priorities"))
+    ] = None
     assignee: Annotated[TaskAssignee | None, msgspec.Meta(description="Who does it.")] = None
-    link_ticket_id: Annotated[UUID | None, msgspec.Meta(description="A ticket that the task is about.")] = None
+    link_ticket_id: Annotated[
+        UUID | None,
+        msgspec.Meta(description="A ticket that the task is about.", extra_json_schema=picker("tickets.tickets")),
+    ] = None
 
 
 @attrs.frozen(kw_only=True)
@@ -96,10 +119,23 @@ class TaskPatch:
 class UpdateTask:
     """Input of ``projects.update_task``."""
 
-    task_id: Annotated[UUID, msgspec.Meta(description="The task.")]
+    task_id: Annotated[
+        UUID, msgspec.Meta(description="The task.", extra_json_schema=picker("projects.tasks", project_id="project_id"))
+    ]
     patch: Annotated[TaskPatch, msgspec.Meta(description="What is to change.")]
-    project_id: Annotated[UUID | None, msgspec.Meta(description="The project that the task has to be in.")] = None
-    phase_id: Annotated[UUID | None, msgspec.Meta(description="The phase that the task has to be in.")] = None
+    project_id: Annotated[
+        UUID | None,
+        msgspec.Meta(
+            description="The project that the task has to be in.", extra_json_schema=picker("projects.projects")
+        ),
+    ] = None
+    phase_id: Annotated[
+        UUID | None,
+        msgspec.Meta(
+            description="The phase that the task has to be in.",
+            extra_json_schema=picker("projects.phases", project_id="project_id"),
+        ),
+    ] = None
 
 
 @attrs.frozen(kw_only=True)

@@ -14,6 +14,7 @@ import attrs
 import msgspec
 
 from workflow_core.errors import FieldError
+from workflow_core.options import picker
 from workflow_core.schema import Timestamp, Trimmed
 
 
@@ -49,14 +50,25 @@ class WorkItem:
     """What is worked on."""
 
     type: Annotated[Literal["ticket", "project_task"], msgspec.Meta(description="What kind of record it is.")]
-    id: Annotated[UUID, msgspec.Meta(description="The id of the ticket or the task.")]
+    id: Annotated[
+        UUID,
+        msgspec.Meta(
+            description="The id of the ticket or the task.", extra_json_schema=picker("scheduling.work", kind="type")
+        ),
+    ]
 
 
 @attrs.frozen(kw_only=True)
 class AssignUser:
     """Input of ``scheduling.assign_user``."""
 
-    user_id: Annotated[UUID, msgspec.Meta(description="Who is to do it: a user with the role Technician.")]
+    user_id: Annotated[
+        UUID,
+        msgspec.Meta(
+            description="Who is to do it: a user with the role Technician.",
+            extra_json_schema=picker("scheduling.technicians"),
+        ),
+    ]
     window: Annotated[Window, msgspec.Meta(description="When.")]
     link: Annotated[WorkItem, msgspec.Meta(description="On what.")]
     title: Annotated[Trimmed | None, msgspec.Meta(description="What the schedule shows.")] = None

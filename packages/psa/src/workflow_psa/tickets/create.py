@@ -15,6 +15,7 @@ from workflow_core.actions import ActionContext
 from workflow_core.errors import ConflictError, FieldError
 from workflow_psa.idempotency import claim
 from workflow_psa.problems import missing, refuse
+from workflow_psa.tickets.causes import cause_problems, link_causes
 from workflow_psa.tickets.comments import NO_COMMENT, NewComment, comment_parts
 from workflow_psa.tickets.events import EVENT_COLUMNS, emit_created
 from workflow_psa.tickets.references import References, helpers, look_up, problems
@@ -63,7 +64,7 @@ FROM tickets WHERE tenant = $1 AND ticket_id = $2
 
 async def create_ticket(given: CreateTicket, ctx: ActionContext) -> CreatedTicket:
     """
-    Creates a ticket with its tags, helpers and first comment.
+    Creates a ticket with its tags, helpers, first comment, and what it is about.
 
     Raises:
         NotFoundError: Something that it names does not exist for this tenant; ``details["errors"]`` has the path of
@@ -89,8 +90,10 @@ async def create_ticket(given: CreateTicket, ctx: ActionContext) -> CreatedTicke
         assignment=given.assignment,
     )
     found = await look_up(references, ctx)
-    refuse([*_place_problems(given, found), *problems(references, found)])
+    causes = await cause_problems(given, ctx)
+    refuse([*_place_problems(given, found), *problems(references, found), *causes])
     row = await _write(given, found, ticket_id, ctx)
+    await link_causes(given, ctx, ticket_id, actor=found["actor"], is_closed=found["status_closed"])
     await emit_created(ctx, row, found["actor"], row["entered_at"])
     return _created(row)
 

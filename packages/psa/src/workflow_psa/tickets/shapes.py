@@ -13,6 +13,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from workflow_core.options import picker
 from workflow_core.schema import AtLeastOne, Timestamp, Trimmed
 from workflow_psa.rules import AnyField, ShortReference
 
@@ -32,7 +33,13 @@ class Assignee:
             "user or team it is."
         ),
     ]
-    id: Annotated[UUID, msgspec.Meta(description="The id of the user, the team or the board.")]
+    id: Annotated[
+        UUID,
+        msgspec.Meta(
+            description="The id of the user, the team or the board.",
+            extra_json_schema=picker("tickets.assignees", kind="type"),
+        ),
+    ]
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +48,10 @@ class Assignment:
 
     primary: Annotated[Assignee | None, msgspec.Meta(description="Who is responsible; empty for nobody.")] = None
     additional_user_ids: Annotated[
-        tuple[UUID, ...], msgspec.Meta(description="Users who work on it too; needs a responsible user.")
+        tuple[UUID, ...],
+        msgspec.Meta(
+            description="Users who work on it too; needs a responsible user.", extra_json_schema=picker("tickets.users")
+        ),
     ] = ()
 
 
@@ -51,7 +61,11 @@ class RequiredAssignment:
 
     primary: Annotated[Assignee, msgspec.Meta(description="Who is responsible.")]
     additional_user_ids: Annotated[
-        tuple[UUID, ...], msgspec.Meta(description="Users who work on it too; they replace those who did.")
+        tuple[UUID, ...],
+        msgspec.Meta(
+            description="Users who work on it too; they replace those who did.",
+            extra_json_schema=picker("tickets.users"),
+        ),
     ] = ()
 
 
@@ -71,20 +85,53 @@ class CreateTicket:
 
     __rules__: ClassVar = (ShortReference(),)
 
-    client_id: Annotated[UUID, msgspec.Meta(description="The client that the ticket is for.")]
+    client_id: Annotated[
+        UUID,
+        msgspec.Meta(description="The client that the ticket is for.", extra_json_schema=picker("clients.clients")),
+    ]
     title: Annotated[Trimmed, msgspec.Meta(description="One line that says what it is about.")]
-    board_id: Annotated[UUID, msgspec.Meta(description="The board that it stands on.")]
-    priority_id: Annotated[UUID, msgspec.Meta(description="Its priority.")]
+    board_id: Annotated[
+        UUID, msgspec.Meta(description="The board that it stands on.", extra_json_schema=picker("tickets.boards"))
+    ]
+    priority_id: Annotated[
+        UUID, msgspec.Meta(description="Its priority.", extra_json_schema=picker("tickets.priorities"))
+    ]
     description: Annotated[str | None, msgspec.Meta(description="What happened, at length.")] = ""
-    contact_id: Annotated[UUID | None, msgspec.Meta(description="Who asked: a contact of the client.")] = None
-    location_id: Annotated[UUID | None, msgspec.Meta(description="Where: a location of the client.")] = None
+    contact_id: Annotated[
+        UUID | None,
+        msgspec.Meta(
+            description="Who asked: a contact of the client.",
+            extra_json_schema=picker("contacts.contacts", client_id="client_id"),
+        ),
+    ] = None
+    location_id: Annotated[
+        UUID | None,
+        msgspec.Meta(
+            description="Where: a location of the client.",
+            extra_json_schema=picker("tickets.locations", client_id="client_id"),
+        ),
+    ] = None
     status_id: Annotated[
         UUID | None,
-        msgspec.Meta(description="A status of the board; without one, the board's default, else its first."),
+        msgspec.Meta(
+            description="A status of the board; without one, the board's default, else its first.",
+            extra_json_schema=picker("tickets.statuses", board_id="board_id"),
+        ),
     ] = None
     assignment: Annotated[Assignment | None, msgspec.Meta(description="Who works on it.")] = None
-    category_id: Annotated[UUID | None, msgspec.Meta(description="A category of the board.")] = None
-    subcategory_id: Annotated[UUID | None, msgspec.Meta(description="A category below the category.")] = None
+    category_id: Annotated[
+        UUID | None,
+        msgspec.Meta(
+            description="A category of the board.", extra_json_schema=picker("tickets.categories", board_id="board_id")
+        ),
+    ] = None
+    subcategory_id: Annotated[
+        UUID | None,
+        msgspec.Meta(
+            description="A category below the category.",
+            extra_json_schema=picker("tickets.subcategories", category_id="category_id"),
+        ),
+    ] = None
     tags: Annotated[tuple[_Word, ...] | None, msgspec.Meta(description="Words to find it by.")] = None
     custom_fields: Annotated[
         dict[str, Any] | None, msgspec.Meta(description="Values of the tenant's own fields, by name.")
@@ -94,6 +141,21 @@ class CreateTicket:
         msgspec.Meta(description="Further facts to keep with it, such as external_ref; by name."),
     ] = None
     initial_comment: Annotated[InitialComment | None, msgspec.Meta(description="A first comment.")] = None
+    asset_id: Annotated[
+        UUID | None,
+        msgspec.Meta(
+            description="The asset that it is about, such as the one of an alert: an asset of the client.",
+            extra_json_schema=picker("assets.assets", client_id="client_id"),
+        ),
+    ] = None
+    alert_id: Annotated[
+        UUID | None,
+        msgspec.Meta(
+            description="The alert of remote monitoring that it is about: its alert_id. The alert then shows this "
+            "ticket as its open one.",
+            extra_json_schema=picker("tickets.alerts"),
+        ),
+    ] = None
     idempotency_key: Annotated[
         Trimmed | None,
         msgspec.Meta(
@@ -119,7 +181,9 @@ class CreatedTicket:
 class AddComment:
     """Input of ``tickets.add_comment``."""
 
-    ticket_id: Annotated[UUID, msgspec.Meta(description="The ticket to comment on.")]
+    ticket_id: Annotated[
+        UUID, msgspec.Meta(description="The ticket to comment on.", extra_json_schema=picker("tickets.tickets"))
+    ]
     body: Annotated[Trimmed, msgspec.Meta(description="The text of the comment; Markdown.")]
     visibility: Annotated[
         Visibility, msgspec.Meta(description="Whether the client sees it (public) or technicians only (internal).")
@@ -148,8 +212,16 @@ class TicketPatch:
 
     __rules__: ClassVar = (AnyField(), ShortReference())
 
-    status_id: Annotated[UUID | UnsetType, msgspec.Meta(description="Another status of the ticket's board.")] = UNSET
-    priority_id: Annotated[UUID | UnsetType, msgspec.Meta(description="Another priority.")] = UNSET
+    status_id: Annotated[
+        UUID | UnsetType,
+        msgspec.Meta(
+            description="Another status of the ticket's board.",
+            extra_json_schema=picker("tickets.statuses", ticket_id="ticket_id"),
+        ),
+    ] = UNSET
+    priority_id: Annotated[
+        UUID | UnsetType, msgspec.Meta(description="Another priority.", extra_json_schema=picker("tickets.priorities"))
+    ] = UNSET
     assignment: Annotated[
         Assignment | UnsetType,
         msgspec.Meta(description="Who works on it from now on; an empty primary takes it from everybody."),
@@ -157,13 +229,24 @@ class TicketPatch:
     title: Annotated[Trimmed | UnsetType, msgspec.Meta(description="Another title.")] = UNSET
     category_id: Annotated[
         UUID | UnsetType | None,
-        msgspec.Meta(description="Another category of the board, without the former subcategory; null for none."),
+        msgspec.Meta(
+            description="Another category of the board, without the former subcategory; null for none.",
+            extra_json_schema=picker("tickets.categories", ticket_id="ticket_id"),
+        ),
     ] = UNSET
     subcategory_id: Annotated[
-        UUID | UnsetType | None, msgspec.Meta(description="A category below the category; null for none.")
+        UUID | UnsetType | None,
+        msgspec.Meta(
+            description="A category below the category; null for none.",
+            extra_json_schema=picker("tickets.subcategories", category_id="category_id"),
+        ),
     ] = UNSET
     location_id: Annotated[
-        UUID | UnsetType | None, msgspec.Meta(description="Another location of the client; null for none.")
+        UUID | UnsetType | None,
+        msgspec.Meta(
+            description="Another location of the client; null for none.",
+            extra_json_schema=picker("tickets.locations", ticket_id="ticket_id"),
+        ),
     ] = UNSET
     due_date: Annotated[
         Timestamp | UnsetType | None, msgspec.Meta(description="When it has to be done; null for no such date.")
@@ -184,7 +267,9 @@ class TicketPatch:
 class UpdateFields:
     """Input of ``tickets.update_fields``."""
 
-    ticket_id: Annotated[UUID, msgspec.Meta(description="The ticket to change.")]
+    ticket_id: Annotated[
+        UUID, msgspec.Meta(description="The ticket to change.", extra_json_schema=picker("tickets.tickets"))
+    ]
     patch: Annotated[TicketPatch, msgspec.Meta(description="What to change; at least one field.")]
     expected_updated_at: Annotated[
         Timestamp | None,
@@ -224,7 +309,9 @@ class AssignmentComment:
 class AssignTicket:
     """Input of ``tickets.assign``."""
 
-    ticket_id: Annotated[UUID, msgspec.Meta(description="The ticket to assign.")]
+    ticket_id: Annotated[
+        UUID, msgspec.Meta(description="The ticket to assign.", extra_json_schema=picker("tickets.tickets"))
+    ]
     assignment: Annotated[RequiredAssignment, msgspec.Meta(description="Who works on it from now on.")]
     reason: Annotated[
         str | None, msgspec.Meta(description="Why; it is kept with the comment and told in the event.")
@@ -272,7 +359,9 @@ class RequesterEmail:
 class CloseTicket:
     """Input of ``tickets.close``."""
 
-    ticket_id: Annotated[UUID, msgspec.Meta(description="The ticket to close.")]
+    ticket_id: Annotated[
+        UUID, msgspec.Meta(description="The ticket to close.", extra_json_schema=picker("tickets.tickets"))
+    ]
     resolution: Annotated[Resolution, msgspec.Meta(description="How it ends.")]
     public_note: Annotated[str | None, msgspec.Meta(description="A last comment that the client sees.")] = None
     internal_note: Annotated[str | None, msgspec.Meta(description="A last comment for technicians only.")] = None
@@ -303,9 +392,13 @@ LinkedEntity = Literal["project", "project_task", "asset", "contract"]
 class LinkEntities:
     """Input of ``tickets.link_entities``."""
 
-    ticket_id: Annotated[UUID, msgspec.Meta(description="The ticket to link.")]
+    ticket_id: Annotated[
+        UUID, msgspec.Meta(description="The ticket to link.", extra_json_schema=picker("tickets.tickets"))
+    ]
     entity_type: Annotated[LinkedEntity, msgspec.Meta(description="What kind of record to link it to.")]
-    entity_id: Annotated[UUID, msgspec.Meta(description="The record.")]
+    entity_id: Annotated[
+        UUID, msgspec.Meta(description="The record.", extra_json_schema=picker("tickets.linkable", kind="entity_type"))
+    ]
     link_type: Annotated[_Word, msgspec.Meta(description="How they belong together, such as affected.")]
     metadata: Annotated[
         dict[str, Any] | None, msgspec.Meta(description="Further facts to keep with a new link, by name.")
@@ -352,7 +445,9 @@ class FindTicket:
 
     __rules__: ClassVar = (AtLeastOne("ticket_id", "ticket_number", "external_ref"),)
 
-    ticket_id: Annotated[UUID | None, msgspec.Meta(description="The ticket itself.")] = None
+    ticket_id: Annotated[
+        UUID | None, msgspec.Meta(description="The ticket itself.", extra_json_schema=picker("tickets.tickets"))
+    ] = None
     ticket_number: Annotated[
         Trimmed | None, msgspec.Meta(description="The number that people use, such as TIC001000.")
     ] = None

@@ -1,0 +1,144 @@
+"""Places that tenants share: for what a process can do only so much of at once.
+
+Of the tenants that wait, the one that holds the fewest places comes first, and equals take turns; within a tenant,
+whoever came first. So a thousand who wait of one tenant delay another one by as long as somebody holds a place, and no
+longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from threading import Lock
+
+import attrs
+
+
+class NoPlaceError(Exception):
+    """So many of a tenant wait already."""
+
+
+@attrs.define(eq=False)
+class Places:
+    """So many places; for threads and for coroutines of any loop.
+
+    Args:
+        count: How many.
+        per_tenant: How many of them one tenant can hold; None: all.
+        waiting: How many of one tenant can wait; None: any number.
+    """
+
+    count: int
+    per_tenant: int | None = None
+    waiting: int | None = None
+    _lock: Lock = attrs.field(init=False, factory=Lock)
+    _held: Counter[str] = attrs.field(init=False, factory=Counter)
+    #: Who wait, by tenant; those that were just given a place come last.
+    _queues: dict[str, deque[Future[None]]] = attrs.field(init=False, factory=dict)
+    _watchers: list[tuple[str | None, int, Future[None]]] = attrs.field(init=False, factory=list)
+
+    @asynccontextmanager
+    async def hold(self, tenant: str) -> AsyncIterator[None]:
+        """Holds a place during the block.
+
+        Raises:
+            NoPlaceError: There is none, and so many of the tenant wait already.
+        """
+        turn = self._ask(tenant)
+        if turn is not None:
+            try:
+                await asyncio.wrap_future(turn)
+            except asyncio.CancelledError:
+                self._give_up(tenant, turn)
+                raise
+        try:
+            yield
+        finally:
+            self._release(tenant)
+
+    @contextmanager
+    def hold_in_thread(self, tenant: str) -> Iterator[None]:
+        """The same, for a thread."""
+        turn = self._ask(tenant)
+        if turn is not None:
+            turn.result()
+        try:
+            yield
+        finally:
+            self._release(tenant)
+
+    async def until_fewer(self, count: int, tenant: str | None = None) -> None:
+        """Waits until fewer than so many hold a place or wait for one, of a tenant or of all together."""
+        while True:
+            with self._lock:
+                if self._asked(tenant) < count:
+                    return
+                changed: Future[None] = Future()
+                self._watchers.append((tenant, count, changed))
+            await asyncio.wrap_future(changed)
+
+    def _asked(self, tenant: str | None) -> int:
+        if tenant is None:
+            return self._held.total() + sum(map(len, self._queues.values()))
+        return self._held[tenant] + len(self._queues.get(tenant, ()))
+
+    def _ask(self, tenant: str) -> Future[None] | None:
+        """None: the place is there; else what is waited for."""
+        with self._lock:
+            queue = self._queues.get(tenant)
+            if queue is None and self._has_room(tenant):
+                self._held[tenant] += 1
+                return None
+            if self.waiting is not None and len(queue or ()) >= self.waiting:
+                raise NoPlaceError
+            turn: Future[None] = Future()
+            self._queues.setdefault(tenant, deque()).append(turn)
+            return turn
+
+    def _give_up(self, tenant: str, turn: Future[None]) -> None:
+        """Whoever waited does not any more; a place that was given meanwhile is given back."""
+        with self._lock:
+            queue = self._queues.get(tenant)
+            if queue is not None and turn in queue:
+                queue.remove(turn)
+                if not queue:
+                    del self._queues[tenant]
+        if not turn.cancelled():
+            self._release(tenant)
+
+    def _release(self, tenant: str) -> None:
+        with self._lock:
+            self._held[tenant] -= 1
+            if not self._held[tenant]:
+                del self._held[tenant]
+            told = [*self._give(), *self._no_longer_watching()]
+        for turn in told:
+            turn.set_result(None)
+
+    def _give(self) -> list[Future[None]]:
+        """Gives the places that are free to those whose turn it is."""
+        given = []
+        while (tenant := self._next()) is not None:
+            queue = self._queues.pop(tenant)
+            turn = queue.popleft()
+            if queue:
+                self._queues[tenant] = queue  # the last one now
+            if turn.set_running_or_notify_cancel():
+                self._held[tenant] += 1
+                given.append(turn)
+        return given
+
+    def _no_longer_watching(self) -> list[Future[None]]:
+        """Those who watch for what is the case now."""
+        told = [watching for tenant, count, watching in self._watchers if self._asked(tenant) < count]
+        self._watchers = [watcher for watcher in self._watchers if watcher[2] not in told]
+        return [watching for watching in told if watching.set_running_or_notify_cancel()]
+
+    def _next(self) -> str | None:
+        return min(filter(self._has_room, self._queues), key=self._held.__getitem__, default=None)
+
+    def _has_room(self, tenant: str) -> bool:
+        return self._held.total() < self.count and (self.per_tenant is None or self._held[tenant] < self.per_tenant)

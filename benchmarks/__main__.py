@@ -7,7 +7,7 @@ import asyncio
 
 from rich.console import Console
 
-from benchmarks import bundles, catalog, fairness, language, ledger, loops, runs, scale, waits
+from benchmarks import bundles, catalog, fairness, language, ledger, loops, runs, scale, waits, webhooks
 from benchmarks.platform import running_platform
 
 BENCHMARKS = {
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "fairness": fairness.measure,
     "bundles": bundles.measure,
     "language": language.measure,
+    "webhooks": webhooks.measure,
 }
 
 

@@ -29,6 +29,7 @@ from workflow_core.testing.temporal import DEV_SERVER_ARGUMENTS, temporal_binary
 from workflow_devstack import seed as sample_data
 from workflow_devstack import simulator as account_of
 from workflow_devstack.seed import CONNECTED, TenantData
+from workflow_ninjaone.jobs import ninjaone_jobs
 
 JWT_KEY = "a key of thirty-two characters or more"
 SECRETS_KEY = base64.b64encode(bytes(range(32))).decode()
@@ -187,6 +188,18 @@ class Stack:
     async def execute(self, statement: str, *arguments: Any, tenant: UUID = CONNECTED.tenant) -> None:
         async with self.db.tenant(tenant) as conn:
             await conn.execute(statement, *arguments)
+
+    async def hold_jobs(self, *, data: TenantData = CONNECTED) -> None:
+        """Keeps jobs from running, for tests that hold what is stored still: as if a run of each were under way."""
+        await self.execute(
+            "INSERT INTO workflow_job_runs (tenant, run_id, job_id, provider, cause, status, due_at) "
+            "SELECT $1, gen_random_uuid(), job_id, 'ninjaone', 'request', 'running', 'infinity' "
+            "FROM unnest($2::text[]) AS job_id "
+            "WHERE NOT EXISTS (SELECT FROM workflow_job_runs r WHERE r.job_id = job_id AND r.due_at = 'infinity')",
+            data.tenant,
+            [job.id for job in ninjaone_jobs()],
+            tenant=data.tenant,
+        )
 
     async def simulated(self, method: str, path: str, body: Any = None) -> Any:
         async with self.session.request(method, f"{self.simulator_url}/_simulator/{path}", json=body) as answer:

@@ -1,6 +1,9 @@
 """A tiny integration, as a stranger would write and package it: nothing of the platform knows it."""
 
+from typing import Annotated
+
 import attrs
+import msgspec
 from aiohttp import ClientTimeout
 
 from workflow_core.actions import Action, Effect, Example
@@ -21,6 +24,7 @@ from workflow_core.events import EventType
 from workflow_core.hookspecs import hookimpl
 from workflow_core.jobs import Job
 from workflow_core.modules import Module
+from workflow_core.options import Option, OptionPage, OptionSource, picker
 from workflow_core.records import rmm
 from workflow_core.webhooks import WebhookReceiver
 
@@ -114,12 +118,23 @@ async def sync(ctx):
 
 @attrs.frozen(kw_only=True)
 class OpenDoor:
+    site: Annotated[str | None, msgspec.Meta(extra_json_schema=picker("globex.sites"))] = None
     door: str
 
 
 @attrs.frozen(kw_only=True)
 class Opened:
     door: str
+
+
+async def search_sites(query, ctx):
+    async with ctx.transaction() as conn:
+        address = (await rmm.get_active_integration(conn, ctx.tenant, "globex")).instance_url
+    headers = {"Authorization": f"Bearer {await ctx.secrets.token()}"}
+    async with ctx.http.get(f"{address}/sites", headers=headers, timeout=LIMIT) as answer:
+        sites = await answer.json()
+    found = [Option(site["id"], site["name"]) for site in sites if query.q.lower() in site["name"].lower()]
+    return OptionPage(found[: query.limit])
 
 
 async def open_door(given, ctx):
@@ -204,6 +219,10 @@ class Globex:
     @hookimpl
     def workflow_webhooks(self):
         return [WebhookReceiver(provider="globex", handle=handle, register=register, remove=remove)]
+
+    @hookimpl
+    def workflow_options(self):
+        return [OptionSource(id="globex.sites", search=search_sites)]
 
     @hookimpl
     def workflow_jobs(self):

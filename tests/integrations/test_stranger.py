@@ -1,4 +1,4 @@
-"""A stranger's integration connects, maps, syncs, receives and disconnects, with nothing of the platform changed."""
+"""A stranger's integration connects, maps, is picked from, syncs, receives and disconnects; nothing knows it."""
 
 import io
 
@@ -46,6 +46,10 @@ async def test_a_life(platform, system, tenants, migrated_database, caplog):
         assert (status, [row["mappedTo"]["name"] for row in put["mappings"]]) == (200, ["Adatum", "LAMNA"])
     last = await platform.read(f"{sites}?cursor={listed['nextCursor']}&state=unmapped")
     assert ([row["name"] for row in last["mappings"]], last["total"]) == (["Proseware"], 1)
+
+    # ── Something to pick, with the connection's token ──
+    options = "/api/workflow/registry/actions/globex.open/1/options/site?q=ada"
+    assert (await platform.read(options))["options"] == [{"value": "2", "label": "Adatum", "description": None}]
 
     # ── A job, with the connection's token ──
     run = await platform.run_job("globex.sync")
@@ -297,7 +301,7 @@ async def test_affected_workflows(platform, system, tenants):
         ("POST", "/api/integrations/globex/connect", {"json": {"values": {"no": "field"}}}, 422, "VALIDATION_ERROR"),
         ("POST", "/api/integrations/nobody/connect", {"json": {}}, 404, "NOT_FOUND"),
         ("POST", "/api/integrations/globex/test", {}, 409, "NOT_CONNECTED"),
-        ("POST", "/api/integrations/ninjaone/webhook", {}, 409, "NO_WEBHOOK"),
+        ("POST", "/api/integrations/email/webhook", {}, 409, "NO_WEBHOOK"),
         ("GET", "/api/integrations/globex", {"permissions": ["workflow:read"]}, 403, "PERMISSION_DENIED"),
     ],
 )

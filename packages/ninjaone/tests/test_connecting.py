@@ -1,5 +1,6 @@
 """A tenant connects the simulator, as an admin does, and stays connected."""
 
+import importlib.metadata
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -8,7 +9,7 @@ import pytest
 from yarl import URL
 
 from workflow_core.connections import Account
-from workflow_core.discovery import registry_of
+from workflow_core.discovery import discover
 from workflow_core.errors import ConflictError, PermissionDeniedError, ReconnectRequiredError, Refused, ValidationError
 from workflow_core.integrations.connecting import Checked, Connected, Connector, Redirected
 from workflow_core.integrations.mapping import list_mapped, refresh
@@ -95,13 +96,8 @@ class Desk:
 @pytest.fixture
 async def desk(db, tenants, simulator, session):
     simulator.state.authority.applications[WEB.client_id] = WEB
-    registry = registry_of(
-        "workflow-ninjaone",
-        "1",
-        modules=plugin.workflow_modules(),
-        actions=plugin.workflow_actions(),
-        connections=plugin.workflow_connections(),
-    )
+    points = importlib.metadata.entry_points(group="workflow.modules", name="ninjaone")
+    registry = discover(entry_points=list(points), required=()).registry
     tokens = ConnectionTokens(db, SECRETS, session)
     connector = Connector(
         database=db, registry=registry, secrets=SECRETS, tokens=tokens, http=session, public_url=PUBLIC_URL
@@ -151,7 +147,7 @@ async def test_idle_tenants(desk):
     await desk.expire()
     await refresh_tokens(await desk.context())
     assert (await desk.tokens()).refresh_token != before.refresh_token
-    assert [job.id for job in plugin.workflow_jobs()] == ["ninjaone.refresh_tokens"]
+    assert "ninjaone.refresh_tokens" in {job.id for job in plugin.workflow_jobs()}
 
 
 async def test_refused_for_good(desk):

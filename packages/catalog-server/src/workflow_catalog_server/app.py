@@ -85,6 +85,7 @@ async def _listening(app: web.Application) -> AsyncIterator[None]:
     await services.availability.start()
     yield
     await services.availability.close()
+    await services.arrivals.close()
     await services.tokens.close()
     await services.health.close()
 

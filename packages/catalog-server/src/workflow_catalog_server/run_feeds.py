@@ -203,8 +203,8 @@ class _Feed:
         return Look(moment, run, [ChangedStep(step.stepId, at, to_json(step)) for step, at in steps])
 
     def publish(self, look: Look) -> None:
-        """Gives a look to all who watch, if it has any news."""
-        if not look.steps and look.run == self._run:
+        """Gives a look to all who watch, if it has any news, and the last one always: nobody looks after it."""
+        if not look.is_last and not look.steps and look.run == self._run:
             return
         self._run = look.run
         for subscription in self.subscriptions:

@@ -442,7 +442,7 @@ async def test_secrets_that_cannot_be_read_while_the_database_is_away_use_up_no_
         except WorkflowError as error:
             raise Refused(error) from None
 
-    monkeypatch.setattr(TenantSecrets, "names", away)
+    monkeypatch.setattr(TenantSecrets, "find", away)
     probe.behave = read
     failed = await failing(bench, bench.call(await bench.new_run(), "once"))
     assert (failed.error["code"], failed.retryable, failed.counts) == ("ENGINE_UNAVAILABLE", True, False)

@@ -98,6 +98,20 @@ async def test_the_tenant_ends_with_the_transaction(migrated_database: PostgresD
             assert await conn.fetchval("SELECT count(*) FROM tenants") == 0
 
 
+async def test_a_statement_of_its_own_is_bound(migrated_database: PostgresDatabase, tenants: Tenants) -> None:
+    """It writes rows of its tenant and of no other, and leaves nothing behind on its session."""
+    own = "INSERT INTO clients (tenant, client_name) SELECT bound.tenant, $2 FROM bound"
+    foreign = "INSERT INTO clients (tenant, client_name) SELECT $2::uuid, 'Stolen' FROM bound"
+    async with Database.open(migrated_database.dsn, application_name="tests", max_size=1) as db:
+        await db.write(tenants.a, own, "Acme")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await db.write(tenants.a, foreign, tenants.b)
+        async with db.untenanted() as conn:
+            assert await conn.fetchval("SELECT count(*) FROM clients") == 0
+        async with db.tenant(tenants.a) as conn:
+            assert await conn.fetchval("SELECT client_name FROM clients") == "Acme"
+
+
 async def test_a_session_setting_does_not_survive(migrated_database: PostgresDatabase, tenants: Tenants) -> None:
     """Even a tenant that somebody sets for the session is gone for the next one."""
     async with Database.open(migrated_database.dsn, application_name="tests", max_size=1) as db:

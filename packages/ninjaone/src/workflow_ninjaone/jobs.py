@@ -7,6 +7,7 @@ from typing import Any
 
 from workflow_core.jobs import Job, JobContext
 from workflow_ninjaone.module import PROVIDER
+from workflow_ninjaone.reconciling import reconcile_alerts
 
 
 async def refresh_tokens(ctx: JobContext) -> dict[str, Any]:
@@ -25,5 +26,14 @@ def ninjaone_jobs() -> list[Job]:
             provider=PROVIDER,
             handler=refresh_tokens,
             every=timedelta(hours=12),
-        )
+        ),
+        Job(
+            id="ninjaone.reconcile_alerts",
+            label="Reconcile alerts",
+            description="Fetches the alerts and events that the webhook has not brought.",
+            provider=PROVIDER,
+            handler=reconcile_alerts,
+            every=timedelta(minutes=5),
+            on_connect=True,
+        ),
     ]

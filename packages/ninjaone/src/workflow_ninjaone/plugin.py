@@ -16,7 +16,6 @@ from workflow_ninjaone.connection import ninjaone_connection
 from workflow_ninjaone.jobs import ninjaone_jobs
 from workflow_ninjaone.module import ninjaone_module
 from workflow_ninjaone.option_sources import ninjaone_options
-from workflow_ninjaone.reconciling import ninjaone_jobs
 from workflow_ninjaone.webhook import ninjaone_receiver
 
 
@@ -57,11 +56,6 @@ class NinjaOnePlugin:
     def workflow_webhooks(self) -> list[WebhookReceiver]:
         """What NinjaOne sends."""
         return [ninjaone_receiver()]
-
-    @hookimpl
-    def workflow_jobs(self) -> list[Job]:
-        """What is done for each connected tenant."""
-        return ninjaone_jobs()
 
 
 plugin = NinjaOnePlugin()

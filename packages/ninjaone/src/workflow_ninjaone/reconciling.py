@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from workflow_core.jobs import Job, JobContext
+from workflow_core.jobs import JobContext
 from workflow_core.records import alert_series, rmm
 from workflow_core.storage.database import Connection
 from workflow_ninjaone.actions.access import Access
 from workflow_ninjaone.actions.normalise import reported_alert
 from workflow_ninjaone.activities import CONDITION, SYSTEM, Place, is_wanted, located, oldest_first, take, tell
 from workflow_ninjaone.client import Activity, AlertList, NinjaOneClient
-from workflow_ninjaone.module import PROVIDER
 
 #: Activities may show up after others of higher numbers: so many are read again.
 OVERLAP: Final = 1000
@@ -109,18 +107,3 @@ async def _open(ctx: JobContext, found: AlertList, uids: Sequence[str], *, quiet
 
 def _place(ctx: JobContext, conn: Connection) -> Place:
     return Place(conn, ctx.tenant, ctx.integration_id, ctx.instance_url, partial(ctx.emit, conn))
-
-
-def ninjaone_jobs() -> list[Job]:
-    """What NinjaOne's connection needs to be done by itself."""
-    return [
-        Job(
-            id="ninjaone.reconcile_alerts",
-            label="Reconcile alerts",
-            description="Fetches the alerts and events that the webhook has not brought.",
-            provider=PROVIDER,
-            handler=reconcile_alerts,
-            every=timedelta(minutes=5),
-            on_connect=True,
-        )
-    ]

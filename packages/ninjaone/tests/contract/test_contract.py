@@ -11,6 +11,7 @@ import pytest
 from yarl import URL
 
 from workflow_core.integrations.candidates import Candidate
+from workflow_ninjaone.activities import WANTED
 from workflow_ninjaone.client import ConnectionTokenSource, NinjaOneClient, RetryPolicy
 from workflow_ninjaone.connection import ninjaone_connection
 from workflow_ninjaone.simulator.routes import NOT_SIMULATED, ROUTES
@@ -176,7 +177,16 @@ CALLS = {
     "list_devices": lambda client: _all(client.list_devices("org = 1", page_size=2, detailed=True)),
     "list_organizations": lambda client: _all(client.list_organizations(page_size=2)),
     "list_alerts": lambda client: client.list_alerts(df="org = 1", source_type="AGENT_OFFLINE"),
+    "latest_activity_id": lambda client: client.latest_activity_id(),
+    "list_activities": lambda client: _all(client.list_activities(0, activity_type="CONDITION", device_id=101)),
+    "get_scripting_options": lambda client: client.get_scripting_options(101),
+    "list_scripts": lambda client: client.list_scripts(),
     "reset_alert": lambda client: client.reset_alert(uid("alert/dc01-disk")),
+    "run_script": lambda client: client.run_script(101, script_id=71, parameters="-Days 30", run_as="SYSTEM"),
+    "put_webhook": lambda client: client.put_webhook(
+        "https://workflows.test/x", headers={"X-Webhook": "v"}, activities=WANTED, expand=("device", "organization")
+    ),
+    "delete_webhook": lambda client: client.delete_webhook(),
     "reboot_device": lambda client: client.reboot_device(101, "FORCED", reason="patches"),
 }
 

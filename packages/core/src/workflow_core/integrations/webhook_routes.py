@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
+import logging
 import secrets as random
 import time
 from collections import OrderedDict
@@ -20,6 +22,8 @@ from workflow_core.integrations.connecting import Connector
 from workflow_core.storage.database import Database
 from workflow_core.webhooks import WebhookReceiver, WebhookTarget
 
+_log = logging.getLogger(__name__)
+
 #: Notified when something waits for a worker.
 CHANNEL: Final = "workflow_webhooks"
 PATH: Final = "/api/webhooks"
@@ -27,6 +31,8 @@ PATH: Final = "/api/webhooks"
 #: Seconds for which a process remembers a route; one that is gone is then refused.
 _REMEMBERED: Final = 5.0
 _ROUTES: Final = 10_000
+#: Seconds between two notifications of one process.
+_PAUSE: Final = 0.1
 _NOBODY: Final = hashlib.sha256(b"").digest()
 
 
@@ -125,6 +131,8 @@ class Arrivals:
         self._database = database
         self._receivers = receivers
         self._routes: OrderedDict[bytes, _Route] = OrderedDict()
+        self._ringing: asyncio.Task[None] | None = None
+        self._unheard = False
 
     async def authenticate(self, token: str, headers: Mapping[str, str]) -> _Route | None:
         """Where something belongs that was sent to an address; None: nowhere, or its sender does not prove itself.
@@ -143,11 +151,31 @@ class Arrivals:
     async def store(self, route: _Route, body: bytes) -> bool:
         """Stores a body for a worker; False: its connection is gone."""
         try:
-            async with self._database.tenant(route.tenant) as conn:
-                await conn.execute(_STORE, route.tenant, uuid4(), route.integration_id, route.provider, body)
+            await self._database.write(route.tenant, _STORE, uuid4(), route.integration_id, route.provider, body)
         except asyncpg.ForeignKeyViolationError:
             return False
+        self._unheard = True
+        if self._ringing is None:
+            self._ringing = asyncio.create_task(self._ring(), name="tell workers of deliveries")
         return True
+
+    async def close(self) -> None:
+        """Lets the workers know of what has been stored."""
+        if self._ringing is not None:
+            await self._ringing
+
+    async def _ring(self) -> None:
+        """Tells the workers that something waits, at once and then now and then; what they do not hear, they find."""
+        try:
+            while self._unheard:
+                self._unheard = False
+                async with self._database.untenanted() as conn:
+                    await conn.execute(f"NOTIFY {CHANNEL}")
+                await asyncio.sleep(_PAUSE)
+        except Exception as error:  # noqa: BLE001 - the deliveries are stored, and workers look for themselves
+            _log.warning("workers could not be told of deliveries: %s", type(error).__name__)
+        finally:
+            self._ringing = None
 
     async def _find(self, token: bytes) -> _Route | None:
         known = self._routes.get(token)
@@ -192,5 +220,5 @@ SELECT tenant, integration_id, provider, header_sha256 FROM workflow_webhook_rou
 """
 _STORE: Final = """
 INSERT INTO workflow_webhook_deliveries (tenant, delivery_id, integration_id, provider, body)
-VALUES ($1, $2, $3, $4, $5)
+SELECT bound.tenant, $2, $3, $4, $5 FROM bound
 """

@@ -107,6 +107,10 @@ async def verify_role(conn: Connection) -> None:
         )
 
 
+#: Whatever takes its rows from here is bound before it has one, and the binding ends with the statement.
+_BOUND: Final = "WITH bound AS MATERIALIZED (SELECT set_config('app.tenant', $1::text, true)::uuid AS tenant)"
+
+
 def _milliseconds(seconds: float | None) -> str:
     """As PostgreSQL takes a time-out; 0 is none."""
     return "0" if seconds is None else str(max(1, round(seconds * 1000)))
@@ -245,6 +249,20 @@ class Database:
                 if not (error.constraint_name or "").endswith(_REFERENCE_TO_TENANTS):
                     raise
                 raise UnknownTenantError(f"There is no tenant {tenant}.", details={"tenant": str(tenant)}) from error
+
+    async def write(self, tenant: UUID, statement: str, *arguments: Any) -> None:
+        """
+        One statement in a transaction of its own that is bound to the tenant.
+
+        It takes one round trip, where :meth:`tenant` takes three.
+
+        Args:
+            tenant: Whose rows.
+            statement: Writes what it selects from ``bound``, whose one row has ``tenant``; arguments begin with $2.
+            arguments: Of the statement.
+        """
+        async with self._pool.acquire() as conn:
+            await conn.execute(f"{_BOUND} {statement}", str(UUID(int=tenant.int)), *arguments)
 
     @asynccontextmanager
     async def dispatch(self) -> AsyncIterator[Connection]:

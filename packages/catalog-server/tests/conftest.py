@@ -83,7 +83,7 @@ class FoundBackup:
 
 
 async def _unused(_given: Any, _ctx: ActionContext) -> Any:
-    raise NotImplementedError
+    raise NotImplementedError  # declared only: a test that came to call it should fail
 
 
 async def acme_connected(conn: Connection, tenant: UUID) -> Availability:

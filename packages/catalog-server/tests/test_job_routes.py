@@ -25,7 +25,7 @@ class Nothing:
 
 
 async def unused(*given):
-    raise NotImplementedError
+    raise NotImplementedError  # declared only: a test that came to call it should fail
 
 
 @pytest.fixture

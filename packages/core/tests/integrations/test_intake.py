@@ -15,7 +15,7 @@ TOKEN, VALUE = "an address", "a value"
 
 
 async def _handle(_ctx, _body):
-    raise NotImplementedError
+    raise NotImplementedError  # declared only: a test that came to call it should fail
 
 
 RECEIVER = WebhookReceiver(provider="acme", header="X-Acme", handle=_handle)

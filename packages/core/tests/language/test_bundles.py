@@ -131,7 +131,7 @@ class Payload:
 
 
 async def _unused(_given: Any, _ctx: ActionContext) -> Any:
-    raise NotImplementedError
+    raise NotImplementedError  # declared only: a test that came to call it should fail
 
 
 CONTRACTS: dict[str, tuple[type, type]] = {

@@ -64,7 +64,7 @@ class Nothing:
 
 
 async def _unused(_given: Any, _ctx: ActionContext) -> Any:
-    raise NotImplementedError
+    raise NotImplementedError  # declared only: a test that came to call it should fail
 
 
 def _action(action_id: str, contract: type, version: int = 1) -> Action:

@@ -95,7 +95,7 @@ class Opened:
 
 
 async def _unused(_given: Any, _ctx: ActionContext) -> Any:
-    raise NotImplementedError
+    raise NotImplementedError  # declared only: a test that came to call it should fail
 
 
 def _action(action_id: str, given: type, output: type) -> Action:

@@ -6,8 +6,6 @@ notification can be lost and an event can be due again. Any number of workers ma
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from typing import Final
 from uuid import UUID
@@ -17,6 +15,7 @@ import asyncpg
 from workflow_core.execution.database_errors import DATABASE_AWAY
 from workflow_core.execution.inbox import CHANNEL, Inbox
 from workflow_core.storage.database import Database
+from workflow_worker.watching import Watch, for_each
 
 _log = logging.getLogger(__name__)
 
@@ -61,13 +60,11 @@ class EventDispatcher:
         self._database = database
         self._inbox = inbox
         self._poll = poll
-        self._wake = asyncio.Event()
-        self._stopping = False
+        self._watch = Watch()
 
     def stop(self) -> None:
         """Lets :meth:`run` end after the events that are under way."""
-        self._stopping = True
-        self._wake.set()
+        self._watch.stop()
 
     async def run(self) -> None:
         """Takes what waits, as long as nobody stops it; a database that is away is waited for.
@@ -75,25 +72,11 @@ class EventDispatcher:
         Raises:
             ConfigurationError: The database does not answer at the start.
         """
-        listener = await self._database.listen(
-            CHANNEL,
-            on_payload=lambda _: self._wake.set(),
-            on_lost=lambda: None,  # until it is back, looking every few seconds has to do
-            on_restored=self._wake.set,
-        )
-        try:
-            while not self._stopping:
-                self._wake.clear()
+        async with self._watch.listening(self._database, CHANNEL):
+            while not self._watch.stopping:
+                self._watch.begin_look()
                 if not await self._take_due():
-                    await self._until_woken()
-        finally:
-            await listener.close()
-
-    async def _until_woken(self) -> None:
-        if self._stopping:
-            return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), self._poll)
+                    await self._watch.until_woken(self._poll)
 
     async def _take_due(self) -> bool:
         """Takes a batch; answers whether more may wait.
@@ -106,20 +89,12 @@ class EventDispatcher:
         except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
             _log.warning("could not look for events: %s", type(error).__name__)
             return False
-        turns = iter([(row["tenant"], row["event_id"]) for row in due])
-        taken = 0
-
-        async def take() -> None:
-            nonlocal taken
-            for tenant, event_id in turns:
-                if self._stopping:
-                    return
-                result = await self._take(tenant, event_id)
-                taken += result  # after the awaiting: others count meanwhile
-                if self._wake.is_set():
-                    return
-
-        await asyncio.gather(*(take() for _ in range(_EVENTS)))
+        taken = await for_each(
+            [(row["tenant"], row["event_id"]) for row in due],
+            lambda event: self._take(*event),
+            at_once=_EVENTS,
+            stopped=lambda: self._watch.is_woken,
+        )
         return taken > 0 and len(due) == _BATCH
 
     async def _take(self, tenant: UUID, event_id: UUID) -> bool:

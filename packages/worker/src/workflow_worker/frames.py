@@ -123,7 +123,7 @@ class _AnyLoop:
     @property
     def stands_at(self) -> int:
         """The first item that has not ended."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: serial and concurrent loops stand differently
 
 
 @attrs.define(kw_only=True)

@@ -7,8 +7,6 @@ once.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -26,6 +24,7 @@ from workflow_core.job_runs import attending, clock
 from workflow_core.job_runs.runs import CHANNEL
 from workflow_core.job_runs.settling import Installed, find_jobs_of_workers, find_unsettled, settle_jobs
 from workflow_core.storage.database import Database
+from workflow_worker.watching import Watch, for_each
 
 _log = logging.getLogger(__name__)
 
@@ -65,13 +64,11 @@ class JobKeeper:
         self._poll = poll
         self._compare_every = compare_every
         self._changed: set[UUID] = set()
-        self._wake = asyncio.Event()
-        self._stopping = False
+        self._watch = Watch()
 
     def stop(self) -> None:
         """Lets :meth:`run` end after what is under way."""
-        self._stopping = True
-        self._wake.set()
+        self._watch.stop()
 
     async def run(self) -> None:
         """Works as long as nobody stops it; a database or a Temporal that is away is waited for.
@@ -79,16 +76,10 @@ class JobKeeper:
         Raises:
             ConfigurationError: The database does not answer at the start.
         """
-        listener = await self._database.listen(
-            CHANNEL,
-            on_payload=self._told,
-            on_lost=lambda: None,  # until it is back, looking every few seconds has to do
-            on_restored=self._wake.set,
-        )
         starting, compare_at = True, monotonic()
-        try:
-            while not self._stopping:
-                self._wake.clear()
+        async with self._watch.listening(self._database, CHANNEL, on_payload=self._told):
+            while not self._watch.stopping:
+                self._watch.begin_look()
                 await self._guarded(self._settle_changed)
                 if monotonic() >= compare_at:
                     compare_at = monotonic() + self._compare_every
@@ -97,16 +88,13 @@ class JobKeeper:
                     starting = False
                 more = await self._guarded(self._sync_due)
                 more = await self._guarded(self._attend_due) or more
-                if not more and not self._stopping:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), self._poll)
-        finally:
-            await listener.close()
+                if not more:
+                    await self._watch.until_woken(self._poll)
 
     def _told(self, payload: str) -> None:
         if payload:
             self._changed.add(UUID(payload))
-        self._wake.set()
+        self._watch.wake()
 
     async def _guarded(self, look: Callable[[], Awaitable[bool]]) -> bool:
         try:
@@ -159,15 +147,10 @@ class JobKeeper:
 
     async def _each(self, found: Iterable[T], work: Callable[[T], Awaitable[bool]]) -> bool:
         """Does some work for each, for a few at once; one that fails keeps no other from it."""
-        turns = iter(list(found))
-        done = False
-
-        async def take() -> None:
-            nonlocal done
-            for turn in turns:
-                if self._stopping:
-                    return
-                done = await self._guarded(partial(work, turn)) or done
-
-        await asyncio.gather(*(take() for _ in range(_AT_ONCE)))
-        return done
+        done = await for_each(
+            found,
+            lambda item: self._guarded(partial(work, item)),
+            at_once=_AT_ONCE,
+            stopped=lambda: self._watch.stopping,
+        )
+        return done > 0

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.common import Priority, RetryPolicy
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -99,7 +99,6 @@ class JobWorkflow:
             heartbeat_timeout=HEARTBEAT,
             retry_policy=_RETRIES,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            priority=Priority(fairness_key=ref.tenant),
         )
 
     async def _end(self, end: JobRunEnd) -> None:

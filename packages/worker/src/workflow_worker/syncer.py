@@ -6,8 +6,6 @@ what failed is due again; and compares all of it now and then, since Temporal ca
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from time import monotonic
@@ -22,6 +20,7 @@ from workflow_core.execution.database_errors import DATABASE_AWAY
 from workflow_core.schedules.syncing import compare_all, find_out_of_step, sync_schedule
 from workflow_core.schedules.wanted import CHANNEL
 from workflow_core.storage.database import Database
+from workflow_worker.watching import Watch, for_each
 
 _log = logging.getLogger(__name__)
 
@@ -50,13 +49,11 @@ class ScheduleSyncer:
         self._client = client
         self._poll = poll
         self._compare_every = compare_every
-        self._wake = asyncio.Event()
-        self._stopping = False
+        self._watch = Watch()
 
     def stop(self) -> None:
         """Lets :meth:`run` end after what is under way."""
-        self._stopping = True
-        self._wake.set()
+        self._watch.stop()
 
     async def run(self) -> None:
         """Syncs as long as nobody stops it; a database or a Temporal that is away is waited for.
@@ -64,25 +61,16 @@ class ScheduleSyncer:
         Raises:
             ConfigurationError: The database does not answer at the start.
         """
-        listener = await self._database.listen(
-            CHANNEL,
-            on_payload=lambda _: self._wake.set(),
-            on_lost=lambda: None,  # until it is back, looking every few seconds has to do
-            on_restored=self._wake.set,
-        )
         compare_at = monotonic()  # at once: who knows what happened since a worker last lived
-        try:
-            while not self._stopping:
-                self._wake.clear()
+        async with self._watch.listening(self._database, CHANNEL):
+            while not self._watch.stopping:
+                self._watch.begin_look()
                 more = await self._guarded(self._sync_due)
                 if monotonic() >= compare_at:
                     compare_at = monotonic() + self._compare_every
                     more = await self._guarded(self._compare) or more
-                if not more and not self._stopping:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), self._poll)
-        finally:
-            await listener.close()
+                if not more:
+                    await self._watch.until_woken(self._poll)
 
     async def _guarded(self, look: Callable[[], Awaitable[bool]]) -> bool:
         try:
@@ -97,18 +85,9 @@ class ScheduleSyncer:
 
     async def _sync_due(self) -> bool:
         """Whether more may wait: something was brought in step."""
-        turns = iter(await find_out_of_step(self._database, limit=_BATCH))
-        done = False
-
-        async def take() -> None:
-            nonlocal done
-            for tenant, workflow_id in turns:
-                if self._stopping:
-                    return
-                done = await self._sync(tenant, workflow_id) or done
-
-        await asyncio.gather(*(take() for _ in range(_AT_ONCE)))
-        return done
+        due = await find_out_of_step(self._database, limit=_BATCH)
+        synced = await for_each(due, lambda of: self._sync(*of), at_once=_AT_ONCE, stopped=lambda: self._watch.stopping)
+        return synced > 0
 
     async def _sync(self, tenant: UUID, workflow_id: UUID) -> bool:
         return await self._guarded(

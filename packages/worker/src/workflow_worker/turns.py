@@ -8,7 +8,6 @@ a few runs started in a round.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import defaultdict, deque
 from collections.abc import Iterable
@@ -25,6 +24,7 @@ from workflow_core.execution.places import Places
 from workflow_core.execution.runs import start_waiting
 from workflow_core.execution.turns import CHANNEL, find_queues, give_tenant_turns, give_turns
 from workflow_core.storage.database import Database
+from workflow_worker.watching import Watch, for_each
 
 _log = logging.getLogger(__name__)
 
@@ -73,15 +73,13 @@ class TurnGiver:
         self._tenant_runs = tenant_runs
         self._poll = poll
         self._starts = Places(_STARTS)
-        self._wake = asyncio.Event()
+        self._watch = Watch()
         self._look_at = 0.0
         self._queues = _Queues()
-        self._stopping = False
 
     def stop(self) -> None:
         """Lets :meth:`run` end after the runs that are under way."""
-        self._stopping = True
-        self._wake.set()
+        self._watch.stop()
 
     async def run(self) -> None:
         """Gives turns as long as nobody stops it; a database that is away is waited for.
@@ -89,36 +87,27 @@ class TurnGiver:
         Raises:
             ConfigurationError: The database does not answer at the start.
         """
-        listener = await self._database.listen(
-            CHANNEL,
-            on_payload=self._tell,
-            on_lost=lambda: None,  # until it is back, looking every few seconds has to do
-            on_restored=self._look_now,
-        )
-        try:
-            while not self._stopping:
-                self._wake.clear()
+        async with self._watch.listening(self._database, CHANNEL, on_payload=self._tell, on_restored=self._look_now):
+            while not self._watch.stopping:
+                self._watch.begin_look()
                 if monotonic() >= self._look_at:
                     self._look_at = monotonic() + self._poll
                     await self._look()
                 if round_ := self._queues.take():
                     await self._give(round_)
-                elif not self._stopping:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), max(0.0, self._look_at - monotonic()))
-        finally:
-            await listener.close()
+                else:
+                    await self._watch.until_woken(max(0.0, self._look_at - monotonic()))
 
     def _look_now(self) -> None:
         self._look_at = 0.0
-        self._wake.set()
+        self._watch.wake()
 
     def _tell(self, payload: str) -> None:
         tenant, _, workflow_id = payload.partition(" ")
         if workflow_id:
             self._queues.add(UUID(tenant), UUID(workflow_id))
         self._queues.add(UUID(tenant), None)
-        self._wake.set()
+        self._watch.wake()
 
     async def _look(self) -> None:
         try:
@@ -130,14 +119,13 @@ class TurnGiver:
                 self._queues.add(tenant, workflow_id)
 
     async def _give(self, queues: Iterable[tuple[UUID, UUID | None]]) -> None:
-        turns = iter(queues)
+        async def give(tenant: UUID, workflow_id: UUID | None) -> bool:
+            more = await self._give_of(tenant, workflow_id)
+            if more:
+                self._queues.add(tenant, workflow_id)
+            return more
 
-        async def take() -> None:
-            for tenant, workflow_id in turns:
-                if not self._stopping and await self._give_of(tenant, workflow_id):
-                    self._queues.add(tenant, workflow_id)
-
-        await asyncio.gather(*(take() for _ in range(_AT_ONCE)))
+        await for_each(queues, lambda queue: give(*queue), at_once=_AT_ONCE, stopped=lambda: self._watch.stopping)
 
     async def _give_of(self, tenant: UUID, workflow_id: UUID | None) -> bool:
         """Whether more runs of the workflow, or of the tenant, may have their turn."""

@@ -5,8 +5,6 @@ Any number of workers may do this at once; each takes what its own integrations 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from typing import Final
 from uuid import UUID
@@ -17,6 +15,7 @@ from workflow_core.execution.database_errors import DATABASE_AWAY
 from workflow_core.integrations.deliveries import Deliveries
 from workflow_core.integrations.webhook_routes import CHANNEL
 from workflow_core.storage.database import Database
+from workflow_worker.watching import Watch, for_each
 
 _log = logging.getLogger(__name__)
 
@@ -50,13 +49,11 @@ class WebhookProcessor:
         self._database = database
         self._deliveries = deliveries
         self._poll = poll
-        self._wake = asyncio.Event()
-        self._stopping = False
+        self._watch = Watch()
 
     def stop(self) -> None:
         """Lets :meth:`run` end after the deliveries that are under way."""
-        self._stopping = True
-        self._wake.set()
+        self._watch.stop()
 
     async def run(self) -> None:
         """Works on what waits, as long as nobody stops it; a database that is away is waited for.
@@ -64,25 +61,11 @@ class WebhookProcessor:
         Raises:
             ConfigurationError: The database does not answer at the start.
         """
-        listener = await self._database.listen(
-            CHANNEL,
-            on_payload=lambda _: self._wake.set(),
-            on_lost=lambda: None,  # until it is back, looking every few seconds has to do
-            on_restored=self._wake.set,
-        )
-        try:
-            while not self._stopping:
-                self._wake.clear()
+        async with self._watch.listening(self._database, CHANNEL):
+            while not self._watch.stopping:
+                self._watch.begin_look()
                 if not await self._work():
-                    await self._until_woken()
-        finally:
-            await listener.close()
-
-    async def _until_woken(self) -> None:
-        if self._stopping:
-            return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), self._poll)
+                    await self._watch.until_woken(self._poll)
 
     async def _work(self) -> bool:
         """Works on a batch; answers whether more may wait."""
@@ -92,18 +75,12 @@ class WebhookProcessor:
         except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
             _log.warning("could not look for deliveries: %s", type(error).__name__)
             return False
-        waiting = iter([(row["tenant"], row["delivery_id"]) for row in due])
-        worked = 0
-
-        async def take() -> None:
-            nonlocal worked
-            for tenant, delivery_id in waiting:
-                if self._stopping:
-                    return
-                result = await self._process(tenant, delivery_id)
-                worked += result  # after the awaiting: others count meanwhile
-
-        await asyncio.gather(*(take() for _ in range(_AT_ONCE)))
+        worked = await for_each(
+            [(row["tenant"], row["delivery_id"]) for row in due],
+            lambda delivery: self._process(*delivery),
+            at_once=_AT_ONCE,
+            stopped=lambda: self._watch.stopping,
+        )
         return worked > 0 and len(due) == _BATCH
 
     async def _process(self, tenant: UUID, delivery_id: UUID) -> bool:

@@ -20,7 +20,7 @@ from workflow_core.execution.runs import TASK_TIMEOUT
 from workflow_core.job_runs.models import JobStart
 from workflow_core.job_runs.runs import JobRunStatus, end_run
 from workflow_core.storage.database import Database, Record
-from workflow_core.temporal import JOB_TASK_QUEUE, JOB_WORKFLOW
+from workflow_core.temporal import JOB_TASK_QUEUE, JOB_WORKFLOW, share_of
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -76,6 +76,7 @@ async def _start(client: Client, execution: str, tenant: UUID, run: Record) -> N
                 task_queue=JOB_TASK_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 task_timeout=TASK_TIMEOUT,
+                priority=share_of(start.tenant),
                 rpc_timeout=TIMEOUT,
             )
         )

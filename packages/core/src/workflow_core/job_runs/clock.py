@@ -29,7 +29,7 @@ from workflow_core.execution.runs import TASK_TIMEOUT
 from workflow_core.job_runs.models import JobStart
 from workflow_core.schedules.in_temporal import delete_schedule, ensure_schedule, list_schedules
 from workflow_core.storage.database import Database, Record
-from workflow_core.temporal import JOB_TASK_QUEUE, JOB_WORKFLOW
+from workflow_core.temporal import JOB_TASK_QUEUE, JOB_WORKFLOW, share_of
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -128,6 +128,7 @@ def _schedule(tenant: UUID, row: Record) -> Schedule:
             id=f"job/{tenant}/{job_id}/{revision}",  # Temporal adds the time
             task_queue=JOB_TASK_QUEUE,
             task_timeout=TASK_TIMEOUT,
+            priority=share_of(str(tenant)),
         ),
         spec=ScheduleSpec(
             intervals=[ScheduleIntervalSpec(every=every, offset=phase_of(tenant, job_id, every))],

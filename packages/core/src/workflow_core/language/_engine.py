@@ -90,7 +90,7 @@ class NativeFunction(Jsonata.JFunctionCallable):  # type: ignore[misc] # jsonata
             args: The arguments, ``None`` for a missing one.
             context: The context value, which some functions take for a missing first argument.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: each kind of function calls itself in its own way
 
 
 class Partial(NativeFunction):

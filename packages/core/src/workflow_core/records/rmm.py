@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -214,21 +214,31 @@ async def put_organization(
 
 
 async def meet_organizations(
-    conn: Connection, tenant: UUID, integration_id: UUID, organization_ids: Iterable[str]
+    conn: Connection, tenant: UUID, integration_id: UUID, named: Mapping[str, str | None]
 ) -> dict[str, OrganizationMapping]:
     """
-    The organizations of devices that the provider reports, by its ids; those that are new are remembered.
+    The organizations that the provider reports, by its ids; those that are new are remembered.
 
     None of them is mapped anew before the transaction ends.
+
+    Args:
+        conn: Bound to the tenant.
+        tenant: Whose connection.
+        integration_id: Which one.
+        named: Their names by the provider's ids; None leaves what is stored.
     """
-    wanted = sorted(set(organization_ids))
+    wanted = sorted(named)
     await conn.execute(
-        "INSERT INTO rmm_organization_mappings (tenant, integration_id, external_organization_id, last_synced_at) "
-        "SELECT $1, $2, id, now() FROM unnest($3::text[]) AS met(id) "
-        "ON CONFLICT (tenant, integration_id, external_organization_id) DO NOTHING",
+        "INSERT INTO rmm_organization_mappings AS o "
+        "    (tenant, integration_id, external_organization_id, external_organization_name, last_synced_at) "
+        "SELECT $1, $2, id, name, now() FROM unnest($3::text[], $4::text[]) AS met(id, name) "
+        "ON CONFLICT (tenant, integration_id, external_organization_id) DO UPDATE "
+        "SET external_organization_name = EXCLUDED.external_organization_name, last_synced_at = now() "
+        "WHERE EXCLUDED.external_organization_name <> coalesce(o.external_organization_name, '')",
         tenant,
         integration_id,
         wanted,
+        [named[organization_id] for organization_id in wanted],
     )
     rows = await conn.fetch(
         f"{_SELECT_ORGANIZATION} WHERE tenant = $1 AND integration_id = $2 "

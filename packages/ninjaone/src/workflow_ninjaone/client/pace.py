@@ -17,11 +17,11 @@ import attrs
 from workflow_core.errors import TransientError
 from workflow_ninjaone.client.errors import RATE_LIMITED
 
-RATE: Final = 10.0
+RATE: Final = 50.0
 """Requests a second that an account gets in the long run."""
-BURST: Final = 20.0
+BURST: Final = 100.0
 """Requests that it gets at once after a pause."""
-RESERVE: Final = 5.0
+RESERVE: Final = 25.0
 """Of which those in the background leave so many to the others."""
 LONGEST_WAIT: Final = 10.0
 """Seconds: who would have to wait longer is told to come again instead."""

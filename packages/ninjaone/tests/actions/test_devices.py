@@ -177,7 +177,7 @@ async def test_bare_device(account):
     await account.handle("devices.sync", device_id=102)
 
     row = await account.one("SELECT * FROM assets")
-    assert (row["name"], row["asset_type"], row["agent_status"]) == ("NinjaOne device 102", "workstation", None)
+    assert (row["name"], row["asset_type"], row["agent_status"]) == ("NinjaOne device 102", "unknown", None)
 
 
 async def test_sync_unknown_device(account):

@@ -87,6 +87,8 @@ async def newest_first(read: ReadPage, *, path: str, newer_than: int) -> AsyncIt
             return
         fresh = sorted((identity for identity in page if older_than is None or identity < older_than), reverse=True)
         if not fresh:
+            if list(page) == [older_than]:
+                return  # the row that it was asked to go on from, and nothing older
             raise _stuck(path)
         yield [page[identity] for identity in fresh if identity > newer_than]
         if fresh[-1] <= newer_than:

@@ -15,7 +15,6 @@ from typing import Any, Final
 import attrs
 from temporalio.client import Client
 
-
 from tests.faults import chaos, verdict, workflows, workload
 from tests.faults.chaos import Chaos
 from tests.faults.clients import Clients

@@ -104,7 +104,7 @@ async def test_a_tenant_holds_fewer_beside_others():
         assert holder.got == ["a1", "a2", "b1", "a3"]
         seconds = 3.0
         await holder.go("a3", "b1")
-        assert holder.got == ["a1", "a2", "b1", "a3", "b2", "a4", "a5"]
+        assert holder.got == ["a1", "a2", "b1", "a3", "a4", "b2", "a5"]
 
 
 async def test_who_gives_up_waiting_takes_no_place():

@@ -184,6 +184,11 @@ def refuse_if_held(entry: Entry | None, call: ActionCall) -> None:
         )
 
 
+def busy(call: ActionCall) -> KeyBusyError:
+    """The error of an attempt beside which another one is at work."""
+    return KeyBusyError(f"{call.action_id} is under way under the same key.", retry_after=0.5)
+
+
 def uncertain_error(action_id: str, invocation_id: UUID, cause: str, last_look: str | None) -> EffectUncertainError:
     """The error of a step of which nobody knows whether its effect happened."""
     return EffectUncertainError(
@@ -456,45 +461,34 @@ async def give_up_run(conn: Connection, tenant: UUID, run_id: UUID) -> None:
     )
 
 
-_RECORD_LOCAL = """
+#: The one write of a ``LOCAL`` effect, a success in its handler's own transaction: part of the statement that writes
+#: its step (:func:`workflow_core.execution.history.write_action_step`), whose arguments it shares up to $17.
+RECORD_LOCAL: Final = """
 INSERT INTO workflow_action_invocations AS held (
     tenant, key, key_kind, run_id, step_path, iteration, definition_step_id, action_id, action_version,
     effect, status, fence, input_sha256, output_json, error_json, finished_at
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, clock_timestamp())
+) VALUES ($1, $18, $19, $3, $4, $5, $6, $10, $11, 'LOCAL', $20, $21, $22, $13, $14, clock_timestamp())
 ON CONFLICT (tenant, key) DO UPDATE SET
     status = EXCLUDED.status, run_id = EXCLUDED.run_id, step_path = EXCLUDED.step_path,
     iteration = EXCLUDED.iteration, definition_step_id = EXCLUDED.definition_step_id, fence = EXCLUDED.fence,
     input_sha256 = EXCLUDED.input_sha256, output_json = EXCLUDED.output_json, error_json = EXCLUDED.error_json,
     settled_as = NULL, finished_at = EXCLUDED.finished_at, updated_at = now()
 WHERE held.status IN ('reserved', 'failed')
+RETURNING key
 """
 
 
-async def record_local(
-    conn: Connection,
-    call: ActionCall,
-    key: EffectKey,
-    *,
-    input_sha256: str,
-    output: Any = None,
-    error: Mapping[str, Any] | None = None,
-) -> None:
-    """The one write of a ``LOCAL`` effect: success in the handler's own transaction, failure after its rollback."""
-    await conn.execute(
-        _RECORD_LOCAL,
-        UUID(call.tenant),
-        key.digest,
-        key.kind,
-        UUID(call.run_id),
-        call.step_path,
-        call.iteration,
-        call.step_id,
-        call.action_id,
-        call.action_version,
-        Effect.LOCAL,
-        State.SUCCEEDED if error is None else State.FAILED,
-        uuid4(),
-        input_sha256,
-        output,
-        error,
-    )
+@attrs.frozen
+class LocalEffect:
+    """A ``LOCAL`` effect as its ledger row has it, beside what the row shares with the step.
+
+    Attributes:
+        input_sha256: Of its input.
+    """
+
+    key: EffectKey
+    input_sha256: str
+
+    def arguments(self, state: State) -> tuple[Any, ...]:
+        """Those of :data:`RECORD_LOCAL` that the step does not have."""
+        return self.key.digest, self.key.kind, state, uuid4(), self.input_sha256

@@ -161,9 +161,7 @@ class Executor:
         longest = attempt.time_limit + ledger.LEASE_GRACE
         async with self._database.tenant(attempt.tenant, transaction_timeout=longest) as conn:
             if attempt.effect is not Effect.READ:
-                if not await ledger.try_lock(conn, key):
-                    raise ledger.busy(call)
-                entry = await ledger.lookup(conn, attempt.tenant, key)
+                entry = await ledger.lock_and_look_up(conn, call, key)
                 if entry is not None and entry.state is ledger.State.SUCCEEDED:
                     return await self._reuse(conn, attempt, entry)
                 ledger.refuse_if_held(entry, call)

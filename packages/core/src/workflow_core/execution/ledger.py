@@ -22,7 +22,7 @@ from workflow_core.errors import EffectFailedError, EffectUncertainError, KeyBus
 from workflow_core.execution import waits
 from workflow_core.execution.failed_attempts import own_error_object, worker_lost
 from workflow_core.execution.models import ActionCall
-from workflow_core.storage.database import Connection
+from workflow_core.storage.database import Connection, Record
 
 #: Beyond a handler's hard limit: for its cancellation and for the write that follows it.
 LEASE_GRACE: Final = 5.0
@@ -128,19 +128,44 @@ WHERE tenant = $1 AND key = $2
 """
 
 
+_LOCK_AND_LOOK_UP = f"""
+SELECT pg_try_advisory_xact_lock($3) AS locked, entry.* FROM (SELECT) AS once LEFT JOIN ({_LOOKUP}) AS entry ON true
+"""  # noqa: S608 - a constant
+
+
 async def try_lock(conn: Connection, key: EffectKey) -> bool:
     """Takes the key for this transaction, or answers at once that another transaction has it."""
-    # 64 of the key's 256 bits: a collision only makes two effects wait for each other.
-    number = int.from_bytes(bytes.fromhex(key.digest[:16]), "big", signed=True)
-    locked: bool = await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", number)
+    locked: bool = await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", _lock_number(key))
     return locked
 
 
 async def lookup(conn: Connection, tenant: UUID, key: EffectKey) -> Entry | None:
     """The row of a key, if there is one."""
     row = await conn.fetchrow(_LOOKUP, tenant, key.digest)
-    if row is None:
-        return None
+    return None if row is None else _entry(row)
+
+
+async def lock_and_look_up(conn: Connection, call: ActionCall, key: EffectKey) -> Entry | None:
+    """Both, of a ``LOCAL`` effect, in one statement.
+
+    It looks before it locks: what another transaction recorded in between, only :data:`RECORD_LOCAL` finds.
+
+    Raises:
+        KeyBusyError: Another transaction has the key.
+    """
+    row = await conn.fetchrow(_LOCK_AND_LOOK_UP, UUID(call.tenant), key.digest, _lock_number(key))
+    assert row is not None  # noqa: S101 - it has whether it is locked
+    if not row["locked"]:
+        raise busy(call)
+    return None if row["invocation_id"] is None else _entry(row)
+
+
+def _lock_number(key: EffectKey) -> int:
+    """64 of the key's 256 bits: a collision only makes two effects wait for each other."""
+    return int.from_bytes(bytes.fromhex(key.digest[:16]), "big", signed=True)
+
+
+def _entry(row: Record) -> Entry:
     return Entry(
         invocation_id=row["invocation_id"],
         state=State(row["status"]),

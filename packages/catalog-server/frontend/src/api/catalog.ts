@@ -65,6 +65,8 @@ export interface ActionContract {
   groupKey: string;
   inputSchema: Schema;
   outputSchema: Schema;
+  /** The fields that have options to pick from, and the fields that narrow them. */
+  pickers: { field: string; source: string; dependencies: Record<string, string | null> }[];
   examples: { name?: string; input: unknown; output: unknown }[];
   available: boolean;
   reason?: string | null;

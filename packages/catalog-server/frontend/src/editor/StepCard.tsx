@@ -24,6 +24,7 @@ interface StepCardProps {
   step: Key;
   own: Json;
   level: number;
+  top: number;
   position: number;
   size: number;
   hasBlocks: boolean;
@@ -38,7 +39,7 @@ interface StepCardProps {
   onAct: (action: RowAction, key: Key) => void;
 }
 
-const indented = (level: number) => ({ "--level": level - 1 }) as CSSProperties;
+const placed = (level: number, top: number) => ({ "--level": level - 1, top }) as CSSProperties;
 
 /** One step. Its buttons are for the mouse: the keyboard has the row itself, and its menu. */
 export const StepCard = memo(function StepCard(props: StepCardProps) {
@@ -76,7 +77,7 @@ export const StepCard = memo(function StepCard(props: StepCardProps) {
       data-row={step}
       className="ed-row"
       data-drop={drop ?? undefined}
-      style={indented(level)}
+      style={placed(level, props.top)}
       draggable={shared.canEdit}
       onDragStart={(event) => {
         event.stopPropagation();
@@ -171,6 +172,7 @@ interface BlockHeadProps {
   parent: Key;
   block: string;
   level: number;
+  top: number;
   position: number;
   size: number;
   count: number;
@@ -197,7 +199,7 @@ export const BlockHead = memo(function BlockHead(props: BlockHeadProps) {
       data-row={id}
       data-drop={props.isTarget ? "inside" : undefined}
       className="ed-row ed-block"
-      style={indented(level)}
+      style={placed(level, props.top)}
     >
       <span className="ed-block-name">{label}</span>
       {canEdit ? (

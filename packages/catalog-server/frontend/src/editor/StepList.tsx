@@ -1,5 +1,6 @@
 import { memo, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Menu, MenuItem, Popover, Separator } from "react-aria-components";
+import { flushSync } from "react-dom";
 
 import { useT } from "../i18n";
 import { BlockHead, StepCard } from "./StepCard";
@@ -9,7 +10,7 @@ import { ROOT_BLOCK, type Key, listAt, positionOf, type Slot, type WorkflowDocum
 import { clipboardText, isInside, slotTowards, stepsInClipboard } from "./model/edits";
 import type { Selected } from "./model/editor";
 import type { Findings } from "./model/findings";
-import { rowsOf } from "./rows";
+import { layoutOf, type Range, rangeOf, rowsOf } from "./rows";
 import { titleOf } from "./tiles";
 
 interface Props {
@@ -36,10 +37,13 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
   const shared = useShared();
   const { dispatch, canEdit, announce } = shared;
   const rows = useMemo(() => rowsOf(document, collapsed), [document, collapsed]);
+  const layout = useMemo(() => layoutOf(rows), [rows]);
   const [focused, setFocused] = useState<string | null>(null);
   const [target, setTarget] = useState<Target | null>(null);
   const [menu, setMenu] = useState<Key | null>(null);
+  const [dragging, setDragging] = useState<string | null>(null);
   const list = useRef<HTMLUListElement>(null);
+  const seen = useRangeSeen(list, layout);
   const menuAt = useRef<HTMLElement | null>(null);
   // What handlers read, so that they stay the same and rows are not drawn again for them.
   const now = useRef({ document, rows, collapsed });
@@ -62,17 +66,18 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
     row?.scrollIntoView({ block: "nearest" });
     const active = window.document.activeElement;
     if ((isRefocusing.current || list.current?.contains(active)) && row !== active) {
-      row?.focus();
+      row?.focus({ preventScroll: true });
     }
     isRefocusing.current = false;
   }, [selected, document]);
 
   const select = useCallback(
-    (id: string, isFocusing = true) => {
-      setFocused(id);
-      if (isFocusing) {
-        rowElement(list.current, id)?.focus();
-      }
+    (id: string) => {
+      // It may be drawn only now.
+      flushSync(() => setFocused(id));
+      const element = rowElement(list.current, id);
+      element?.focus({ preventScroll: true });
+      element?.scrollIntoView({ block: "nearest" });
       const row = now.current.rows.find((each) => each.id === id);
       if (row?.kind === "step") {
         dispatch({ type: "select", selected: row.key });
@@ -274,7 +279,6 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
     }
   };
 
-  const select_ = useCallback((key: Key) => select(key), [select]);
   const toggle = useCallback(
     (key: Key, isCollapsed: boolean) => dispatch({ type: "collapse", key, collapsed: isCollapsed }),
     [dispatch],
@@ -287,6 +291,8 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
         role="tree"
         aria-label={t("editor.steps.label")}
         className="ed-steps"
+        style={{ height: layout.height }}
+        onDragStart={(event) => setDragging((event.target as HTMLElement).dataset.row ?? null)}
         onKeyDown={onKeyDown}
         onFocus={(event) => event.target.dataset.row !== undefined && setFocused(event.target.dataset.row)}
         onDragOver={(event) => {
@@ -304,16 +310,24 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
         onDrop={drop}
         onDragEnd={() => {
           setTarget(null);
+          setDragging(null);
           endDrag();
         }}
       >
-        {rows.map((row) =>
-          row.kind === "step" ? (
+        {rows.map((row, index) => {
+          // What is selected, focused or dragged stays, wherever it is.
+          const isDrawn = index >= seen.first && index < seen.last;
+          if (!isDrawn && row.id !== current && row.id !== selected && row.id !== dragging) {
+            return null;
+          }
+          const top = layout.tops[index] ?? 0;
+          return row.kind === "step" ? (
             <StepCard
               key={row.id}
               step={row.key}
               own={document.nodes[row.key]?.own ?? null}
               level={row.level}
+              top={top}
               position={row.position}
               size={row.size}
               hasBlocks={row.hasBlocks}
@@ -322,7 +336,7 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
               isTabbable={row.id === current}
               drop={target?.row === row.id ? target.edge : null}
               findings={findings.byStep.get(row.key)}
-              onSelect={select_}
+              onSelect={select}
               onToggle={toggle}
               onMenu={openMenu}
               onAct={act}
@@ -334,6 +348,7 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
               parent={row.parent}
               block={row.block}
               level={row.level}
+              top={top}
               position={row.position}
               size={row.size}
               count={row.count}
@@ -341,8 +356,8 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
               isTarget={target?.row === row.id}
               onAdd={onAdd}
             />
-          ),
-        )}
+          );
+        })}
       </ul>
       <Popover
         triggerRef={menuAt}
@@ -387,6 +402,34 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
     </>
   );
 });
+
+/** The rows that the part of the list in sight needs. */
+function useRangeSeen(list: React.RefObject<HTMLElement | null>, layout: ReturnType<typeof layoutOf>): Range {
+  const [seen, setSeen] = useState<Range>(() => rangeOf(layout, 0, 2000));
+  const current = useRef(layout);
+  current.current = layout;
+  useEffect(() => {
+    const element = list.current;
+    const around = element?.closest<HTMLElement>(".ed-canvas");
+    if (!element || !around) {
+      return;
+    }
+    const measure = () => {
+      const from = around.getBoundingClientRect().top - element.getBoundingClientRect().top;
+      const next = rangeOf(current.current, from, from + around.clientHeight);
+      setSeen((before) => (before.first === next.first && before.last === next.last ? before : next));
+    };
+    measure();
+    around.addEventListener("scroll", measure, { passive: true });
+    const observer = new ResizeObserver(measure);
+    observer.observe(around);
+    return () => {
+      around.removeEventListener("scroll", measure);
+      observer.disconnect();
+    };
+  }, [list, layout]);
+  return seen;
+}
 
 export type RowAction =
   | "edit"

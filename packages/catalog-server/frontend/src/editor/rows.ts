@@ -64,3 +64,55 @@ export function rowsOf(document: WorkflowDocument, collapsed: ReadonlySet<Key>):
   walk(document.steps, 1);
   return rows;
 }
+
+// ── What is drawn ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Pixels, as the style sheet has them. */
+const HEIGHTS = { step: 60, block: 34 } as const;
+/** So few are all drawn. */
+const ALL = 150;
+/** Rows that are drawn beyond what is seen, and by how many at once the range moves. */
+const BEYOND = 12;
+
+export interface Layout {
+  readonly tops: readonly number[];
+  readonly height: number;
+}
+
+export function layoutOf(rows: readonly Row[]): Layout {
+  const tops: number[] = [];
+  let height = 0;
+  for (const row of rows) {
+    tops.push(height);
+    height += HEIGHTS[row.kind];
+  }
+  return { tops, height };
+}
+
+export interface Range {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The rows between two heights, and some more. */
+export function rangeOf(layout: Layout, from: number, to: number): Range {
+  const { tops } = layout;
+  if (tops.length <= ALL) {
+    return { first: 0, last: tops.length };
+  }
+  const at = (height: number) => {
+    let low = 0;
+    let high = tops.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((tops[middle] as number) <= height) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  };
+  const step = (index: number) => Math.floor(index / BEYOND) * BEYOND;
+  return { first: Math.max(0, step(at(from)) - BEYOND), last: Math.min(tops.length, step(at(to)) + 2 * BEYOND) };
+}

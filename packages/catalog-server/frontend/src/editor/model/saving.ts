@@ -27,7 +27,7 @@ export function nextSaving(state: Saving, event: SavingEvent): Saving {
   const { etag } = state;
   switch (event.type) {
     case "edited":
-      if (state.status === "conflict") {
+      if (state.status === "conflict" || state.status === "changed") {
         return state;
       }
       return state.status === "saving" ? { ...state, again: true } : { status: "changed", etag };

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -13,6 +15,8 @@ from workflow_core.hookspecs import hookimpl
 from workflow_core.modules import Module
 
 DISTRIBUTION: Final = "workflow-noop"
+#: Seconds.
+LATENCY: Final = 0.1
 
 
 @attrs.frozen
@@ -34,7 +38,15 @@ async def do_nothing(given: Given, _ctx: ActionContext) -> Gave:
     return Gave(text=given.text)
 
 
-def _action(name: str, effect: Effect, io: Io) -> Action:
+async def answer_late(given: Given, _ctx: ActionContext) -> Gave:
+    """Does nothing, and takes as long for it as a call over the internet."""
+    await asyncio.sleep(LATENCY)
+    return Gave(text=given.text)
+
+
+def _action(
+    name: str, effect: Effect, io: Io, handler: Callable[[Given, ActionContext], Awaitable[Gave]] = do_nothing
+) -> Action:
     return Action(
         id=f"noop.{name}",
         label=name,
@@ -43,7 +55,7 @@ def _action(name: str, effect: Effect, io: Io) -> Action:
         output=Gave,
         effect=effect,
         io=io,
-        handler=do_nothing,
+        handler=handler,
         time_limit=timedelta(seconds=30),
         examples=(Example("Nothing", {}, {"text": ""}),),
     )
@@ -53,6 +65,8 @@ ACTIONS: Final = (
     _action("read", Effect.READ, "external"),
     _action("once", Effect.ONCE, "external"),
     _action("local", Effect.LOCAL, "database"),
+    _action("far_read", Effect.READ, "external", answer_late),
+    _action("far_once", Effect.ONCE, "external", answer_late),
 )
 MODULE: Final = Module(
     group_key="app:noop",

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import attrs
 import pytest
 
-from workflow_core.execution.places import NoPlaceError, Places
+from workflow_core.places import Places
 
 
 @attrs.define
@@ -92,15 +92,19 @@ async def test_a_tenant_holds_no_more_than_its_share():
         assert holder.got == ["a1", "a2", "b1", "a3"]
 
 
-async def test_no_more_wait_than_may():
-    """Of each tenant for itself."""
-    async with holding(Places(1, waiting=1)) as holder:
-        await holder.ask("a1", "a2", "b1")
-        with pytest.raises(NoPlaceError):
-            async with holder.places.hold("a"):
-                pass
-        await holder.go("a1", "a2")
+async def test_a_tenant_holds_fewer_beside_others():
+    """What it holds already it keeps; when the others have been away for a while, it has its share again."""
+    seconds = 0.0
+    async with holding(Places(5, per_tenant=3, beside_others=1, clock=lambda: seconds)) as holder:
+        await holder.ask("a1", "a2", "b1", "b2", "a3", "a4", "a5")
         assert holder.got == ["a1", "a2", "b1"]
+        await holder.go("a1")
+        assert holder.got == ["a1", "a2", "b1"]
+        await holder.go("a2")
+        assert holder.got == ["a1", "a2", "b1", "a3"]
+        seconds = 3.0
+        await holder.go("a3", "b1")
+        assert holder.got == ["a1", "a2", "b1", "a3", "a4", "b2", "a5"]
 
 
 async def test_who_gives_up_waiting_takes_no_place():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from workflow_core.errors import NotFoundError, ValidationError
-from workflow_core.records import assets, mappings
+from workflow_core.records import assets, devices, mappings
 
 SEEN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ async def fleet(desk):
             device = assets.Device(
                 device_id=device_id, agent_status="online", last_seen_at=SEEN, details=assets.ServerDetails(), **more
             )
-            upserted = await assets.upsert_device(conn, desk.tenant, provider, device)
+            upserted = await devices.upsert_device(conn, desk.tenant, provider, device)
             desk.ids[f"{provider}/{device_id}"] = upserted.asset_id
         desk.ids["spare"] = await conn.fetchval(
             "INSERT INTO assets (tenant, asset_tag, name, status, serial_number) "

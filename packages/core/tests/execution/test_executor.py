@@ -12,6 +12,8 @@ import pytest
 
 from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError, WorkflowError
 from workflow_core.execution.failed_attempts import ExecutionFailedError
+from workflow_core.execution.history import write_action_step
+from workflow_core.execution.ledger import LocalEffect, effect_key
 from workflow_core.execution.models import StepTrace
 from workflow_core.secrets import TenantSecrets
 
@@ -67,6 +69,23 @@ async def test_two_executions_at_once_do_not_both_act(bench, probe):
     await first
     assert (busy.error["code"], busy.retryable, busy.counts) == ("KEY_BUSY", True, False)
     assert len(probe.calls) == 1
+
+
+async def test_what_was_recorded_between_the_look_and_the_lock_is_not_done_again(bench, probe):
+    """The ledger's row has the last word: the loser is rolled back, and tries again."""
+    call = bench.call(await bench.new_run(), "write")
+
+    async def behave(given, ctx):
+        effect = LocalEffect(effect_key(call), "0" * 64)
+        output = {"text": "first", "calls": 1}
+        async with bench.db.tenant(bench.tenant) as conn:
+            await write_action_step(conn, call, status="SUCCEEDED", shown_input={}, output=output, local=effect)
+        return {"text": "second", "calls": 2}
+
+    probe.behave = behave
+    busy = await failing(bench, call)
+    assert (busy.error["code"], busy.retryable, busy.counts) == ("KEY_BUSY", True, False)
+    assert (await bench.executor.execute(call)).output == {"text": "first", "calls": 1}
 
 
 async def test_what_a_failing_local_handler_wrote_is_rolled_back(bench, probe):

@@ -9,8 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from workflow_core.records import assets, clients, mappings, rmm
-from workflow_core.records.assets import Device, NetworkDeviceDetails, ServerDetails, WorkstationDetails
+from workflow_core.records import assets, clients, devices, mappings, rmm
+from workflow_core.records.assets import (
+    Device,
+    MobileDeviceDetails,
+    NetworkDeviceDetails,
+    ServerDetails,
+    WorkstationDetails,
+)
 from workflow_core.storage.database import Connection, Database
 from workflow_core.testing.postgres import Tenants
 
@@ -105,7 +111,7 @@ async def test_a_device_becomes_an_asset(conn: Connection, tenant: UUID) -> None
             os_type="Windows", current_user="ann", cpu_utilization_percent=Decimal("12.50"), disk_usage=[{"name": "C:"}]
         ),
     )
-    upserted = await assets.upsert_device(conn, tenant, PROVIDER, device)
+    upserted = await devices.upsert_device(conn, tenant, PROVIDER, device)
     assert upserted.created
     asset = await assets.get_asset(conn, tenant, upserted.asset_id)
     assert asset is not None
@@ -122,13 +128,13 @@ async def test_a_device_becomes_an_asset(conn: Connection, tenant: UUID) -> None
 async def test_a_second_sync_updates(conn: Connection, tenant: UUID) -> None:
     """What is reported replaces what is stored; what is not reported stays."""
     details = WorkstationDetails(os_type="Windows", lan_ip="10.0.0.1")
-    first = await assets.upsert_device(
+    first = await devices.upsert_device(
         conn,
         tenant,
         PROVIDER,
         Device(device_id="7", name="old", serial_number="SN1", attributes={"a": 1, "b": 1}, details=details),
     )
-    second = await assets.upsert_device(
+    second = await devices.upsert_device(
         conn,
         tenant,
         PROVIDER,
@@ -150,7 +156,7 @@ async def test_a_device_may_change_its_type(conn: Connection, tenant: UUID) -> N
         (NetworkDeviceDetails(device_type="switch", port_count=24), "network_device"),
         (None, "network_device"),
     ):
-        upserted = await assets.upsert_device(
+        upserted = await devices.upsert_device(
             conn, tenant, PROVIDER, Device(device_id="7", name="thing", details=details)
         )
         asset = await assets.get_asset(conn, tenant, upserted.asset_id)
@@ -169,21 +175,140 @@ async def test_an_asset_without_a_mapping_is_found(conn: Connection, tenant: UUI
         "VALUES ($1, 'T1', 'PC', 'active', 'ninjaone', '7') RETURNING asset_id",
         tenant,
     )
-    upserted = await assets.upsert_device(conn, tenant, PROVIDER, Device(device_id="7", name="PC-1"))
+    upserted = await devices.upsert_device(conn, tenant, PROVIDER, Device(device_id="7", name="PC-1"))
     assert (upserted.asset_id, upserted.created) == (asset_id, False)
     assert await mappings.find_by_entity_id(conn, tenant, PROVIDER, "asset", asset_id) is not None
 
 
 async def test_a_deleted_asset_is_made_again(conn: Connection, tenant: UUID) -> None:
     """A mapping to an asset that is gone moves to the new one."""
-    first = await assets.upsert_device(conn, tenant, PROVIDER, Device(device_id="7", name="PC"))
+    first = await devices.upsert_device(conn, tenant, PROVIDER, Device(device_id="7", name="PC"))
     await conn.execute("DELETE FROM assets WHERE tenant = $1", tenant)
-    second = await assets.upsert_device(conn, tenant, PROVIDER, Device(device_id="7", name="PC"))
+    second = await devices.upsert_device(conn, tenant, PROVIDER, Device(device_id="7", name="PC"))
     assert second.created
     assert second.asset_id != first.asset_id
     mapping = await mappings.find_by_external_id(conn, tenant, PROVIDER, "asset", "7")
     assert mapping is not None
     assert mapping.alga_entity_id == str(second.asset_id)
+
+
+async def _count(conn: Connection, condition: str = "true") -> int:
+    return int(await conn.fetchval(f"SELECT count(*) FROM assets WHERE {condition}"))
+
+
+async def test_a_page_of_devices(conn: Connection, tenant: UUID) -> None:
+    """New and known devices of every type are written together; of one that is there twice the last report counts."""
+    await devices.upsert_device(conn, tenant, PROVIDER, Device(device_id="2", name="old", details=ServerDetails()))
+    page = [
+        Device(device_id="1", name="ws", details=WorkstationDetails(lan_ip="10.0.0.1")),
+        Device(device_id="2", name="phone", details=MobileDeviceDetails(imei="35")),
+        Device(device_id="3", name="first"),
+        Device(device_id="3", name="second", details=NetworkDeviceDetails(device_type="router")),
+        Device(device_id="4", name="what is it", asset_type="unknown"),
+    ]
+    upserted = await devices.upsert_devices(conn, tenant, PROVIDER, page)
+    assert {device_id: one.created for device_id, one in upserted.items()} == {
+        "1": True,
+        "2": False,
+        "3": True,
+        "4": True,
+    }
+    stored = await assets.get_assets(conn, tenant, [one.asset_id for one in upserted.values()])
+    assert {asset.rmm_device_id: (asset.name, asset.asset_type) for asset in stored.values()} == {
+        "1": ("ws", "workstation"),
+        "2": ("phone", "mobile_device"),
+        "3": ("second", "network_device"),
+        "4": ("what is it", "unknown"),
+    }
+    details = await assets.get_details(conn, tenant, stored)
+    assert details[upserted["2"].asset_id] == MobileDeviceDetails(imei="35")
+    assert upserted["4"].asset_id not in details
+    assert await conn.fetchval("SELECT count(*) FROM server_assets") == 0
+    assert await devices.upsert_devices(conn, tenant, PROVIDER, []) == {}
+
+
+async def test_an_asset_that_is_another_device_already(conn: Connection, tenant: UUID) -> None:
+    """What the mapping says goes before the asset's own columns."""
+    first = await devices.upsert_device(conn, tenant, PROVIDER, Device(device_id="7", name="PC"))
+    await conn.execute("UPDATE assets SET rmm_device_id = '8'")
+    both = await devices.upsert_devices(
+        conn, tenant, PROVIDER, [Device(device_id="8", name="other"), Device(device_id="7", name="PC")]
+    )
+    assert both["7"].asset_id == first.asset_id
+    assert both["8"].created
+
+
+async def test_a_device_that_is_gone_and_comes_back(db: Database, tenants: Tenants) -> None:
+    """Its asset is inactive meanwhile; one that was seen since the moment in question is left alone."""
+    tenant = tenants.a
+    async with db.tenant(tenant) as conn:
+        reported = [Device(device_id=number, name=f"PC-{number}", agent_status="online") for number in ("1", "2", "3")]
+        first = await devices.upsert_devices(conn, tenant, PROVIDER, reported)
+        await devices.upsert_device(conn, tenant, "other", Device(device_id="1", name="theirs"))
+    async with db.tenant(tenant) as conn:
+        since = await conn.fetchval("SELECT now()")
+        await devices.see_devices(conn, tenant, PROVIDER, ["2"])
+        assert await devices.unseen_devices(conn, tenant, PROVIDER, since) == ["1", "3"]
+        assert await devices.retire_devices(conn, tenant, PROVIDER, ["1", "2"], unseen_since=since) == 1
+        gone = await assets.get_asset(conn, tenant, first["1"].asset_id)
+        assert gone is not None
+        assert (gone.status, gone.agent_status) == ("inactive", "offline")
+        assert await devices.unseen_devices(conn, tenant, PROVIDER, since) == ["3"]
+        assert await devices.known_devices(conn, tenant, PROVIDER, ["1", "2", "9"]) == {"2"}
+    async with db.tenant(tenant) as conn:
+        await conn.execute("UPDATE assets SET status = 'inactive' WHERE rmm_device_id = '2'")  # somebody's decision
+        again = await devices.upsert_devices(conn, tenant, PROVIDER, reported)
+        assert [again[number] for number in ("1", "2", "3")] == [
+            assets.UpsertedAsset(first[number].asset_id, created=False) for number in ("1", "2", "3")
+        ]
+        stored = await assets.get_assets(conn, tenant, [one.asset_id for one in first.values()])
+        assert {one.rmm_device_id: one.status for one in stored.values()} == {
+            "1": "active",
+            "2": "inactive",
+            "3": "active",
+        }
+        assert await devices.unseen_devices(conn, tenant, PROVIDER, since) == []
+
+
+async def test_a_device_that_moves(conn: Connection, tenant: UUID, integration: rmm.Integration) -> None:
+    """It becomes the new organization's client's, or nobody's; what somebody has decided of one that stays, stays."""
+    one, two = await _add_client(conn, tenant, "One"), await _add_client(conn, tenant, "Two")
+    client_ids = []
+    for organization, client in (("1", one), ("1", None), ("2", None), ("2", two), (None, None)):
+        device = Device(device_id="7", name="PC", organization_id=organization, client_id=client)
+        upserted = await devices.upsert_device(conn, tenant, PROVIDER, device)
+        asset = await assets.get_asset(conn, tenant, upserted.asset_id)
+        assert asset is not None
+        client_ids.append(asset.client_id)
+    assert client_ids == [one, one, None, two, two]
+
+
+async def test_mapping_an_organization_gives_its_devices(
+    conn: Connection, tenant: UUID, integration: rmm.Integration
+) -> None:
+    """At once: its devices are the client's, and nobody's when the mapping is taken back."""
+    client, key = await _add_client(conn, tenant, "One"), integration.integration_id
+    reported = [Device(device_id=number, name="PC", organization_id=number) for number in ("1", "2")]
+    await devices.upsert_devices(conn, tenant, PROVIDER, reported)
+    await devices.upsert_device(conn, tenant, "other", Device(device_id="1", name="PC", organization_id="1"))
+    await rmm.map_organization(conn, tenant, key, "1", client_id=client)
+    assert await _count(conn, "client_id IS NOT NULL") == 1
+    assert await _count(conn, "rmm_provider = 'ninjaone' AND rmm_device_id = '1' AND client_id IS NOT NULL") == 1
+    await rmm.map_organization(conn, tenant, key, "1", client_id=None)
+    assert await _count(conn, "client_id IS NOT NULL") == 0
+
+
+async def test_organizations_of_a_page(conn: Connection, tenant: UUID, integration: rmm.Integration) -> None:
+    """Those that are new are remembered; what is known of the others stays."""
+    client, key = await _add_client(conn, tenant, "One"), integration.integration_id
+    await rmm.put_organization(conn, tenant, key, "1", "Acme")
+    await rmm.map_organization(conn, tenant, key, "1", client_id=client, auto_sync_assets=False)
+    found = await rmm.meet_organizations(conn, tenant, key, ["2", "1", "2"])
+    assert {name: (one.client_id, one.external_organization_name) for name, one in found.items()} == {
+        "1": (client, "Acme"),
+        "2": (None, None),
+    }
+    assert not found["1"].auto_sync_assets
 
 
 async def test_racing_syncs_make_one_asset(db: Database, tenants: Tenants) -> None:
@@ -192,7 +317,7 @@ async def test_racing_syncs_make_one_asset(db: Database, tenants: Tenants) -> No
     async def sync(tenant: UUID) -> assets.UpsertedAsset:
         async with db.tenant(tenant) as conn:
             device = Device(device_id="7", name="PC", details=WorkstationDetails(os_type="Windows"))
-            return await assets.upsert_device(conn, tenant, PROVIDER, device)
+            return await devices.upsert_device(conn, tenant, PROVIDER, device)
 
     upserted = await asyncio.gather(*(sync(tenants.a) for _ in range(5)))
     other = await sync(tenants.b)
@@ -223,14 +348,14 @@ async def test_finding_assets(conn: Connection, tenant: UUID, wanted: dict[str, 
     """By all that is given, in any case, and with nothing in a query taken for a wildcard."""
     for number, name in enumerate(("a-100%", "B_200", "c-300"), 1):
         device = Device(device_id=str(number), name=name, serial_number=f"SN-{number}", asset_tag=f"T{'x' * number}")
-        await assets.upsert_device(conn, tenant, PROVIDER, device)
+        await devices.upsert_device(conn, tenant, PROVIDER, device)
     assert [asset.name for asset in await assets.find_assets(conn, tenant, **wanted)] == found
 
 
 async def test_assets_of_another_tenant(db: Database, tenants: Tenants) -> None:
     """Neither the tenant that is asked for nor the one that is set shows the other's."""
     async with db.tenant(tenants.b) as conn:
-        theirs = await assets.upsert_device(conn, tenants.b, PROVIDER, Device(device_id="7", name="PC"))
+        theirs = await devices.upsert_device(conn, tenants.b, PROVIDER, Device(device_id="7", name="PC"))
         assert await assets.get_assets(conn, tenants.a, [theirs.asset_id]) == {}
         assert list(await assets.get_assets(conn, tenants.b, [theirs.asset_id])) == [theirs.asset_id]
     async with db.tenant(tenants.a) as conn:

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 import attrs
 
-from workflow_core.records import assets, rmm
+from workflow_core.records import assets, devices, rmm
 from workflow_core.secrets import TenantSecrets, integration_scope
 from workflow_core.storage.database import Connection, Database
 from workflow_devstack import keys, simulator
@@ -285,7 +285,7 @@ async def _map_organization(conn: Connection, integration_id: UUID, organization
 
 async def _seed_device(conn: Connection, device: Mapping[str, Any], client_id: UUID) -> None:
     """An asset for every device in NinjaOne, as a sync of the fleet would make it."""
-    await assets.upsert_device(
+    await devices.upsert_device(
         conn,
         CONNECTED.tenant,
         PROVIDER,

@@ -11,7 +11,7 @@ import attrs
 
 from workflow_core import rmm_events
 from workflow_core.events import EventType
-from workflow_core.records import alert_series, rmm
+from workflow_core.records import alert_series, devices, rmm
 from workflow_core.records.alert_series import Told
 from workflow_core.storage.database import Connection
 from workflow_ninjaone.actions import local
@@ -200,6 +200,9 @@ async def _tell_of_device(activity: Activity, place: Place) -> None:
     )
     key = f"{place.integration_id} {place.instance_url} {activity.id}"
     await place.emit(_DEVICE_EVENTS[code], payload, correlation_key=device_id, key=key)
+    if code == "NODE_DELETED" and activity.at is not None:
+        # Enrolled anew, it has been seen since; the next sync of the fleet has the last word.
+        await devices.retire_devices(place.conn, place.tenant, PROVIDER, [device_id], unseen_since=activity.at)
 
 
 def _organization(device: Device | None) -> str | None:

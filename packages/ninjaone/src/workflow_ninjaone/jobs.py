@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from workflow_core.jobs import Job, JobContext
+from workflow_ninjaone.fleet import refresh_devices, sync_devices
 from workflow_ninjaone.module import PROVIDER
 from workflow_ninjaone.reconciling import reconcile_alerts
 
@@ -26,6 +27,25 @@ def ninjaone_jobs() -> list[Job]:
             provider=PROVIDER,
             handler=refresh_tokens,
             every=timedelta(hours=12),
+        ),
+        Job(
+            id="ninjaone.sync_devices",
+            label="Sync devices",
+            description="Makes every device of NinjaOne an asset, with its hardware, its addresses and its client. "
+            "Devices that NinjaOne has no more become inactive.",
+            provider=PROVIDER,
+            handler=sync_devices,
+            every=timedelta(days=1),
+            time_limit=timedelta(hours=1),
+            on_connect=True,
+        ),
+        Job(
+            id="ninjaone.refresh_devices",
+            label="Refresh devices",
+            description="Fetches which devices are online, their names and organizations, and devices that are new.",
+            provider=PROVIDER,
+            handler=refresh_devices,
+            every=timedelta(minutes=15),
         ),
         Job(
             id="ninjaone.reconcile_alerts",

@@ -1,6 +1,7 @@
 """A tenant that is connected to the simulator, and its actions as the executor calls them."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -62,20 +63,29 @@ class Secrets:
         self.hidden.append(value)
 
 
-@attrs.frozen
+@attrs.define
 class Records:
-    """Keeps what a job tells of itself; here only its transactions and events matter."""
+    """Keeps what a job tells of itself.
+
+    Attributes:
+        checkpoint: What it saved last.
+        at: Called before each transaction and each saving: who wants to interrupt it raises.
+    """
 
     db: Database
     tenant: UUID
+    checkpoint: dict = attrs.Factory(dict)
+    at: Callable[[], None] = lambda: None
 
     async def progress(self, done, total, message):
         """Nobody looks."""
 
     async def save(self, checkpoint):
-        """Nobody goes on."""
+        self.at()
+        self.checkpoint = dict(checkpoint)
 
     def transaction(self):
+        self.at()
         return self.db.tenant(self.tenant)
 
     async def emit(self, conn, event, payload, *, correlation_key=None, key=None):
@@ -168,8 +178,9 @@ class Account:
             log=logging.LoggerAdapter(logging.getLogger("test")),
         )
 
-    def job_context(self) -> JobContext:
-        """What the handler of a job is given."""
+    def job_context(self, records: Records | None = None) -> JobContext:
+        """What the handler of a job is given; it goes on from the checkpoint of the records."""
+        records = records or Records(self.db, self.tenant)
         return JobContext(
             tenant=self.tenant,
             run_id=uuid4(),
@@ -179,11 +190,11 @@ class Account:
             instance_url=self.simulator.url,
             settings={},
             parameters={},
-            checkpoint={},
+            checkpoint=records.checkpoint,
             http=self.simulator.session,
             log=logging.LoggerAdapter(logging.getLogger("test")),
             secrets=self.secrets,
-            records=Records(self.db, self.tenant),
+            records=records,
         )
 
     async def deliver(self, *bodies) -> None:
@@ -192,10 +203,14 @@ class Account:
             async with self.db.tenant(self.tenant) as conn:
                 await receive(self.webhook_context(conn), body)
 
-    async def run_job(self, job_id: str):
-        """One run of a job."""
+    def records(self, at=lambda: None) -> Records:
+        """What a run of a job keeps between its attempts."""
+        return Records(self.db, self.tenant, at=at)
+
+    async def run_job(self, job_id: str, records: Records | None = None):
+        """One attempt of a run of a job."""
         (job,) = [job for job in NinjaOnePlugin().workflow_jobs() if job.id == job_id]
-        return await job.handler(self.job_context())
+        return await job.handler(self.job_context(records))
 
     async def events(self) -> list[tuple[str, dict]]:
         """What has been told, in its order."""

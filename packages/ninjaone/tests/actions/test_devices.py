@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from workflow_core.errors import NotFoundError, PermissionDeniedError, Refused, TransientError
-from workflow_core.records import assets
+from workflow_core.records import assets, devices
 
 ALL = [101, 102, 103, 201, 202, 301, 302, 303, 304]
 
@@ -177,7 +177,7 @@ async def test_bare_device(account):
     await account.handle("devices.sync", device_id=102)
 
     row = await account.one("SELECT * FROM assets")
-    assert (row["name"], row["asset_type"], row["agent_status"]) == ("NinjaOne device 102", "workstation", None)
+    assert (row["name"], row["asset_type"], row["agent_status"]) == ("NinjaOne device 102", "unknown", None)
 
 
 async def test_sync_unknown_device(account):
@@ -300,7 +300,7 @@ async def test_assets_of_others_are_no_devices(account):
     Neither an asset without an RMM nor one of another provider is a device of NinjaOne.
     """
     async with account.db.tenant(account.tenant) as conn:
-        await assets.upsert_device(conn, account.tenant, "tactical", assets.Device(device_id="101", name="X"))
+        await devices.upsert_device(conn, account.tenant, "tactical", assets.Device(device_id="101", name="X"))
         await conn.execute(
             "INSERT INTO assets (tenant, asset_tag, name, status) VALUES ($1, 'a', 'X', 'active')", account.tenant
         )

@@ -257,11 +257,12 @@ async def test_search(vendor, client):
 
 async def test_pages(vendor, client):
     """
-    Pages follow one another by the highest id; a row that comes twice counts once.
+    Pages follow one another by the highest id; a row that comes twice counts once, and a short page is not the last.
     """
     vendor.get("/v2/devices?df=org+%3D+1&pageSize=3", payload=[{"id": 1}, {"id": 9}, {"id": 4}])
     vendor.get("/v2/devices?df=org+%3D+1&pageSize=3&after=9", payload=[{"id": 9}, {"id": 12}, {"id": 11}])
     vendor.get("/v2/devices?df=org+%3D+1&pageSize=3&after=12", payload=[{"id": 13}])
+    vendor.get("/v2/devices?df=org+%3D+1&pageSize=3&after=13", payload=[])
 
     devices = [device.id async for device in client.list_devices("org = 1", page_size=3)]
 

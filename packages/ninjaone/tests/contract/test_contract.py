@@ -175,6 +175,7 @@ CALLS = {
     "list_reboots": lambda client: client.list_reboots(101),
     "search_devices": lambda client: client.search_devices("nwd", limit=3),
     "list_devices": lambda client: _all(client.list_devices("org = 1", page_size=2, detailed=True)),
+    "device_pages": lambda client: _all(client.device_pages("org = 1", after=101, page_size=2)),
     "list_organizations": lambda client: _all(client.list_organizations(page_size=2)),
     "list_alerts": lambda client: client.list_alerts(df="org = 1", source_type="AGENT_OFFLINE"),
     "latest_activity_id": lambda client: client.latest_activity_id(),

@@ -25,7 +25,7 @@ from temporalio.worker import (
     WorkflowRunner,
 )
 
-from workflow_core.execution.places import Places
+from workflow_core.places import Places
 
 if TYPE_CHECKING:
     from temporalio.bridge.proto.workflow_activation import WorkflowActivation

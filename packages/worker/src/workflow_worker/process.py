@@ -26,6 +26,7 @@ from workflow_core.execution.inbox import Inbox
 from workflow_core.integrations.deliveries import Deliveries
 from workflow_core.integrations.tokens import ConnectionTokens
 from workflow_core.job_runs.attempts import JobRunner
+from workflow_core.places import Places
 from workflow_core.secrets import TenantSecrets
 from workflow_core.storage.database import Database
 from workflow_core.storage.migrations import CORE_SOURCE, pending_migrations
@@ -49,7 +50,7 @@ from workflow_worker.job_runs import JobActivities, JobWorkflow
 from workflow_worker.launching import Launches, LaunchWorkflow
 from workflow_worker.presence import Presence
 from workflow_worker.settings import Settings
-from workflow_worker.shares import CallShares, LocalShares
+from workflow_worker.shares import CallShares, CalmStarts
 from workflow_worker.sweeper import Sweeper
 from workflow_worker.syncer import ScheduleSyncer
 from workflow_worker.turns import TurnGiver
@@ -61,11 +62,14 @@ _log = logging.getLogger(__name__)
 LAUNCHES: Final = 10
 #: Runs of jobs at once, of each integration.
 JOBS: Final = 10
-#: Local activities of one tenant at once. They are short, and compute more than they wait: more of them would do no
-#: more in the same time, and hold up everybody else's.
+#: Transactions of one tenant's actions at once, when it is alone and beside others. They are short, and compute more
+#: than they wait: more of them would do no more in the same time, and already three hold up everybody else's.
 DATABASE_SHARE: Final = 3
+DATABASE_SHARE_BESIDE_OTHERS: Final = 1
 #: Local activities that a worker holds; most of them wait for their tenant's turn.
 LOCAL_ACTIVITIES: Final = 1000
+#: Calls that a worker holds, for each that it makes at once: those that are quick need not go back to Temporal.
+CALLS_HELD: Final = 10
 
 
 def build_workers(
@@ -84,7 +88,7 @@ def build_workers(
         client: Of the platform's Temporal namespace.
         activities: What they execute.
         distributions: Those that this process has loaded.
-        max_concurrent: Actions at once, on our database and of each distribution.
+        max_concurrent: Calls at once, of each distribution.
         per_tenant: How many calls of each distribution one tenant may have under way.
         shutdown: How long a stop waits for what is under way.
         build_id: Of the worker's version; None: it is not versioned.
@@ -107,7 +111,7 @@ def build_workers(
             activities.finish_run,
         ],
         workflow_runner=FairRunner(computing),
-        interceptors=[LocalShares(computing, max_concurrent, min(per_tenant, DATABASE_SHARE))],
+        interceptors=[CalmStarts(computing)],
         tuner=WorkerTuner.create_composite(
             workflow_supplier=WorkflowTasks(computing),
             local_activity_supplier=FixedSizeSlotSupplier(LOCAL_ACTIVITIES),
@@ -124,7 +128,7 @@ def build_workers(
             task_queue=action_task_queue(distribution),
             activities=[activities.execute_action],
             interceptors=[CallShares(max_concurrent, per_tenant)],
-            max_concurrent_activities=2 * max_concurrent,  # with those that wait for their tenant's turn
+            max_concurrent_activities=CALLS_HELD * max_concurrent,
             graceful_shutdown_timeout=shutdown,
             deployment_config=deployment,
         )
@@ -243,8 +247,11 @@ async def run_worker(
         registry, secrets = discovery.registry, TenantSecrets(settings.secrets_key)
         tokens = ConnectionTokens(database, secrets, http)
         stack.push_async_callback(tokens.close)
+        shared = database.in_turn(
+            Places(settings.max_concurrent, DATABASE_SHARE, beside_others=DATABASE_SHARE_BESIDE_OTHERS)
+        )
         executor = Executor(
-            database=database,
+            database=shared,
             registry=registry,
             secrets=secrets,
             http=http,
@@ -256,7 +263,7 @@ async def run_worker(
         shutdown = timedelta(seconds=settings.shutdown_seconds)
         workers = build_workers(
             client,
-            Activities(executor, database, registry),
+            Activities(executor, shared, registry),
             distributions,
             max_concurrent=settings.max_concurrent,
             per_tenant=settings.per_tenant,

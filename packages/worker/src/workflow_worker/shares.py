@@ -1,4 +1,4 @@
-"""The tenants' shares of a worker: how many of its activities at once are of one tenant.
+"""The tenants' shares of a worker: how many of its calls at once are of one tenant.
 
 Temporal deals a queue's tasks out to the tenants in turn, but does not heed how many of each are under way: slow calls
 of one tenant would take up a whole worker.
@@ -18,7 +18,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from workflow_core.execution.places import NoPlaceError, Places
+from workflow_core.places import Places
 from workflow_worker.computing import Computing
 from workflow_worker.retries import TENANT_BUSY
 
@@ -31,42 +31,36 @@ _LONGEST: Final = 15.0
 _PATIENCE: Final = 5.0
 
 
-class LocalShares(Interceptor):
-    """Local activities: so many at once on the worker's database, and so many of one tenant; others wait.
+class CalmStarts(Interceptor):
+    """Local activities begin while few activations of their tenant compute or wait; see :mod:`computing`.
 
     Args:
         computing: Of the same worker.
-        count: How many at once.
-        per_tenant: How many of one tenant.
     """
 
-    def __init__(self, computing: Computing, count: int, per_tenant: int) -> None:
+    def __init__(self, computing: Computing) -> None:
         self._computing = computing
-        self._places = Places(count, per_tenant)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - theirs
         """Around each activity."""
-        return _Local(next, self._computing, self._places)
+        return _Local(next, self._computing)
 
 
 class _Local(ActivityInboundInterceptor):
-    def __init__(self, inner: ActivityInboundInterceptor, computing: Computing, places: Places) -> None:
+    def __init__(self, inner: ActivityInboundInterceptor, computing: Computing) -> None:
         super().__init__(inner)
         self._computing = computing
-        self._places = places
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - theirs
-        tenant = _tenant_of(input.args)
-        async with self._places.hold(tenant):
-            await self._computing.calm(tenant)
-            return await self.next.execute_activity(input)
+        await self._computing.calm(_tenant_of(input.args))
+        return await self.next.execute_activity(input)
 
 
 class CallShares(Interceptor):
-    """Calls of an integration: so many at once, and so many of one tenant; as many of it again wait.
+    """Calls of an integration: so many at once, and so many of one tenant; others wait for a moment.
 
-    What is beyond goes back to Temporal, which brings it again: it takes up no place in which another tenant's call
-    could be executed, and its run knows nothing of it.
+    What has waited in vain goes back to Temporal, which brings it again: it takes up no place in which another tenant's
+    call could be executed, and its run knows nothing of it.
 
     Args:
         count: How many at once.
@@ -74,7 +68,7 @@ class CallShares(Interceptor):
     """
 
     def __init__(self, count: int, per_tenant: int) -> None:
-        self._places = Places(count, per_tenant, waiting=per_tenant)
+        self._places = Places(count, per_tenant)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - theirs
         """Around each activity."""
@@ -91,7 +85,7 @@ class _Call(ActivityInboundInterceptor):
             try:
                 async with asyncio.timeout(_PATIENCE):
                     await place.enter_async_context(self._places.hold(_tenant_of(input.args)))
-            except (NoPlaceError, TimeoutError):
+            except TimeoutError:
                 raise _busy() from None
             try:
                 return await self.next.execute_activity(input)

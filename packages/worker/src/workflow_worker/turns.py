@@ -20,9 +20,9 @@ from temporalio.client import Client
 
 from workflow_core.errors import RunNotStartedError
 from workflow_core.execution.database_errors import DATABASE_AWAY
-from workflow_core.execution.places import Places
 from workflow_core.execution.runs import start_waiting
 from workflow_core.execution.turns import CHANNEL, find_queues, give_tenant_turns, give_turns
+from workflow_core.places import Places
 from workflow_core.storage.database import Database
 from workflow_worker.watching import Watch, for_each
 

@@ -3,9 +3,16 @@ import { I18nProvider } from "react-aria-components";
 import { createIntl, createIntlCache, type IntlShape } from "react-intl";
 
 import { configure } from "../api/client";
-import de from "./de.json";
-import en from "./en.json";
+import deEditor from "./de/editor.json";
+import deShell from "./de/shell.json";
+import deWorkflows from "./de/workflows.json";
+import enEditor from "./en/editor.json";
+import enShell from "./en/shell.json";
+import enWorkflows from "./en/workflows.json";
 import { pseudo } from "./pseudo";
+
+const en = { ...enShell, ...enWorkflows, ...enEditor };
+const de: Record<keyof typeof en, string> = { ...deShell, ...deWorkflows, ...deEditor };
 
 export type MessageId = keyof typeof en;
 export type Values = Record<string, string | number | boolean | Date | null | undefined>;

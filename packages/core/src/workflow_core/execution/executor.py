@@ -161,9 +161,7 @@ class Executor:
         longest = attempt.time_limit + ledger.LEASE_GRACE
         async with self._database.tenant(attempt.tenant, transaction_timeout=longest) as conn:
             if attempt.effect is not Effect.READ:
-                if not await ledger.try_lock(conn, key):
-                    raise _busy(call)
-                entry = await ledger.lookup(conn, attempt.tenant, key)
+                entry = await ledger.lock_and_look_up(conn, call, key)
                 if entry is not None and entry.state is ledger.State.SUCCEEDED:
                     return await self._reuse(conn, attempt, entry)
                 ledger.refuse_if_held(entry, call)
@@ -171,9 +169,7 @@ class Executor:
             ctx = self._context(attempt, tx=conn)
             output = attempt.read_output(await self._limited(attempt, attempt.action.handler(value, ctx)))
             attempt.check_size(output)
-            if attempt.effect is not Effect.READ:
-                await ledger.record_local(conn, call, key, input_sha256=attempt.input_sha256, output=output)
-            await self._write_success(conn, attempt, output)
+            await self._write_success(conn, attempt, output, records=attempt.effect is not Effect.READ)
             await self._at("before-commit", call)
         await self._at("after-commit", call)
         return ActionResult(output=output)
@@ -200,8 +196,9 @@ class Executor:
         ctx = self._context(attempt)
         output = attempt.read_output(await self._limited(attempt, attempt.action.handler(value, ctx)))
         attempt.check_size(output)
-        async with self._database.tenant(attempt.tenant) as conn:
-            await self._write_success(conn, attempt, output)
+        await history.write_read(
+            self._database, attempt.call, shown_input=attempt.shown_input, output=output, notes=attempt.notes
+        )
         return ActionResult(output=output)
 
     async def _rehearse(self, attempt: Attempt) -> ActionResult:
@@ -235,7 +232,7 @@ class Executor:
         value, problem = None, None
         async with self._database.tenant(attempt.tenant) as conn:
             if not await ledger.try_lock(conn, attempt.key):
-                raise _busy(call)
+                raise ledger.busy(call)
             entry = await ledger.lookup(conn, attempt.tenant, attempt.key)
             if entry is not None and entry.state is ledger.State.SUCCEEDED:
                 return await self._reuse(conn, attempt, entry)
@@ -413,7 +410,9 @@ class Executor:
         except (*CONNECTION_GONE, FileNotFoundError) as error:  # a socket that is not there
             raise _explain(attempt, error) from error
 
-    async def _write_success(self, conn: Connection, attempt: Attempt, output: Any, *, would_do: bool = False) -> None:
+    async def _write_success(
+        self, conn: Connection, attempt: Attempt, output: Any, *, would_do: bool = False, records: bool = False
+    ) -> None:
         await history.write_action_step(
             conn,
             attempt.call,
@@ -422,11 +421,20 @@ class Executor:
             output=output,
             notes=attempt.notes,
             would_do=would_do,
+            local=_local_effect(attempt) if records else None,
         )
 
-    async def _write_failure(self, conn: Connection, attempt: Attempt, error: dict[str, Any], *, status: str) -> None:
+    async def _write_failure(
+        self, conn: Connection, attempt: Attempt, error: dict[str, Any], *, status: str, records: bool = False
+    ) -> None:
         await history.write_action_step(
-            conn, attempt.call, status=status, shown_input=attempt.shown_input, error=error, notes=attempt.notes
+            conn,
+            attempt.call,
+            status=status,
+            shown_input=attempt.shown_input,
+            error=error,
+            notes=attempt.notes,
+            local=_local_effect(attempt) if records else None,
         )
 
     async def _release(self, attempt: Attempt, shown: dict[str, Any]) -> None:
@@ -457,12 +465,11 @@ class Executor:
         )
         try:
             async with self._database.tenant(attempt.tenant) as conn:
-                if attempt.effect is Effect.LOCAL and not call.dry_run and not isinstance(error, EffectUncertainError):
-                    await ledger.record_local(conn, call, attempt.key, input_sha256=attempt.input_sha256, error=shown)
                 status = "RETRYING" if goes_on else "FAILED"
                 if isinstance(error, EffectUncertainError):
                     status = "WAITING"
-                await self._write_failure(conn, attempt, shown, status=status)
+                records = attempt.effect is Effect.LOCAL and not call.dry_run and status != "WAITING"
+                await self._write_failure(conn, attempt, shown, status=status, records=records)
         except (*DATABASE_AWAY, asyncpg.PostgresError) as problem:
             _log.warning("could not record the failure of %s: %s", call.step_path, type(problem).__name__)
 
@@ -478,5 +485,5 @@ def _explain(attempt: Attempt, error: Exception) -> WorkflowError:
     return explain(error)
 
 
-def _busy(call: ActionCall) -> KeyBusyError:
-    return KeyBusyError(f"{call.action_id} is under way under the same key.", retry_after=0.5)
+def _local_effect(attempt: Attempt) -> ledger.LocalEffect:
+    return ledger.LocalEffect(attempt.key, attempt.input_sha256)

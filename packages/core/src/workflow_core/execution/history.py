@@ -16,7 +16,7 @@ import attrs
 from workflow_core.execution import ledger, waits
 from workflow_core.execution.models import ActionCall, RunEnd, StepTrace
 from workflow_core.execution.run_log import FailedStep, tell_ended, tell_failed_steps
-from workflow_core.storage.database import Connection, Record
+from workflow_core.storage.database import Connection, Database, Record
 
 #: The statuses of steps that have not ended.
 UNDER_WAY: Final = ("STARTED", "RETRYING", "WAITING")
@@ -36,18 +36,20 @@ ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
 WHERE step.status IN ('STARTED', 'RETRYING', 'WAITING')
 """
 
-_ACTION = """
+
+def _action_statement(tenant: str, source: str) -> str:
+    return f"""
 INSERT INTO workflow_run_steps AS step (
     tenant, step_id, run_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt,
     action_id, action_version, input_json, output_json, error_json, notes, started_at, would_do, completed_at,
     duration_ms, updated_at
-) VALUES (
-    $1, $2, $3, $4, $5, $6, 'action.call', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+) SELECT
+    {tenant}, $2, $3, $4, $5, $6, 'action.call', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
     CASE WHEN $8 IN ('STARTED', 'WAITING') THEN NULL ELSE clock_timestamp() END,
     CASE WHEN $8 IN ('STARTED', 'WAITING') THEN NULL
          ELSE LEAST(2147483647, GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - $16) * 1000))::int END,
     clock_timestamp()
-)
+{source}
 ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
     status = EXCLUDED.status, attempt = EXCLUDED.attempt, input_json = EXCLUDED.input_json,
     output_json = EXCLUDED.output_json, error_json = EXCLUDED.error_json, notes = EXCLUDED.notes,
@@ -58,7 +60,16 @@ ON CONFLICT (tenant, run_id, step_path, iteration) DO UPDATE SET
                        ))::int END
 -- A late writer takes back neither a success nor what a later attempt wrote.
 WHERE step.status <> 'SUCCEEDED' AND (EXCLUDED.status = 'SUCCEEDED' OR EXCLUDED.attempt >= step.attempt)
-"""
+RETURNING step_id
+"""  # noqa: S608 - constant
+
+
+_ACTION: Final = _action_statement("$1", "")
+_ACTION_IN_ITS_OWN_TRANSACTION: Final = _action_statement("bound.tenant", "FROM bound")
+_LOCAL_ACTION: Final = f"""
+WITH recorded AS ({ledger.RECORD_LOCAL}), written AS ({_ACTION})
+SELECT (SELECT count(*) FROM recorded) AS recorded, (SELECT count(*) FROM written) AS written
+"""  # noqa: S608 - constant
 
 
 def step_row_id(run_id: UUID, step_path: str, iteration: str) -> UUID:
@@ -147,18 +158,81 @@ async def write_action_step(
     error: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
     would_do: bool = False,
+    local: ledger.LocalEffect | None = None,
 ) -> None:
-    """Writes an action's own row, and the control steps before it. Input, output and error are redacted already."""
+    """Writes an action's own row, and the control steps before it. Input, output and error are redacted already.
+
+    Args:
+        conn: Bound to the tenant.
+        call: The action's.
+        status: Of the step.
+        shown_input: Its input.
+        output: Its output.
+        error: Its error object.
+        notes: What a reader should know.
+        would_do: Whether the output is an example's.
+        local: What is recorded in the ledger together with it.
+
+    Raises:
+        KeyBusyError: Somebody else has recorded the effect meanwhile; only of a success.
+    """
     tenant, run_id = UUID(call.tenant), UUID(call.run_id)
     if status in UNDER_WAY and await _has_ended(conn, tenant, run_id):
         status = "CANCELED"
     await write_trace(conn, tenant, run_id, call.trace)
     row_id = step_row_id(run_id, call.step_path, call.iteration)
-    written = await conn.execute(
-        _ACTION,
-        tenant,
+    arguments = _arguments(
+        call, row_id, status, shown_input=shown_input, output=output, error=error, notes=notes, would_do=would_do
+    )
+    if local is None:
+        written = await conn.fetchval(_ACTION, tenant, *arguments) is not None
+    else:
+        state = ledger.State.SUCCEEDED if error is None else ledger.State.FAILED
+        row = await conn.fetchrow(_LOCAL_ACTION, tenant, *arguments, *local.arguments(state))
+        assert row is not None  # noqa: S101 - it counts
+        if error is None and not row["recorded"]:
+            raise ledger.busy(call)
+        written = row["written"] > 0
+    if error is not None and written and status != "WAITING":
+        failed = FailedStep(
+            row_id=row_id,
+            step_path=call.step_path,
+            step_id=call.step_id,
+            error=error,
+            retrying=status == "RETRYING",
+            attempt=call.attempt,
+        )
+        await tell_failed_steps(conn, tenant, run_id, [failed])
+
+
+async def write_read(
+    database: Database, call: ActionCall, *, shown_input: Any, output: Any, notes: Sequence[str]
+) -> None:
+    """Writes the row of an action that has read something, in a transaction of its own."""
+    if call.trace:
+        async with database.tenant(UUID(call.tenant)) as conn:
+            await write_action_step(conn, call, status="SUCCEEDED", shown_input=shown_input, output=output, notes=notes)
+        return
+    row_id = step_row_id(UUID(call.run_id), call.step_path, call.iteration)
+    arguments = _arguments(call, row_id, "SUCCEEDED", shown_input=shown_input, output=output, notes=notes)
+    await database.write(UUID(call.tenant), _ACTION_IN_ITS_OWN_TRANSACTION, *arguments)
+
+
+def _arguments(
+    call: ActionCall,
+    row_id: UUID,
+    status: str,
+    *,
+    shown_input: Any,
+    output: Any = None,
+    error: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
+    would_do: bool = False,
+) -> tuple[Any, ...]:
+    """From $2."""
+    return (
         row_id,
-        run_id,
+        UUID(call.run_id),
         call.step_path,
         call.iteration,
         call.step_id,
@@ -174,16 +248,6 @@ async def write_action_step(
         datetime.fromisoformat(call.dispatched_at),
         would_do,
     )
-    if error is not None and written != "INSERT 0 0" and status != "WAITING":
-        failed = FailedStep(
-            row_id=row_id,
-            step_path=call.step_path,
-            step_id=call.step_id,
-            error=error,
-            retrying=status == "RETRYING",
-            attempt=call.attempt,
-        )
-        await tell_failed_steps(conn, tenant, run_id, [failed])
 
 
 async def read_success(conn: Connection, call: ActionCall) -> Record | None:

@@ -23,12 +23,12 @@ from workflow_core.discovery import Registry
 from workflow_core.errors import ConflictError, TransientError, WorkflowError
 from workflow_core.execution import waits
 from workflow_core.execution.database_errors import DATABASE_AWAY, explain
-from workflow_core.execution.places import Places
 from workflow_core.execution.runs import Origin, run_id_for_event, start_run
 from workflow_core.execution.step_waits import ArrivedEvent, resolve_waits_for_event
 from workflow_core.execution.turns import Order
 from workflow_core.execution.waits import ResolvedWait
 from workflow_core.language.trigger_mapping import has_mapping, map_payload
+from workflow_core.places import Places
 from workflow_core.storage.database import Connection, Database, Record
 
 if TYPE_CHECKING:

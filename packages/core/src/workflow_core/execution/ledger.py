@@ -22,7 +22,7 @@ from workflow_core.errors import EffectFailedError, EffectUncertainError, KeyBus
 from workflow_core.execution import waits
 from workflow_core.execution.failed_attempts import own_error_object, worker_lost
 from workflow_core.execution.models import ActionCall
-from workflow_core.storage.database import Connection
+from workflow_core.storage.database import Connection, Record
 
 #: Beyond a handler's hard limit: for its cancellation and for the write that follows it.
 LEASE_GRACE: Final = 5.0
@@ -128,19 +128,44 @@ WHERE tenant = $1 AND key = $2
 """
 
 
+_LOCK_AND_LOOK_UP = f"""
+SELECT pg_try_advisory_xact_lock($3) AS locked, entry.* FROM (SELECT) AS once LEFT JOIN ({_LOOKUP}) AS entry ON true
+"""  # noqa: S608 - a constant
+
+
 async def try_lock(conn: Connection, key: EffectKey) -> bool:
     """Takes the key for this transaction, or answers at once that another transaction has it."""
-    # 64 of the key's 256 bits: a collision only makes two effects wait for each other.
-    number = int.from_bytes(bytes.fromhex(key.digest[:16]), "big", signed=True)
-    locked: bool = await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", number)
+    locked: bool = await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", _lock_number(key))
     return locked
 
 
 async def lookup(conn: Connection, tenant: UUID, key: EffectKey) -> Entry | None:
     """The row of a key, if there is one."""
     row = await conn.fetchrow(_LOOKUP, tenant, key.digest)
-    if row is None:
-        return None
+    return None if row is None else _entry(row)
+
+
+async def lock_and_look_up(conn: Connection, call: ActionCall, key: EffectKey) -> Entry | None:
+    """Both, of a ``LOCAL`` effect, in one statement.
+
+    It looks before it locks: what another transaction recorded in between, only :data:`RECORD_LOCAL` finds.
+
+    Raises:
+        KeyBusyError: Another transaction has the key.
+    """
+    row = await conn.fetchrow(_LOCK_AND_LOOK_UP, UUID(call.tenant), key.digest, _lock_number(key))
+    assert row is not None  # noqa: S101 - it has whether it is locked
+    if not row["locked"]:
+        raise busy(call)
+    return None if row["invocation_id"] is None else _entry(row)
+
+
+def _lock_number(key: EffectKey) -> int:
+    """64 of the key's 256 bits: a collision only makes two effects wait for each other."""
+    return int.from_bytes(bytes.fromhex(key.digest[:16]), "big", signed=True)
+
+
+def _entry(row: Record) -> Entry:
     return Entry(
         invocation_id=row["invocation_id"],
         state=State(row["status"]),
@@ -182,6 +207,11 @@ def refuse_if_held(entry: Entry | None, call: ActionCall) -> None:
             f"{call.action_id} is under way under the same key; it is looked at again when its time limit has passed.",
             retry_after=entry.lease_left,
         )
+
+
+def busy(call: ActionCall) -> KeyBusyError:
+    """The error of an attempt beside which another one is at work."""
+    return KeyBusyError(f"{call.action_id} is under way under the same key.", retry_after=0.5)
 
 
 def uncertain_error(action_id: str, invocation_id: UUID, cause: str, last_look: str | None) -> EffectUncertainError:
@@ -456,45 +486,34 @@ async def give_up_run(conn: Connection, tenant: UUID, run_id: UUID) -> None:
     )
 
 
-_RECORD_LOCAL = """
+#: The one write of a ``LOCAL`` effect, a success in its handler's own transaction: part of the statement that writes
+#: its step (:func:`workflow_core.execution.history.write_action_step`), whose arguments it shares up to $17.
+RECORD_LOCAL: Final = """
 INSERT INTO workflow_action_invocations AS held (
     tenant, key, key_kind, run_id, step_path, iteration, definition_step_id, action_id, action_version,
     effect, status, fence, input_sha256, output_json, error_json, finished_at
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, clock_timestamp())
+) VALUES ($1, $18, $19, $3, $4, $5, $6, $10, $11, 'LOCAL', $20, $21, $22, $13, $14, clock_timestamp())
 ON CONFLICT (tenant, key) DO UPDATE SET
     status = EXCLUDED.status, run_id = EXCLUDED.run_id, step_path = EXCLUDED.step_path,
     iteration = EXCLUDED.iteration, definition_step_id = EXCLUDED.definition_step_id, fence = EXCLUDED.fence,
     input_sha256 = EXCLUDED.input_sha256, output_json = EXCLUDED.output_json, error_json = EXCLUDED.error_json,
     settled_as = NULL, finished_at = EXCLUDED.finished_at, updated_at = now()
 WHERE held.status IN ('reserved', 'failed')
+RETURNING key
 """
 
 
-async def record_local(
-    conn: Connection,
-    call: ActionCall,
-    key: EffectKey,
-    *,
-    input_sha256: str,
-    output: Any = None,
-    error: Mapping[str, Any] | None = None,
-) -> None:
-    """The one write of a ``LOCAL`` effect: success in the handler's own transaction, failure after its rollback."""
-    await conn.execute(
-        _RECORD_LOCAL,
-        UUID(call.tenant),
-        key.digest,
-        key.kind,
-        UUID(call.run_id),
-        call.step_path,
-        call.iteration,
-        call.step_id,
-        call.action_id,
-        call.action_version,
-        Effect.LOCAL,
-        State.SUCCEEDED if error is None else State.FAILED,
-        uuid4(),
-        input_sha256,
-        output,
-        error,
-    )
+@attrs.frozen
+class LocalEffect:
+    """A ``LOCAL`` effect as its ledger row has it, beside what the row shares with the step.
+
+    Attributes:
+        input_sha256: Of its input.
+    """
+
+    key: EffectKey
+    input_sha256: str
+
+    def arguments(self, state: State) -> tuple[Any, ...]:
+        """Those of :data:`RECORD_LOCAL` that the step does not have."""
+        return self.key.digest, self.key.kind, state, uuid4(), self.input_sha256

@@ -18,6 +18,7 @@ from workflow_core.integrations.candidates import call
 from workflow_core.integrations.connecting import Connector
 from workflow_core.integrations.stored import StoredConnection
 from workflow_core.records._rows import like
+from workflow_core.records.devices import give_devices
 from workflow_core.storage.database import Connection as DatabaseConnection
 from workflow_core.storage.database import Record
 
@@ -205,6 +206,7 @@ async def put_mapped(
             client_id = await conn.fetchval(_CREATE, tenant, entry.create)
         if client_id != row["client_id"]:
             await conn.execute(_MAP, tenant, stored.integration_id, entry.external_id, client_id)
+            await give_devices(conn, tenant, stored.provider, entry.external_id, client_id)
             change = audit.Change(
                 operation="map",
                 table_name="rmm_organization_mappings",

@@ -2,7 +2,7 @@
 Assets: the devices and other things that the MSP looks after.
 
 A device that an integration manages is one row in ``assets``, one in the table of its type, and one mapping to its
-external id. :func:`upsert_device` writes all three.
+external id. :mod:`workflow_core.records.devices` writes all three.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import attrs
 
-from workflow_core.records._rows import column_list, columns, like, names, read, read_optional
-from workflow_core.records.mappings import put_mapping
+from workflow_core.records._rows import columns, like, read, read_optional
 from workflow_core.storage.database import Connection
 
 ENTITY_TYPE: Final = "asset"
@@ -116,13 +115,28 @@ class NetworkDeviceDetails:
     port_config: Any = None
 
 
-DeviceDetails: TypeAlias = WorkstationDetails | ServerDetails | NetworkDeviceDetails
+@attrs.frozen(kw_only=True)
+class MobileDeviceDetails:
+    """Columns of ``mobile_device_assets``; None leaves what is stored."""
 
-_TABLES: Final[Mapping[type[DeviceDetails], tuple[str, str]]] = {
+    os_type: str | None = None
+    os_version: str | None = None
+    model: str | None = None
+    imei: str | None = None
+    phone_number: str | None = None
+    carrier: str | None = None
+    last_check_in: datetime | None = None
+
+
+DeviceDetails: TypeAlias = WorkstationDetails | ServerDetails | NetworkDeviceDetails | MobileDeviceDetails
+
+DETAILS: Final[Mapping[type[DeviceDetails], tuple[str, str]]] = {
     WorkstationDetails: ("workstation_assets", "workstation"),
     ServerDetails: ("server_assets", "server"),
     NetworkDeviceDetails: ("network_device_assets", "network_device"),
+    MobileDeviceDetails: ("mobile_device_assets", "mobile_device"),
 }
+"""The table of each kind of details, and the type of the assets that have them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -133,9 +147,10 @@ class Device:
     Attributes:
         device_id: The integration's id of it.
         name: What to call it.
-        asset_type: Its type when ``details`` does not say; ``details`` wins.
-        organization_id: The integration's id of the organization that it belongs to.
-        client_id: Whose it is here; None leaves what is stored.
+        asset_type: Its type when ``details`` does not say, which wins; None leaves what is stored.
+        organization_id: The integration's id of the organization that it belongs to; None leaves what is stored.
+        client_id: Whose it is here; None leaves what is stored, unless it has moved to another organization: then it
+            is nobody's.
         serial_number: None leaves what is stored.
         asset_tag: Of a new asset; ``<provider>-<device id>`` when left out.
         location: None leaves what is stored.
@@ -157,6 +172,11 @@ class Device:
     last_seen_at: datetime | None = None
     attributes: Mapping[str, Any] = attrs.field(factory=dict)
     details: DeviceDetails | None = None
+
+    @property
+    def type(self) -> str | None:
+        """The type of its asset, if that is known."""
+        return self.asset_type if self.details is None else DETAILS[type(self.details)][1]
 
 
 @attrs.frozen
@@ -263,7 +283,7 @@ async def get_details(conn: Connection, tenant: UUID, asset_ids: Iterable[UUID])
     """What is known of the devices among these assets, by asset id."""
     wanted = list(asset_ids)
     details: dict[UUID, DeviceDetails] = {}
-    for record, (table, _) in _TABLES.items():
+    for record, (table, _) in DETAILS.items():
         rows = await conn.fetch(
             f"SELECT asset_id, {columns(record)} FROM {table} "  # noqa: S608 - our names
             "WHERE tenant = $1 AND asset_id = ANY ($2::uuid[])",
@@ -272,119 +292,3 @@ async def get_details(conn: Connection, tenant: UUID, asset_ids: Iterable[UUID])
         )
         details.update((row["asset_id"], read(record, row)) for row in rows)
     return details
-
-
-# ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def upsert_device(conn: Connection, tenant: UUID, provider: str, device: Device) -> UpsertedAsset:
-    """
-    Make the asset of a device what the integration reports: the asset, the row of its type, and the mapping.
-
-    Safe when two do it for the same device at once: the second waits for the first one's transaction. Whoever writes
-    several devices in one transaction does so in the order of their ids, lest two wait for each other.
-
-    Args:
-        conn: Bound to the tenant.
-        tenant: Whose asset.
-        provider: The integration, such as ``ninjaone``.
-        device: What it reports.
-    """
-    await conn.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'device', $1::text, $2::text, $3::text), 0))",
-        str(tenant),
-        provider,
-        device.device_id,
-    )
-    known = await find_asset_by_device(conn, tenant, provider, device.device_id)
-    if known is None:
-        asset_id = await _insert_asset(conn, tenant, provider, device)
-    else:
-        asset_id = known.asset_id
-        await _update_asset(conn, tenant, provider, asset_id, device)
-    if device.details is not None:
-        await _put_details(conn, tenant, asset_id, device.details)
-    await put_mapping(conn, tenant, provider, ENTITY_TYPE, entity_id=asset_id, external_id=device.device_id)
-    return UpsertedAsset(asset_id, created=known is None)
-
-
-def _asset_type(device: Device) -> str | None:
-    return device.asset_type if device.details is None else _TABLES[type(device.details)][1]
-
-
-async def _insert_asset(conn: Connection, tenant: UUID, provider: str, device: Device) -> UUID:
-    asset_id = uuid4()
-    await conn.execute(
-        """
-        INSERT INTO assets
-            (tenant, asset_id, asset_type, client_id, asset_tag, serial_number, name, status, location, attributes,
-             rmm_provider, rmm_device_id, rmm_organization_id, agent_status, last_seen_at, last_rmm_sync_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, $9, $10, $11, $12, $13, $14, now())
-        """,
-        tenant,
-        asset_id,
-        _asset_type(device) or "unknown",
-        device.client_id,
-        device.asset_tag or f"{provider}-{device.device_id}",
-        device.serial_number,
-        device.name,
-        device.location,
-        dict(device.attributes),
-        provider,
-        device.device_id,
-        device.organization_id,
-        device.agent_status,
-        device.last_seen_at,
-    )
-    return asset_id
-
-
-async def _update_asset(conn: Connection, tenant: UUID, provider: str, asset_id: UUID, device: Device) -> None:
-    await conn.execute(
-        """
-        UPDATE assets
-        SET asset_type = coalesce($3, asset_type), client_id = coalesce($4, client_id),
-            serial_number = coalesce($5, serial_number), name = $6, location = coalesce($7, location),
-            attributes = coalesce(attributes, '{}') || $8, rmm_provider = $9, rmm_device_id = $10,
-            rmm_organization_id = coalesce($11, rmm_organization_id), agent_status = coalesce($12, agent_status),
-            last_seen_at = coalesce($13, last_seen_at), last_rmm_sync_at = now(), updated_at = now()
-        WHERE tenant = $1 AND asset_id = $2
-        """,
-        tenant,
-        asset_id,
-        _asset_type(device),
-        device.client_id,
-        device.serial_number,
-        device.name,
-        device.location,
-        dict(device.attributes),
-        provider,
-        device.device_id,
-        device.organization_id,
-        device.agent_status,
-        device.last_seen_at,
-    )
-
-
-async def _put_details(conn: Connection, tenant: UUID, asset_id: UUID, details: DeviceDetails) -> None:
-    """Write what is not None; a device that changed its type leaves the table of the old one."""
-    table, _ = _TABLES[type(details)]
-    for other, _ in _TABLES.values():
-        if other != table:
-            await conn.execute(
-                f"DELETE FROM {other} WHERE tenant = $1 AND asset_id = $2",  # noqa: S608 - our names
-                tenant,
-                asset_id,
-            )
-    values = {name: getattr(details, name) for name in names(type(details))}
-    given = {name: value for name, value in values.items() if value is not None}
-    parameters = "".join(f", ${number}" for number in range(3, len(given) + 3))
-    changes = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in given)
-    await conn.execute(
-        f"INSERT INTO {table} (tenant, asset_id{', ' if given else ''}{column_list(given)}) "  # noqa: S608 - our names
-        f"VALUES ($1, $2{parameters}) "
-        f"ON CONFLICT (tenant, asset_id) DO {f'UPDATE SET {changes}' if given else 'NOTHING'}",
-        tenant,
-        asset_id,
-        *given.values(),
-    )

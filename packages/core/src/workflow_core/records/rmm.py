@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import attrs
 
 from workflow_core.records._rows import columns, read, read_optional
+from workflow_core.records.devices import give_devices
 from workflow_core.storage.database import Connection
 
 # ── Integrations ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -211,6 +213,43 @@ async def put_organization(
     return read(OrganizationMapping, row)
 
 
+async def meet_organizations(
+    conn: Connection, tenant: UUID, integration_id: UUID, named: Mapping[str, str | None]
+) -> dict[str, OrganizationMapping]:
+    """
+    The organizations that the provider reports, by its ids; those that are new are remembered.
+
+    None of them is mapped anew before the transaction ends.
+
+    Args:
+        conn: Bound to the tenant.
+        tenant: Whose connection.
+        integration_id: Which one.
+        named: Their names by the provider's ids; None leaves what is stored.
+    """
+    wanted = sorted(named)
+    await conn.execute(
+        "INSERT INTO rmm_organization_mappings AS o "
+        "    (tenant, integration_id, external_organization_id, external_organization_name, last_synced_at) "
+        "SELECT $1, $2, id, name, now() FROM unnest($3::text[], $4::text[]) AS met(id, name) "
+        "ON CONFLICT (tenant, integration_id, external_organization_id) DO UPDATE "
+        "SET external_organization_name = EXCLUDED.external_organization_name, last_synced_at = now() "
+        "WHERE EXCLUDED.external_organization_name <> coalesce(o.external_organization_name, '')",
+        tenant,
+        integration_id,
+        wanted,
+        [named[organization_id] for organization_id in wanted],
+    )
+    rows = await conn.fetch(
+        f"{_SELECT_ORGANIZATION} WHERE tenant = $1 AND integration_id = $2 "
+        "AND external_organization_id = ANY ($3::text[]) ORDER BY external_organization_id FOR SHARE",
+        tenant,
+        integration_id,
+        wanted,
+    )
+    return {row["external_organization_id"]: read(OrganizationMapping, row) for row in rows}
+
+
 async def map_organization(
     conn: Connection,
     tenant: UUID,
@@ -222,7 +261,7 @@ async def map_organization(
     default_contact_id: UUID | None = None,
 ) -> OrganizationMapping:
     """
-    Say which client an organization is.
+    Say which client an organization is; the assets of its devices are that client's at once.
 
     Args:
         conn: Bound to the tenant.
@@ -233,6 +272,13 @@ async def map_organization(
         auto_sync_assets: Whether its devices are synced.
         default_contact_id: Who is the contact of tickets for it.
     """
+    before = await conn.fetchval(
+        "SELECT client_id FROM rmm_organization_mappings "
+        "WHERE tenant = $1 AND integration_id = $2 AND external_organization_id = $3 FOR UPDATE",
+        tenant,
+        integration_id,
+        organization_id,
+    )
     row = await conn.fetchrow(
         f"""
         INSERT INTO rmm_organization_mappings
@@ -250,6 +296,11 @@ async def map_organization(
         auto_sync_assets,
         default_contact_id,
     )
+    if client_id != before:
+        provider = await conn.fetchval(
+            "SELECT provider FROM rmm_integrations WHERE tenant = $1 AND integration_id = $2", tenant, integration_id
+        )
+        await give_devices(conn, tenant, provider, organization_id, client_id)
     return read(OrganizationMapping, row)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ import orjson
 from asyncpg.pool import PoolConnectionProxy
 
 from workflow_core.errors import ConfigurationError, DatabaseRoleError, UnknownTenantError
+from workflow_core.places import Places
 from workflow_core.storage._connecting import CONNECTING_ERRORS, unreachable
 from workflow_core.storage._connection import PooledConnection
 
@@ -34,6 +36,9 @@ else:  # the stubs are generic, the classes are not
 logger = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT: Final = 10.0
+
+#: Whether this task has its turn already: what it opens inside of a transaction must not wait for that one's end.
+_has_turn: Final = contextvars.ContextVar("has_turn", default=False)
 #: How PostgreSQL names the constraint of ``tenant uuid REFERENCES tenants``.
 _REFERENCE_TO_TENANTS: Final = "_tenant_fkey"
 
@@ -123,11 +128,14 @@ class Database:
     Make one with :meth:`connect`, or with :meth:`open` for a block of code.
     """
 
-    def __init__(self, dsn: str, pool: _Pool, *, application_name: str, connect_timeout: float) -> None:
+    def __init__(
+        self, dsn: str, pool: _Pool, *, application_name: str, connect_timeout: float, places: Places | None = None
+    ) -> None:
         self._dsn = dsn
         self._pool = pool
         self._application_name = application_name
         self._connect_timeout = connect_timeout
+        self._places = places
         self._listeners: set[Listener] = set()
 
     @classmethod
@@ -208,6 +216,16 @@ class Database:
         finally:
             await database.close()
 
+    def in_turn(self, places: Places) -> Database:
+        """The same connections, for work of which each tenant has its share: it waits for a place as well."""
+        return Database(
+            self._dsn,
+            self._pool,
+            application_name=self._application_name,
+            connect_timeout=self._connect_timeout,
+            places=places,
+        )
+
     async def _verify_role(self) -> None:
         async with self._pool.acquire() as conn:
             await verify_role(conn)
@@ -241,7 +259,7 @@ class Database:
             settings["statement_timeout"] = _milliseconds(statement_timeout)
             settings["transaction_timeout"] = _milliseconds(transaction_timeout)
         bind = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
-        async with self._transaction(f"SELECT {bind}", readonly=readonly) as conn:
+        async with self._turn(tenant), self._transaction(f"SELECT {bind}", readonly=readonly) as conn:
             try:
                 yield conn
             except asyncpg.ForeignKeyViolationError as error:
@@ -261,7 +279,7 @@ class Database:
             statement: Writes what it selects from ``bound``, whose one row has ``tenant``; arguments begin with $2.
             arguments: Of the statement.
         """
-        async with self._pool.acquire() as conn:
+        async with self._turn(tenant), self._pool.acquire() as conn:
             await conn.execute(f"{_BOUND} {statement}", str(UUID(int=tenant.int)), *arguments)
 
     @asynccontextmanager
@@ -284,6 +302,18 @@ class Database:
         """
         async with self._transaction("SELECT") as conn:
             yield conn
+
+    @asynccontextmanager
+    async def _turn(self, tenant: UUID) -> AsyncIterator[None]:
+        if self._places is None or _has_turn.get():
+            yield
+            return
+        async with self._places.hold(str(tenant)):
+            _has_turn.set(True)
+            try:
+                yield
+            finally:
+                _has_turn.set(False)
 
     @asynccontextmanager
     async def _transaction(self, first: str, *, readonly: bool = False) -> AsyncIterator[Connection]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 from uuid import UUID
 
 from workflow_core.actions import ActionContext
@@ -20,7 +21,7 @@ from workflow_core.options import OptionContext
 from workflow_core.records import rmm
 from workflow_core.storage.database import Connection
 from workflow_ninjaone.availability import is_available
-from workflow_ninjaone.client import ConnectionTokenSource, NinjaOneClient
+from workflow_ninjaone.client import Buckets, ConnectionTokenSource, NinjaOneClient, Pace, RetryPolicy
 from workflow_ninjaone.module import PROVIDER
 
 Caller = ActionContext | JobContext | OptionContext
@@ -28,6 +29,11 @@ Caller = ActionContext | JobContext | OptionContext
 
 REQUEST_SECONDS = 15.0
 """How long one request may take; an action with a token request and two of its own stays below its time limit."""
+
+
+#: A sync of a fleet would rather be late than begin anew.
+_PATIENT: Final = RetryPolicy(tries=8, longest_retry_after=120.0, patient=True)
+_buckets: Final = Buckets()
 
 
 def require_tenant(tenant: UUID | None) -> UUID:
@@ -77,6 +83,8 @@ class Access:
             base_url=integration.instance_url,
             tokens=ConnectionTokenSource(ctx.secrets),
             timeout=REQUEST_SECONDS,
+            retry=_PATIENT if isinstance(ctx, JobContext) else None,
+            pace=Pace(_buckets.of((ctx.tenant, integration.instance_url)), background=isinstance(ctx, JobContext)),
         )
 
     async def connect(self, ctx: Caller) -> tuple[rmm.Integration, NinjaOneClient]:

@@ -105,11 +105,15 @@ def _device_actions(devices: DeviceActions) -> list[Action]:
             handler=devices.find,
             time_limit=_TIME_LIMIT,
             examples=(
-                Example("The device of an alert", {"device_id": "42"}, {"devices": [_DEVICE], "count": 1}),
+                Example(
+                    "The device of an alert",
+                    {"device_id": "42"},
+                    {"devices": [_DEVICE], "count": 1, "total": 1, "cursor": None},
+                ),
                 Example(
                     "Live, by name",
                     {"query": "srv", "live": True, "limit": 10},
-                    {"devices": [{**_DEVICE, "source": "ninjaone"}], "count": 1},
+                    {"devices": [{**_DEVICE, "source": "ninjaone"}], "count": 1, "total": None, "cursor": None},
                 ),
             ),
         ),

@@ -11,12 +11,11 @@ import attrs
 
 from workflow_core.actions import ActionContext, Happened, SentEffect, Unknown, Verdict
 from workflow_core.errors import NotFoundError
-from workflow_core.records import assets, rmm
 from workflow_core.storage.database import Connection
 from workflow_ninjaone import client as vendor
 from workflow_ninjaone.actions import local
 from workflow_ninjaone.actions.access import Access, active_integration, nothing_done_yet
-from workflow_ninjaone.actions.normalise import clean, reported_device
+from workflow_ninjaone.actions.normalise import clean
 from workflow_ninjaone.actions.shapes import (
     Device,
     FindDevices,
@@ -26,7 +25,7 @@ from workflow_ninjaone.actions.shapes import (
     SyncDevice,
     SyncedDevice,
 )
-from workflow_ninjaone.module import PROVIDER
+from workflow_ninjaone.fleet import store_devices
 
 _LONGEST_SEARCH = 200
 """How many devices a search asks for when some of them are filtered out here."""
@@ -48,15 +47,16 @@ class DeviceActions:
         async with ctx.transaction() as connection:
             integration = await active_integration(connection, ctx.tenant)
             if not given.live:
-                return _found(await local.find_devices(connection, ctx.tenant, given))
+                return await local.find_devices(connection, ctx.tenant, given)
             wanted = await _device_id(connection, ctx.tenant, given)
         if given.asset_id is not None and wanted is None:
-            return _found([])  # an asset that is no device of NinjaOne, or not the device that was asked for
+            return FoundDevices(devices=(), count=0, total=0)  # an asset that is no device of NinjaOne, or another one
         client = await self._access.client(ctx, integration)
-        found = await _ask(client, given, wanted)
+        live = await _ask(client, given, wanted)
         async with ctx.transaction() as connection:
-            known = await local.known_devices(connection, ctx.tenant, [str(device.id) for device in found])
-        return _found([_live_device(device, known.get(str(device.id))) for device in found])
+            known = await local.known_devices(connection, ctx.tenant, [str(device.id) for device in live.devices])
+        found = tuple(_live_device(device, known.get(str(device.id))) for device in live.devices)
+        return FoundDevices(devices=found, count=len(found), total=live.total, cursor=live.cursor)
 
     async def sync(self, given: SyncDevice, ctx: ActionContext) -> SyncedDevice:
         """
@@ -68,13 +68,10 @@ class DeviceActions:
         with nothing_done_yet():
             integration, client = await self._access.connect(ctx)
             device = await client.get_device(given.device_id)
-        reported = reported_device(device)
+        device_id = str(device.id)
         async with ctx.transaction() as connection:
-            client_id = await _client_of(connection, ctx.tenant, integration.integration_id, device)
-            synced = await assets.upsert_device(
-                connection, ctx.tenant, PROVIDER, attrs.evolve(reported, client_id=client_id)
-            )
-        return SyncedDevice(synced=True, external_device_id=reported.device_id, asset_id=synced.asset_id)
+            stored = await store_devices(connection, ctx.tenant, integration.integration_id, [device])
+        return SyncedDevice(synced=True, external_device_id=device_id, asset_id=stored[device_id].asset_id)
 
     async def prepare_reboot(self, given: RebootDevice, ctx: ActionContext) -> dict[str, Any]:
         """
@@ -147,10 +144,6 @@ def _read_moment(prepared: Any, name: str) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _found(devices: Sequence[Device]) -> FoundDevices:
-    return FoundDevices(devices=tuple(devices), count=len(devices))
-
-
 async def _device_id(connection: Connection, tenant: UUID, given: FindDevices) -> int | None:
     """The one device that ``device_id`` and ``asset_id`` name; None when they name none, or two."""
     if given.asset_id is None:
@@ -159,25 +152,47 @@ async def _device_id(connection: Connection, tenant: UUID, given: FindDevices) -
     return of_asset if given.device_id in (None, of_asset) else None
 
 
-async def _ask(client: vendor.NinjaOneClient, given: FindDevices, device_id: int | None) -> list[vendor.Device]:
+@attrs.frozen
+class _Live:
+    """What NinjaOne has; see :class:`FoundDevices`."""
+
+    devices: Sequence[vendor.Device]
+    total: int | None
+    cursor: str | None = None
+
+
+async def _ask(client: vendor.NinjaOneClient, given: FindDevices, device_id: int | None) -> _Live:
     """NinjaOne's devices that meet every criterion, up to the limit."""
     if device_id is not None:
         try:
-            candidates = [await client.get_device(device_id)]
+            device = await client.get_device(device_id)
         except NotFoundError:
-            return []
-        return [device for device in candidates if _fits(device, given) and _is_called(device, given.query)]
+            return _Live([], total=0)
+        found = [device] if _fits(device, given) and _is_called(device, given.query) else []
+        return _Live(found, total=len(found))
     if given.query is not None:
         filtered = given.organization_id is not None or given.online is not None
-        candidates = await client.search_devices(given.query, _LONGEST_SEARCH if filtered else given.limit)
-        return [device for device in candidates if _fits(device, given)][: given.limit]
+        candidates = await client.search_devices(given.query, _LONGEST_SEARCH if filtered else given.limit + 1)
+        fitting = [device for device in candidates if _fits(device, given)]
+        is_all = len(fitting) <= given.limit and len(candidates) < _LONGEST_SEARCH
+        return _Live(fitting[: given.limit], total=len(fitting) if is_all else None)
+    return await _list(client, given)
+
+
+async def _list(client: vendor.NinjaOneClient, given: FindDevices) -> _Live:
+    after = None if given.cursor is None else _read_cursor(given.cursor)
     found: list[vendor.Device] = []
-    async for device in client.list_devices(_filter(given), page_size=given.limit):
-        if _fits(device, given):
-            found.append(device)
-            if len(found) == given.limit:
-                break
-    return found
+    async for page in client.device_pages(_filter(given), after=after, page_size=min(given.limit + 1, 1000)):
+        found += sorted((device for device in page.devices if _fits(device, given)), key=lambda device: device.id)
+        if len(found) > given.limit:
+            return _Live(found[: given.limit], total=None, cursor=str(found[given.limit - 1].id))
+    return _Live(found, total=len(found) if after is None else None)
+
+
+def _read_cursor(cursor: str) -> int:
+    if not cursor.isascii() or not cursor.isdigit():
+        raise local.invalid_cursor()
+    return int(cursor)
 
 
 def _filter(given: FindDevices) -> str | None:
@@ -220,13 +235,3 @@ def _live_device(device: vendor.Device, known: local.KnownDevice | None) -> Devi
         source="ninjaone",
         client_id=known.client_id if known else None,
     )
-
-
-async def _client_of(connection: Connection, tenant: UUID, integration_id: UUID, device: vendor.Device) -> UUID | None:
-    """The client that the device's organization is mapped to; an organization that is new is remembered."""
-    if device.organization_id is None:
-        return None
-    organization = await rmm.put_organization(
-        connection, tenant, integration_id, str(device.organization_id), clean(device.organization_name)
-    )
-    return organization.client_id

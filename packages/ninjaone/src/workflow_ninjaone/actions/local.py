@@ -9,29 +9,44 @@ from uuid import UUID
 
 import attrs
 
+from workflow_core.errors import FieldError, ValidationError
 from workflow_core.records import mappings
 from workflow_core.records.assets import ENTITY_TYPE
+from workflow_core.records.devices import GONE
 from workflow_core.storage.database import Connection, Record
-from workflow_ninjaone.actions.shapes import Device, FindDevices
+from workflow_ninjaone.actions.shapes import Device, FindDevices, FoundDevices
 from workflow_ninjaone.module import PROVIDER
 
 # Row-level security lets a lookup by `asset_id::text` read all mappings: the inner SELECT, which OFFSET keeps apart,
 # makes it a column.
 _FIND = """
-SELECT coalesce(m.external_entity_id, a.rmm_device_id) AS external_device_id, a.asset_id, a.client_id,
+WITH found AS MATERIALIZED (
+    SELECT coalesce(m.external_entity_id, a.rmm_device_id) AS external_device_id, a.asset_id, a.position
+    FROM (
+        SELECT a.asset_id, a.asset_id::text AS entity_id, a.rmm_provider, a.rmm_device_id,
+               lower(a.name) COLLATE "C" AS position
+        FROM assets a WHERE a.tenant = $1 AND {conditions} OFFSET 0
+    ) a
+    LEFT JOIN tenant_external_entity_mappings m
+           ON m.tenant = $1 AND m.integration_type = $2 AND m.alga_entity_type = $3 AND m.alga_entity_id = a.entity_id
+    WHERE (m.id IS NOT NULL OR (a.rmm_provider = $2 AND a.rmm_device_id IS NOT NULL))
+      AND m.sync_status IS DISTINCT FROM {gone}
+      AND ({device}::text IS NULL OR coalesce(m.external_entity_id, a.rmm_device_id) = {device})
+), page AS (
+    SELECT * FROM found
+    WHERE {after}::text IS NULL OR (position, asset_id) > ({after} COLLATE "C", {after_id}::uuid)
+    ORDER BY position, asset_id LIMIT $4
+)
+SELECT page.external_device_id, a.asset_id, a.client_id,
        a.rmm_organization_id AS organization_id, a.attributes ->> 'hostname' AS hostname, a.name AS display_name,
        a.attributes ->> 'dns_name' AS dns_name, a.agent_status IS NOT DISTINCT FROM 'online' AS agent_online,
        a.last_seen_at, coalesce(a.attributes ->> 'os_name', w.os_version, s.os_version) AS os_name,
-       a.attributes ->> 'node_class' AS node_class
-FROM (SELECT *, asset_id::text AS entity_id FROM assets a WHERE a.tenant = $1 AND {conditions} OFFSET 0) a
-LEFT JOIN tenant_external_entity_mappings m
-       ON m.tenant = $1 AND m.integration_type = $2 AND m.alga_entity_type = $3 AND m.alga_entity_id = a.entity_id
+       a.attributes ->> 'node_class' AS node_class, page.position, (SELECT count(*) FROM found) AS total
+FROM page
+JOIN assets a ON a.tenant = $1 AND a.asset_id = page.asset_id
 LEFT JOIN workstation_assets w ON w.tenant = $1 AND w.asset_id = a.asset_id
 LEFT JOIN server_assets s ON s.tenant = $1 AND s.asset_id = a.asset_id
-WHERE (m.id IS NOT NULL OR (a.rmm_provider = $2 AND a.rmm_device_id IS NOT NULL))
-  AND ({device}::text IS NULL OR coalesce(m.external_entity_id, a.rmm_device_id) = {device})
-ORDER BY lower(a.name), a.asset_id
-LIMIT $4
+ORDER BY page.position, page.asset_id
 """
 
 # The candidates come from two indexes; an asset whose mapping names another device is that one.
@@ -98,9 +113,14 @@ class KnownDevice:
     organization_id: str | None
 
 
-async def find_devices(connection: Connection, tenant: UUID, wanted: FindDevices) -> list[Device]:
-    """Devices among the assets that meet every criterion, by name."""
-    arguments: list[Any] = [tenant, PROVIDER, ENTITY_TYPE, wanted.limit]
+async def find_devices(connection: Connection, tenant: UUID, wanted: FindDevices) -> FoundDevices:
+    """
+    Devices among the assets that meet every criterion, by name; without those that NinjaOne has no more.
+
+    Raises:
+        ValidationError: The cursor is none of ours.
+    """
+    arguments: list[Any] = [tenant, PROVIDER, ENTITY_TYPE, wanted.limit + 1]
 
     def place(value: Any) -> str:
         arguments.append(value)
@@ -118,15 +138,53 @@ async def find_devices(connection: Connection, tenant: UUID, wanted: FindDevices
         conditions.append(f"a.agent_status = {place('online' if wanted.online else 'offline')}")
     if wanted.query is not None:
         text = place(wanted.query.lower())
-        columns = ("a.name", "a.serial_number", "a.attributes ->> 'hostname'", "a.attributes ->> 'dns_name'")
         # strpos, not LIKE: a host name may well contain an underscore
-        conditions.append(f"({' OR '.join(f'strpos(lower({column}), {text}) > 0' for column in columns)})")
-    rows = await connection.fetch(_FIND.format(conditions=" AND ".join(conditions), device=device), *arguments)
-    return [_device(row) for row in rows]
+        conditions.append(f"({' OR '.join(f'strpos(lower({column}), {text}) > 0' for column in _SEARCHED)})")
+    after_id, after = (None, None) if wanted.cursor is None else _read_cursor(wanted.cursor)
+    query = _FIND.format(
+        conditions=" AND ".join(conditions),
+        device=device,
+        gone=place(GONE),
+        after=place(after),
+        after_id=place(after_id),
+    )
+    rows = await connection.fetch(query, *arguments)
+    page, more = rows[: wanted.limit], len(rows) > wanted.limit
+    return FoundDevices(
+        devices=tuple(map(_device, page)),
+        count=len(page),
+        total=rows[0]["total"] if rows else 0,
+        cursor=f"{page[-1]['asset_id']} {page[-1]['position']}" if more else None,
+    )
+
+
+_SEARCHED = (
+    "a.name",
+    "a.asset_tag",
+    "a.serial_number",
+    "a.attributes ->> 'hostname'",
+    "a.attributes ->> 'dns_name'",
+    "a.attributes ->> 'ip_addresses'",
+)
+
+
+def _read_cursor(cursor: str) -> tuple[UUID, str]:
+    asset_id, _, position = cursor.partition(" ")
+    try:
+        return UUID(asset_id), position
+    except ValueError:
+        raise invalid_cursor() from None
+
+
+def invalid_cursor() -> ValidationError:
+    """The error for a cursor that no list has given."""
+    message = "is not the cursor of a list of devices: map the one that the last list gave"
+    return ValidationError(f"cursor {message}.", errors=[FieldError(path="cursor", code="FORMAT", message=message)])
 
 
 def _device(row: Record) -> Device:
-    return Device(**row, source="local")
+    values = {name: value for name, value in row.items() if name not in ("position", "total")}
+    return Device(**values, source="local")
 
 
 async def device_id_of(connection: Connection, tenant: UUID, asset_id: UUID) -> int | None:

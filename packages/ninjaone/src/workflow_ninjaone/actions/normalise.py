@@ -19,6 +19,9 @@ _GIB: Final = 1024**3
 _SERVER_CLASSES: Final = frozenset(
     {"WINDOWS_SERVER", "LINUX_SERVER", "MAC_SERVER", "VMWARE_VM_HOST", "HYPERV_VMM_HOST"}
 )
+_MOBILE_CLASSES: Final = {"ANDROID": "android", "APPLE_IOS": "ios", "APPLE_IPADOS": "ipados"}
+#: What NinjaOne has no agent on, or looks at from outside: it may be anything.
+_UNKNOWN_CLASSES: Final = frozenset({"CLOUD_MONITOR_TARGET", "UNMANAGED_DEVICE", "MANAGED_DEVICE"})
 _OS_TYPES: Final = (("WINDOWS", "windows"), ("LINUX", "linux"), ("MAC", "macos"))
 _NETWORK_DEVICE_TYPES: Final = {
     "NMS_SWITCH": "switch",
@@ -39,13 +42,17 @@ def clean(text: str | None, longest: int = 255) -> str | None:
 # ── Devices ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def asset_type(node_class: str | None) -> str:
-    """``server``, ``network_device`` or ``workstation``."""
+def asset_type(node_class: str | None) -> str | None:
+    """``server``, ``network_device``, ``mobile_device``, ``workstation``, ``unknown``; None: the vendor did not say."""
+    if node_class is None:
+        return None
     if node_class in _SERVER_CLASSES:
         return "server"
-    if node_class is not None and node_class.startswith("NMS_"):
-        return "network_device"
-    return "workstation"
+    if node_class in _MOBILE_CLASSES:
+        return "mobile_device"
+    if node_class in _UNKNOWN_CLASSES:
+        return "unknown"
+    return "network_device" if node_class.startswith("NMS_") else "workstation"
 
 
 def agent_status(offline: bool | None) -> str | None:
@@ -109,8 +116,25 @@ def _details(device: vendor.Device) -> assets.DeviceDetails | None:
             if kind is None:  # a printer, a phone: the table knows only what switches and routes
                 return None
             return assets.NetworkDeviceDetails(device_type=kind, management_ip=addresses[0] if addresses else None)
-        case _:
+        case "mobile_device":
+            return _mobile(device)
+        case "workstation":
             return assets.WorkstationDetails(**_computer(device))
+        case _:
+            return None
+
+
+def _mobile(device: vendor.Device) -> assets.MobileDeviceDetails:
+    cellular = device.cellular[0] if device.cellular else vendor.Cellular()
+    return assets.MobileDeviceDetails(
+        os_type=_MOBILE_CLASSES.get(device.node_class or ""),
+        os_version=clean(device.os.name) if device.os else None,
+        model=clean(device.system.model) if device.system else None,
+        imei=clean(cellular.imei),
+        phone_number=clean(cellular.phone_number),
+        carrier=clean(cellular.carrier),
+        last_check_in=device.last_contact_at,
+    )
 
 
 def _computer(device: vendor.Device) -> dict[str, Any]:
@@ -126,12 +150,19 @@ def _computer(device: vendor.Device) -> dict[str, Any]:
         "cpu_cores": cores or None,
         "ram_gb": round(memory / _GIB) if memory else None,
         "last_reboot_at": device.os.last_boot_at if device.os else None,
+        "uptime_seconds": _uptime(device),
         "current_user": clean(device.last_logged_in_user),
         "lan_ip": addresses[0] if addresses else None,
         "wan_ip": clean(device.public_ip, 45),
         "disk_usage": [usage for volume in device.volumes if (usage := _volume(volume))] or None,
         "system_info": _system_info(system),
     }
+
+
+def _uptime(device: vendor.Device) -> int | None:
+    """Seconds from its last start to its last report, which are both on the vendor's clock."""
+    booted, seen = device.os.last_boot_at if device.os else None, device.last_contact_at
+    return int((seen - booted).total_seconds()) if booted is not None and seen is not None and seen >= booted else None
 
 
 def _volume(volume: vendor.Volume) -> dict[str, Any] | None:

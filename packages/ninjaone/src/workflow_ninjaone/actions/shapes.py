@@ -48,7 +48,8 @@ class FindDevices:
         msgspec.Meta(description="The asset that the device is here.", extra_json_schema=picker("ninjaone.assets")),
     ] = None
     query: Annotated[
-        Trimmed | None, msgspec.Meta(description="A part of the name, the host name or the serial number.")
+        Trimmed | None,
+        msgspec.Meta(description="A part of the name, the tag, the host name, the serial number or an IP address."),
     ] = None
     live: Annotated[bool, msgspec.Meta(description="Ask NinjaOne itself instead of what was last synced from it.")] = (
         False
@@ -63,6 +64,9 @@ class FindDevices:
     ] = None
     online: Annotated[
         bool | None, msgspec.Meta(description="Only devices whose agent is online (true) or offline (false).")
+    ] = None
+    cursor: Annotated[
+        Trimmed | None, msgspec.Meta(description="The cursor of the devices after which the list goes on.")
     ] = None
 
 
@@ -92,6 +96,13 @@ class FoundDevices:
 
     devices: Annotated[tuple[Device, ...], msgspec.Meta(description="The devices, up to the limit.")]
     count: Annotated[int, msgspec.Meta(description="How many devices there are in the list.")]
+    total: Annotated[
+        int | None,
+        msgspec.Meta(description="How many devices meet the criteria in all; unknown of a longer live list."),
+    ] = None
+    cursor: Annotated[
+        str | None, msgspec.Meta(description="Gives the devices after these; null when there are no more.")
+    ] = None
 
 
 @attrs.frozen(kw_only=True)

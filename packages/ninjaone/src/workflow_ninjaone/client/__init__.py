@@ -2,15 +2,18 @@
 
 :class:`~workflow_ninjaone.client.api.NinjaOneClient` speaks HTTP, :mod:`~workflow_ninjaone.client.auth` gets access
 tokens, :mod:`~workflow_ninjaone.client.models` holds what we read, :mod:`~workflow_ninjaone.client.errors` turns a
-refusal into one of the platform's errors, and :mod:`~workflow_ninjaone.client.transport` is one HTTP exchange.
+refusal into one of the platform's errors. Below them, :mod:`~workflow_ninjaone.client.paging` follows lists to their
+end, :mod:`~workflow_ninjaone.client.calls` sends requests with what belongs to them,
+:mod:`~workflow_ninjaone.client.pace` says when, and :mod:`~workflow_ninjaone.client.transport` is one HTTP exchange.
 """
 
-from workflow_ninjaone.client.api import NinjaOneClient, Observed, RebootMode
+from workflow_ninjaone.client.api import DevicePage, NinjaOneClient, Observed, RebootMode
 from workflow_ninjaone.client.auth import ApiApplication, ConnectionTokenSource, TokenEndpoint, TokenSource
 from workflow_ninjaone.client.models import (
     Activity,
     Alert,
     AlertList,
+    Cellular,
     Device,
     OperatingSystem,
     Organization,
@@ -18,6 +21,7 @@ from workflow_ninjaone.client.models import (
     SystemInfo,
     Volume,
 )
+from workflow_ninjaone.client.pace import Buckets, Pace
 from workflow_ninjaone.client.scripts import Credential, Script, ScriptingOptions, ScriptJob
 from workflow_ninjaone.client.transport import RetryPolicy, checked_base_url
 
@@ -26,13 +30,17 @@ __all__ = [
     "Alert",
     "AlertList",
     "ApiApplication",
+    "Buckets",
+    "Cellular",
     "ConnectionTokenSource",
     "Credential",
     "Device",
+    "DevicePage",
     "NinjaOneClient",
     "Observed",
     "OperatingSystem",
     "Organization",
+    "Pace",
     "Processor",
     "RebootMode",
     "RetryPolicy",

@@ -6,16 +6,16 @@ Source: the vendor's OpenAPI document for API version 2; below ``https://HOST/v2
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 import aiohttp
 import attrs
 
-from workflow_core.errors import FieldError, Refused, TransientError, ValidationError, WorkflowError
+from workflow_core.errors import FieldError, Refused, ValidationError
 from workflow_ninjaone.client.auth import TokenSource
-from workflow_ninjaone.client.errors import error_for, lacks_privilege, retry_after_seconds, unreadable
+from workflow_ninjaone.client.calls import Call, Requests, unreadable_answer
 from workflow_ninjaone.client.models import (
     ALERT_UID,
     Activity,
@@ -27,6 +27,8 @@ from workflow_ninjaone.client.models import (
     parse_device,
     parse_organization,
 )
+from workflow_ninjaone.client.pace import Pace
+from workflow_ninjaone.client.paging import IdPage, by_id, newest_first
 from workflow_ninjaone.client.scripts import (
     Script,
     ScriptingOptions,
@@ -35,14 +37,7 @@ from workflow_ninjaone.client.scripts import (
     parse_script_job,
     parse_scripting_options,
 )
-from workflow_ninjaone.client.transport import (
-    Answer,
-    ConnectionNotOpened,
-    RetryPolicy,
-    checked_base_url,
-    exchange,
-    is_lost_connection,
-)
+from workflow_ninjaone.client.transport import RetryPolicy, checked_base_url
 
 _T = TypeVar("_T")
 
@@ -58,6 +53,19 @@ _MAX_INT32 = 2**31 - 1
 
 
 @attrs.frozen
+class DevicePage:
+    """Some of a list of devices.
+
+    Attributes:
+        devices: None that an earlier page had.
+        after: From here the list goes on, now or in another process.
+    """
+
+    devices: tuple[Device, ...]
+    after: int
+
+
+@attrs.frozen
 class Observed:
     """A device as it was at a moment.
 
@@ -69,29 +77,11 @@ class Observed:
     at: datetime | None
 
 
-@attrs.frozen
-class _Call:
-    """One request, before a token and an instance are put to it.
-
-    Attributes:
-        method: ``GET`` or ``POST``.
-        template: The path as the vendor documents it, for messages.
-        path: The same with its parameters filled in.
-        params: The query.
-        body: The JSON body, ``None`` for none.
-    """
-
-    method: str
-    template: str
-    path: str
-    params: Mapping[str, str] | None = None
-    body: Any = None
-
-
 class NinjaOneClient:
     """Reads devices, organizations and alerts; resets alerts; reboots devices.
 
-    *Reads* are sent up to three times: after 429 with a short ``Retry-After``, 502, 503, 504 and a lost connection.
+    *Reads* are sent up to three times: after 429 with a short ``Retry-After``, 502, 503, 504 and a lost connection; who
+    is patient (:class:`RetryPolicy`) has them sent more often.
 
     *Acting calls* are sent once. Only after a 401, which NinjaOne gives before it acts, are they sent a second time,
     with a new token. They raise :class:`~workflow_core.errors.Refused` where nothing has been done for sure: no
@@ -113,6 +103,7 @@ class NinjaOneClient:
         tokens: Where access tokens come from.
         timeout: Seconds for one request, from waiting for a connection to the last byte.
         retry: Tries and waits of reads.
+        pace: The tenant's share of requests; ``None`` for no limit.
 
     Raises:
         IntegrationNotConfiguredError: ``base_url`` is unfit.
@@ -126,12 +117,11 @@ class NinjaOneClient:
         tokens: TokenSource,
         timeout: float = 20.0,
         retry: RetryPolicy | None = None,
+        pace: Pace | None = None,
     ) -> None:
-        self._session = session
-        self._base_url = checked_base_url(base_url)
-        self._tokens = tokens
-        self._timeout = timeout
-        self._retry = retry or RetryPolicy()
+        self._requests = Requests(
+            session, checked_base_url(base_url), tokens, timeout, retry=retry or RetryPolicy(), pace=pace
+        )
 
     # ── Reads ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -149,11 +139,11 @@ class NinjaOneClient:
         Raises:
             NotFoundError: The account has no such device.
         """
-        call = _Call("GET", "/v2/device/{id}", f"/v2/device/{_checked_device_id(device_id)}")
-        answer = await self._answer(call)
-        device = parse_device(_decoded(answer, call))
+        call = Call("GET", "/v2/device/{id}", f"/v2/device/{_checked_device_id(device_id)}")
+        record, answer = await self._requests.observe(call)
+        device = parse_device(record)
         if device is None:
-            raise _unreadable(call)
+            raise unreadable_answer(call)
         return Observed(device, answer.given_at)
 
     async def list_reboots(self, device_id: int) -> list[Activity]:
@@ -162,13 +152,13 @@ class NinjaOneClient:
         Raises:
             NotFoundError: The account has no such device.
         """
-        call = _Call(
+        call = Call(
             "GET",
             "/v2/device/{id}/activities",
             f"/v2/device/{_checked_device_id(device_id)}/activities",
             {"activityType": "SYSTEM", "status": "SYSTEM_REBOOTED", "pageSize": str(MAX_PAGE_SIZE)},
         )
-        answer = await self._read(call)
+        answer = await self._requests.read(call)
         # One that does not know the filter gives activities of all kinds.
         rows = _activity_rows(answer)
         return [found for found in _records(rows, parse_activity, call) if found.status_code == "SYSTEM_REBOOTED"]
@@ -185,10 +175,10 @@ class NinjaOneClient:
         """
         if limit < 1:
             raise _invalid("limit", "RANGE", "a number of at least 1")
-        call = _Call("GET", "/v2/devices/search", "/v2/devices/search", {"q": q, "limit": str(limit)})
-        found = await self._read(call)
+        call = Call("GET", "/v2/devices/search", "/v2/devices/search", {"q": q, "limit": str(limit)})
+        found = await self._requests.read(call)
         if not isinstance(found, Mapping):
-            raise _unreadable(call)
+            raise unreadable_answer(call)
         return _records(found.get("devices", []), parse_device, call)[:limit]
 
     async def list_devices(
@@ -205,12 +195,28 @@ class NinjaOneClient:
         Raises:
             TransientError: ``PAGING_STUCK`` when the vendor's pages do not advance: what came so far is not all.
         """
-        path = "/v2/devices-detailed" if detailed else "/v2/devices"
-        params = {} if df is None else {"df": df}
-        async for row in self._pages(path, params, page_size):
-            device = parse_device(row)
-            if device is not None:
+        async for page in self.device_pages(df, page_size=page_size, detailed=detailed):
+            for device in page.devices:
                 yield device
+
+    async def device_pages(
+        self, df: str | None = None, *, after: int | None = None, page_size: int = 500, detailed: bool = False
+    ) -> AsyncIterator[DevicePage]:
+        """The same page by page, from the devices after one.
+
+        Args:
+            df: As in :meth:`list_devices`.
+            after: The :attr:`DevicePage.after` of the page after which the list goes on.
+            page_size: As there.
+            detailed: As there.
+
+        Raises:
+            TransientError: As there.
+        """
+        path = "/v2/devices-detailed" if detailed else "/v2/devices"
+        async for page in self._pages(path, {} if df is None else {"df": df}, page_size, after):
+            devices = [device for row in page.rows if (device := parse_device(row)) is not None]
+            yield DevicePage(tuple(devices), page.after)
 
     async def list_organizations(self, *, page_size: int = 500) -> AsyncIterator[Organization]:
         """All organizations, page by page (``GET /v2/organizations``).
@@ -221,10 +227,23 @@ class NinjaOneClient:
         Raises:
             TransientError: ``PAGING_STUCK``, as in :meth:`list_devices`.
         """
-        async for row in self._pages("/v2/organizations", {}, page_size):
-            organization = parse_organization(row)
-            if organization is not None:
-                yield organization
+        async for page in self._pages("/v2/organizations", {}, page_size):
+            for row in page.rows:
+                organization = parse_organization(row)
+                if organization is not None:
+                    yield organization
+
+    def _pages(
+        self, path: str, params: Mapping[str, str], page_size: int, after: int | None = None
+    ) -> AsyncIterator[IdPage]:
+        if not 1 <= page_size <= MAX_PAGE_SIZE:
+            raise _invalid("page_size", "RANGE", f"a number from 1 to {MAX_PAGE_SIZE}")
+
+        async def read(position: Mapping[str, str]) -> Any:
+            query = {**params, "pageSize": str(page_size), **position}
+            return await self._requests.read(Call("GET", path, path, query), kind=list)
+
+        return by_id(read, path=path, after=after)
 
     async def list_alerts(self, *, df: str | None = None, source_type: str | None = None) -> AlertList:
         """All active alerts (``GET /v2/alerts``, which has neither pages nor a limit).
@@ -234,15 +253,15 @@ class NinjaOneClient:
             source_type: Only alerts of this kind of condition.
         """
         params = {key: value for key, value in (("df", df), ("sourceType", source_type)) if value is not None}
-        call = _Call("GET", "/v2/alerts", "/v2/alerts", params)
-        rows = await self._read(call)
+        call = Call("GET", "/v2/alerts", "/v2/alerts", params)
+        rows = await self._requests.read(call)
         alerts = _records(rows, parse_alert, call)
         return AlertList(tuple(alerts), left_out=len(rows) - len(alerts))
 
     async def latest_activity_id(self) -> int:
         """The number of the account's newest activity; 0 when there is none (``GET /v2/activities``)."""
-        call = _Call("GET", "/v2/activities", "/v2/activities", {"pageSize": str(MIN_ACTIVITIES)})
-        answer = await self._read(call)
+        call = Call("GET", "/v2/activities", "/v2/activities", {"pageSize": str(MIN_ACTIVITIES)})
+        answer = await self._requests.read(call)
         last = answer.get("lastActivityId") if isinstance(answer, Mapping) else None
         found = _records(_activity_rows(answer), parse_activity, call)
         return max([last if type(last) is int else 0, *(activity.id for activity in found)])
@@ -269,27 +288,20 @@ class NinjaOneClient:
         params = {"newerThan": str(newer_than), "pageSize": str(MAX_PAGE_SIZE)}
         if activity_type is not None:
             params[kind] = activity_type
-        older_than: int | None = None
-        while True:
-            call = _Call(
-                "GET", template, path, params if older_than is None else params | {"olderThan": str(older_than)}
-            )
-            # A page may be shorter than was asked for, and an instance may not know a filter.
-            rows = _activity_rows(await self._read(call))
-            page = sorted(_records(rows, parse_activity, call), key=lambda found: found.id, reverse=True)
-            for found in page:
-                if found.id > newer_than and activity_type in (None, found.activity_type):
+
+        async def read(position: Mapping[str, str]) -> Any:
+            call = Call("GET", template, path, {**params, **position})
+            rows = _activity_rows(await self._requests.read(call, kind=(list, Mapping)))
+            if not isinstance(rows, list):
+                raise unreadable_answer(call)
+            return rows
+
+        async for page in newest_first(read, path=template, newer_than=newer_than):
+            for row in page:
+                found = parse_activity(row)
+                # An instance may not know a filter.
+                if found is not None and activity_type in (None, found.activity_type):
                     yield found
-            oldest = page[-1].id if page else 0
-            if oldest <= newer_than:
-                return
-            if older_than is not None and oldest >= older_than:
-                raise TransientError(
-                    f"NinjaOne's pages of {template} do not advance: the list is not complete.",
-                    code="PAGING_STUCK",
-                    details={"path": template},
-                )
-            older_than = oldest
 
     async def get_scripting_options(self, device_id: int) -> ScriptingOptions:
         """What a device can run, and as whom (``GET /v2/device/{id}/scripting/options``).
@@ -298,12 +310,14 @@ class NinjaOneClient:
             NotFoundError: The account has no such device.
         """
         path = f"/v2/device/{_checked_device_id(device_id)}/scripting/options"
-        return parse_scripting_options(await self._read(_Call("GET", "/v2/device/{id}/scripting/options", path)))
+        return parse_scripting_options(
+            await self._requests.read(Call("GET", "/v2/device/{id}/scripting/options", path))
+        )
 
     async def list_scripts(self) -> list[Script]:
         """The scripts of the account's library (``GET /v2/automation/scripts``)."""
-        call = _Call("GET", "/v2/automation/scripts", "/v2/automation/scripts")
-        return _records(await self._read(call), lambda row: parse_script(row, type_="SCRIPT"), call)
+        call = Call("GET", "/v2/automation/scripts", "/v2/automation/scripts")
+        return _records(await self._requests.read(call), lambda row: parse_script(row, type_="SCRIPT"), call)
 
     # ── Acting calls ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -317,7 +331,7 @@ class NinjaOneClient:
         """
         if ALERT_UID.fullmatch(uid) is None:
             raise Refused(_invalid("uid", "FORMAT", "the alert's uid, a UUID"))
-        await self._act(_Call("POST", "/v2/alert/{uid}/reset", f"/v2/alert/{uid}/reset", body={}))
+        await self._requests.act(Call("POST", "/v2/alert/{uid}/reset", f"/v2/alert/{uid}/reset", body={}))
 
     async def reboot_device(self, device_id: int, mode: RebootMode = "NORMAL", reason: str | None = None) -> None:
         """Asks a device to restart (``POST /v2/device/{id}/reboot/{mode}``).
@@ -342,7 +356,7 @@ class NinjaOneClient:
         except ValidationError as error:
             raise Refused(error) from None
         body = {} if reason is None else {"reason": reason}
-        await self._act(_Call("POST", "/v2/device/{id}/reboot/{mode}", path, body=body))
+        await self._requests.act(Call("POST", "/v2/device/{id}/reboot/{mode}", path, body=body))
 
     async def run_script(
         self,
@@ -376,7 +390,7 @@ class NinjaOneClient:
         body: dict[str, Any] = {"type": "SCRIPT", "id": script_id} if action_uid is None else {"type": "ACTION"}
         named = {"uid": action_uid, "parameters": parameters, "runAs": run_as}
         body |= {name: value for name, value in named.items() if value is not None}
-        answer = await self._act(_Call("POST", "/v2/device/{id}/script/run", path, body=body))
+        answer = await self._requests.act(Call("POST", "/v2/device/{id}/script/run", path, body=body))
         try:
             return parse_script_job(json.loads(answer.body))
         except (ValueError, RecursionError):  # an empty answer, or a bare uuid
@@ -403,7 +417,7 @@ class NinjaOneClient:
             "expand": list(expand),
             "headers": [{"name": name, "value": value} for name, value in headers.items()],
         }
-        await self._act(_Call("PUT", "/v2/webhook", "/v2/webhook", body=body))
+        await self._requests.act(Call("PUT", "/v2/webhook", "/v2/webhook", body=body))
 
     async def delete_webhook(self) -> None:
         """Has the account send nothing any more (``DELETE /v2/webhook``).
@@ -411,144 +425,18 @@ class NinjaOneClient:
         Raises:
             PermissionDeniedError: Only a system administrator may.
         """
-        await self._act(_Call("DELETE", "/v2/webhook", "/v2/webhook"))
-
-    # ── How they are made ────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _read(self, call: _Call) -> Any:
-        """The decoded JSON of a read's answer."""
-        return _decoded(await self._answer(call), call)
-
-    async def _answer(self, call: _Call) -> Answer:
-        """A read's answer, after tries within the retry policy."""
-        tries = 0
-        renewed = False
-        token = await self._tokens.access_token()
-        while True:
-            tries += 1
-            retry_after: float | None = None
-            failure: WorkflowError
-            try:
-                answer = await self._send(call, token)
-            except TransientError as error:
-                failure, worth_it = error, is_lost_connection(error)
-            else:
-                if answer.is_success:
-                    return answer
-                if _wants_new_token(answer) and not renewed:
-                    renewed = True
-                    tries -= 1
-                    token = await self._tokens.renewed(token)
-                    continue
-                failure = error_for(answer, method=call.method, path=call.template)
-                worth_it = answer.may_be_retried
-                retry_after = retry_after_seconds(answer.headers.get("Retry-After"))
-            pause = self._retry.pause_before(tries + 1, retry_after) if worth_it else None
-            if pause is None:
-                raise failure
-            await self._retry.sleep(pause)
-
-    async def _act(self, call: _Call) -> Answer:
-        """Sends an acting call: once, or twice if the first was refused for its token."""
-        token = await _before_acting(self._tokens.access_token)
-        answer = await self._send_acting(call, token)
-        if _wants_new_token(answer):
-            refused = token
-            token = await _before_acting(lambda: self._tokens.renewed(refused))
-            answer = await self._send_acting(call, token)
-        if answer.is_success:
-            if answer.is_html:  # a gateway's page: who knows whether NinjaOne ever saw the call
-                raise _unreadable(call, answer)
-            return answer
-        failure = error_for(answer, method=call.method, path=call.template)
-        if answer.status in {401, 429}:
-            raise Refused(failure)
-        raise failure
-
-    async def _send_acting(self, call: _Call, token: str) -> Answer:
-        try:
-            return await self._send(call, token)
-        except ConnectionNotOpened as error:
-            raise Refused(error) from None
-
-    async def _send(self, call: _Call, token: str) -> Answer:
-        return await exchange(
-            self._session,
-            call.method,
-            self._base_url.with_path(call.path),
-            path=call.template,
-            timeout=self._timeout,
-            headers={"Accept": "application/json", "Authorization": f"Bearer {token}"},
-            params=call.params,
-            json=call.body,
-        )
-
-    async def _pages(self, path: str, params: Mapping[str, str], page_size: int) -> AsyncIterator[Any]:
-        """The rows of all pages, each ``id`` once; ``after`` is the highest ``id`` so far."""
-        if not 1 <= page_size <= MAX_PAGE_SIZE:
-            raise _invalid("page_size", "RANGE", f"a number from 1 to {MAX_PAGE_SIZE}")
-        seen: set[int] = set()
-        after: int | None = None
-        while True:
-            query = {**params, "pageSize": str(page_size)}
-            if after is not None:
-                query["after"] = str(after)
-            call = _Call("GET", path, path, query)
-            page = await self._read(call)
-            if not isinstance(page, list):
-                raise _unreadable(call)
-            for row in page:
-                identity = _row_id(row)
-                if identity is not None and identity not in seen:
-                    seen.add(identity)
-                    yield row
-            if len(page) < page_size:
-                return
-            ids = [identity for row in page if (identity := _row_id(row)) is not None]
-            highest = max(ids, default=None)
-            if highest is None or (after is not None and highest <= after):
-                raise TransientError(
-                    f"NinjaOne's pages of {path} do not advance: the list is not complete.",
-                    code="PAGING_STUCK",
-                    details={"path": path},
-                )
-            after = highest
+        await self._requests.act(Call("DELETE", "/v2/webhook", "/v2/webhook"))
 
 
-async def _before_acting(get_token: Callable[[], Awaitable[str]]) -> str:
-    """A token for an acting call; without one the call is never made."""
-    try:
-        return await get_token()
-    except WorkflowError as error:
-        raise Refused(error) from None
-
-
-def _wants_new_token(answer: Answer) -> bool:
-    return answer.status == 401 and not lacks_privilege(answer)
-
-
-def _decoded(answer: Answer, call: _Call) -> Any:
-    """The JSON of an answer, whatever its content type says."""
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError):
-        raise _unreadable(call, answer) from None
-
-
-def _records(rows: object, parse: Callable[[object], _T | None], call: _Call) -> list[_T]:
+def _records(rows: object, parse: Callable[[object], _T | None], call: Call) -> list[_T]:
     if not isinstance(rows, list):
-        raise _unreadable(call)
+        raise unreadable_answer(call)
     return [record for row in rows if (record := parse(row)) is not None]
 
 
 def _activity_rows(answer: object) -> object:
     """Some instances give the bare list."""
     return answer.get("activities") if isinstance(answer, Mapping) else answer
-
-
-def _row_id(row: object) -> int | None:
-    identity = row.get("id") if isinstance(row, Mapping) else None
-    return identity if isinstance(identity, int) and not isinstance(identity, bool) else None
 
 
 def _checked_device_id(device_id: int) -> int:
@@ -560,9 +448,3 @@ def _checked_device_id(device_id: int) -> int:
 def _invalid(path: str, code: str, expected: str) -> ValidationError:
     message = f"must be {expected}"
     return ValidationError(f"{path} {message}.", errors=[FieldError(path=path, code=code, message=message)])
-
-
-def _unreadable(call: _Call, answer: Answer | None = None) -> TransientError:
-    status = 200 if answer is None else answer.status
-    details = {"status": status, "method": call.method, "path": call.template}
-    return unreadable(f"NinjaOne answered {status} to {call.method} {call.template}", details)

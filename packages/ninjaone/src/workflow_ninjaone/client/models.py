@@ -131,6 +131,21 @@ class Volume:
 
 
 @attrs.frozen
+class Cellular:
+    """What a phone or a tablet has of the telephone network.
+
+    Attributes:
+        imei: The number of the hardware.
+        phone_number: Under which it is called.
+        carrier: Whose network it uses.
+    """
+
+    imei: str | None = None
+    phone_number: str | None = None
+    carrier: str | None = None
+
+
+@attrs.frozen
 class Device:
     """A device, as a list, a search, an alert or the single-device call gives it.
 
@@ -165,6 +180,7 @@ class Device:
         memory_bytes: Installed memory (``memory.capacity``, which stands at the device's root).
         processors: The processors.
         volumes: The volumes.
+        cellular: Of phones and tablets.
     """
 
     id: int
@@ -196,6 +212,7 @@ class Device:
     memory_bytes: int | None = None
     processors: tuple[Processor, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    cellular: tuple[Cellular, ...] = ()
 
 
 @attrs.frozen
@@ -331,6 +348,13 @@ def parse_device(value: object) -> Device | None:
         memory_bytes=_int(_mapping(record.get("memory")), "capacity"),
         processors=_each(record.get("processors"), _parse_processor),
         volumes=_each(record.get("volumes"), _parse_volume),
+        cellular=_each(record.get("network"), _parse_cellular),
+    )
+
+
+def _parse_cellular(record: Mapping[str, Any]) -> Cellular:
+    return Cellular(
+        imei=_text(record, "imei"), phone_number=_text(record, "phoneNumber"), carrier=_text(record, "carrier")
     )
 
 

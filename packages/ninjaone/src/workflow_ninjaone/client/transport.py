@@ -88,6 +88,9 @@ class RetryPolicy:
         tries: How often a call is sent in total.
         base_seconds: The longest wait before the second try; it doubles with every further one.
         longest_retry_after: A ``Retry-After`` beyond this many seconds is the caller's business.
+        longest_pause: Seconds beyond which the waits grow no more.
+        patient: Whether it has time: then a time-out, a 500 and an answer that cannot be read are worth another try,
+            too. A 500 may stand for a malformed filter, and who waits has lost patience at a time-out.
         sleep: Waits.
         jitter: A random number from 0 up to 1.
     """
@@ -95,6 +98,8 @@ class RetryPolicy:
     tries: int = attrs.field(default=3, validator=attrs.validators.ge(1))
     base_seconds: float = 0.25
     longest_retry_after: float = 5.0
+    longest_pause: float = 10.0
+    patient: bool = False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
 
@@ -109,7 +114,8 @@ class RetryPolicy:
             return None
         if retry_after is not None and retry_after > self.longest_retry_after:
             return None
-        backoff: float = self.base_seconds * 2 ** (next_try - 2) * (0.5 + self.jitter() / 2)
+        longest = min(self.base_seconds * 2 ** (next_try - 2), self.longest_pause)
+        backoff: float = longest * (0.5 + self.jitter() / 2)
         return max(backoff, retry_after or 0.0)
 
 

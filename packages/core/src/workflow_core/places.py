@@ -3,22 +3,27 @@
 Of the tenants that wait, the one that holds the fewest places comes first, and equals take turns; within a tenant,
 whoever came first. So a thousand who wait of one tenant delay another one by as long as somebody holds a place, and no
 longer.
+
+What is scarce behind the places may be shared all the same: the processor, above all. So a tenant may have fewer of
+them while others are about than when it is alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from threading import Lock
+from typing import Final
 
 import attrs
 
-
-class NoPlaceError(Exception):
-    """So many of a tenant wait already."""
+#: Seconds for which a tenant is about after it has asked for a place.
+_ABOUT: Final = 2.0
 
 
 @attrs.define(eq=False)
@@ -28,25 +33,27 @@ class Places:
     Args:
         count: How many.
         per_tenant: How many of them one tenant can hold; None: all.
-        waiting: How many of one tenant can wait; None: any number.
+        beside_others: How many while another tenant is about; None: as many as ever.
+        clock: Seconds that only rise.
     """
 
     count: int
     per_tenant: int | None = None
-    waiting: int | None = None
+    beside_others: int | None = None
+    clock: Callable[[], float] = time.monotonic
     _lock: Lock = attrs.field(init=False, factory=Lock)
     _held: Counter[str] = attrs.field(init=False, factory=Counter)
     #: Who wait, by tenant; those that were just given a place come last.
     _queues: dict[str, deque[Future[None]]] = attrs.field(init=False, factory=dict)
     _watchers: list[tuple[str | None, int, Future[None]]] = attrs.field(init=False, factory=list)
+    #: Who asked last, and when; and when anybody else did.
+    _last: str = attrs.field(init=False, default="")
+    _last_at: float = attrs.field(init=False, default=-math.inf)
+    _others_at: float = attrs.field(init=False, default=-math.inf)
 
     @asynccontextmanager
     async def hold(self, tenant: str) -> AsyncIterator[None]:
-        """Holds a place during the block.
-
-        Raises:
-            NoPlaceError: There is none, and so many of the tenant wait already.
-        """
+        """Holds a place during the block."""
         turn = self._ask(tenant)
         if turn is not None:
             try:
@@ -88,12 +95,11 @@ class Places:
     def _ask(self, tenant: str) -> Future[None] | None:
         """None: the place is there; else what is waited for."""
         with self._lock:
+            self._note(tenant)
             queue = self._queues.get(tenant)
             if queue is None and self._has_room(tenant):
                 self._held[tenant] += 1
                 return None
-            if self.waiting is not None and len(queue or ()) >= self.waiting:
-                raise NoPlaceError
             turn: Future[None] = Future()
             self._queues.setdefault(tenant, deque()).append(turn)
             return turn
@@ -141,4 +147,16 @@ class Places:
         return min(filter(self._has_room, self._queues), key=self._held.__getitem__, default=None)
 
     def _has_room(self, tenant: str) -> bool:
-        return self._held.total() < self.count and (self.per_tenant is None or self._held[tenant] < self.per_tenant)
+        limit = self.per_tenant
+        if self.beside_others is not None and self._is_beside_others(tenant):
+            limit = self.beside_others
+        return self._held.total() < self.count and (limit is None or self._held[tenant] < limit)
+
+    def _note(self, tenant: str) -> None:
+        if self._last != tenant:
+            self._last, self._others_at = tenant, self._last_at
+        self._last_at = self.clock()
+
+    def _is_beside_others(self, tenant: str) -> bool:
+        asked_at = self._others_at if tenant == self._last else self._last_at
+        return self.clock() - asked_at < _ABOUT

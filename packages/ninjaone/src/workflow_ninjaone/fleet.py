@@ -1,0 +1,198 @@
+"""
+The whole fleet becomes assets, page by page: with all that NinjaOne knows, or only with what changes by the hour.
+
+A page is one request and one transaction, and the run of the job remembers where the next one begins: an attempt that
+was interrupted is followed by one that goes on from there. Memory has one page at a time.
+
+A device is gone only when a list that was read to its end did not have it, and NinjaOne says so once more when it is
+asked for the device itself. So neither a list that broke off nor one that left a device out takes an asset away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import attrs
+
+from workflow_core.errors import NotFoundError, PermissionDeniedError, WorkflowError
+from workflow_core.jobs import JobContext
+from workflow_core.records import devices, rmm
+from workflow_core.records.assets import UpsertedAsset
+from workflow_core.storage.database import Connection
+from workflow_ninjaone import client as vendor
+from workflow_ninjaone.actions.access import Access
+from workflow_ninjaone.actions.normalise import clean, reported_device
+from workflow_ninjaone.module import PROVIDER
+
+#: Devices of one page: with all details about two megabytes.
+PAGE: Final = 1000
+#: Devices that are looked at one by one, between two checkpoints.
+_STEP: Final = 25
+
+
+async def store_devices(
+    conn: Connection, tenant: UUID, integration_id: UUID, found: Sequence[vendor.Device]
+) -> dict[str, UpsertedAsset]:
+    """
+    Makes devices the assets of the clients that their organizations are.
+
+    Args:
+        conn: Bound to the tenant.
+        tenant: Whose assets.
+        integration_id: The connection that they come from.
+        found: As NinjaOne gives them; what it leaves out stays as it is here.
+    """
+    named = {
+        str(device.organization_id): clean(device.organization_name)
+        for device in found
+        if device.organization_id is not None
+    }
+    organizations = await rmm.meet_organizations(conn, tenant, integration_id, named)
+    reported = []
+    for device in map(reported_device, found):
+        client_id = None if device.organization_id is None else organizations[device.organization_id].client_id
+        reported.append(attrs.evolve(device, client_id=client_id))
+    return await devices.upsert_devices(conn, tenant, PROVIDER, reported)
+
+
+async def sync_devices(ctx: JobContext) -> Mapping[str, Any]:
+    """Everything of every device."""
+    return await _Sync(ctx, full=True).run()
+
+
+async def refresh_devices(ctx: JobContext) -> Mapping[str, Any]:
+    """Who is online, names, organizations; of new devices everything."""
+    return await _Sync(ctx, full=False).run()
+
+
+@attrs.define
+class _Course:
+    """How far a run has come: its checkpoint.
+
+    Attributes:
+        began: When its first attempt began, by the database's clock.
+        after: The page after which it goes on; None: at the beginning.
+        is_listed: Whether the list has been read to its end.
+        seen: Devices that NinjaOne has.
+        created: Those that were new here.
+        retired: Those that NinjaOne has no more.
+    """
+
+    began: str
+    after: int | None = None
+    is_listed: bool = False
+    seen: int = 0
+    created: int = 0
+    retired: int = 0
+
+
+class _Sync:
+    def __init__(self, ctx: JobContext, *, full: bool) -> None:
+        self._ctx = ctx
+        self._full = full
+
+    async def run(self) -> Mapping[str, Any]:
+        """Reads the list, then looks for what it lacks; the connection's record says how it went."""
+        await self._record("syncing")
+        try:
+            integration, client = await Access().connect(self._ctx)
+            course = await self._begin(client, integration.integration_id)
+            if not course.is_listed:
+                await self._read_list(client, course)
+            await self._look_for_missing(client, course)
+        except WorkflowError as error:
+            await self._record("error", error.message)
+            raise
+        await self._record("completed")
+        return {"devices": course.seen, "created": course.created, "retired": course.retired}
+
+    async def _record(self, status: str, error: str | None = None) -> None:
+        ctx = self._ctx
+        async with ctx.transaction() as conn:
+            await rmm.record_sync(conn, ctx.tenant, ctx.integration_id, status=status, error=error, full=self._full)
+
+    async def _begin(self, client: vendor.NinjaOneClient, integration_id: UUID) -> _Course:
+        ctx = self._ctx
+        if ctx.checkpoint:
+            return _Course(**ctx.checkpoint)
+        if self._full:
+            named = {str(found.id): clean(found.name) async for found in client.list_organizations()}
+            async with ctx.transaction() as conn:
+                await rmm.meet_organizations(conn, ctx.tenant, integration_id, named)
+        async with ctx.transaction() as conn:
+            course = _Course(began=(await conn.fetchval("SELECT now()")).isoformat())
+        await self._save(course)
+        return course
+
+    async def _save(self, course: _Course) -> None:
+        await self._ctx.save(attrs.asdict(course))
+
+    # ── What NinjaOne has ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _read_list(self, client: vendor.NinjaOneClient, course: _Course) -> None:
+        async for page in client.device_pages(after=course.after, page_size=PAGE, detailed=self._full):
+            found = page.devices if self._full else await self._with_details_of_new(client, page.devices)
+            stored = await self._store(found)
+            course.after = page.after
+            course.seen += len(page.devices)
+            course.created += sum(asset.created for asset in stored.values())
+            await self._save(course)
+            await self._ctx.progress(course.seen, message="Reading devices")
+        course.is_listed = True
+        await self._save(course)
+
+    async def _store(self, found: Sequence[vendor.Device]) -> dict[str, UpsertedAsset]:
+        ctx = self._ctx
+        async with ctx.transaction() as conn:
+            return await store_devices(conn, ctx.tenant, ctx.integration_id, found)
+
+    async def _with_details_of_new(
+        self, client: vendor.NinjaOneClient, page: Sequence[vendor.Device]
+    ) -> list[vendor.Device]:
+        """The devices in their short form, but those in full that are not known here: of them nothing else is."""
+        ctx = self._ctx
+        async with ctx.transaction() as conn:
+            known = await devices.known_devices(conn, ctx.tenant, PROVIDER, (str(device.id) for device in page))
+        found = []
+        for number, device in enumerate(page):
+            detailed = device if str(device.id) in known else await _look_at(client, device.id)
+            if detailed is not None:
+                found.append(detailed)
+            if number % _STEP == 0:
+                await ctx.progress(0, message="Reading new devices")
+        return found
+
+    # ── What it has no more ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def _look_for_missing(self, client: vendor.NinjaOneClient, course: _Course) -> None:
+        """Devices that are known here and that the list did not have; those looked at already are seen by now."""
+        ctx, began = self._ctx, datetime.fromisoformat(course.began)
+        async with ctx.transaction() as conn:
+            missing = await devices.unseen_devices(conn, ctx.tenant, PROVIDER, began)
+        for start in range(0, len(missing), _STEP):
+            gone, found = [], []
+            for device_id in missing[start : start + _STEP]:
+                try:
+                    device = await client.get_device(int(device_id))
+                except (NotFoundError, ValueError):
+                    gone.append(device_id)
+                except PermissionDeniedError:
+                    continue  # it is there, and not ours to see
+                else:
+                    found.append(device)
+            async with ctx.transaction() as conn:
+                await store_devices(conn, ctx.tenant, ctx.integration_id, found)
+                course.retired += await devices.retire_devices(conn, ctx.tenant, PROVIDER, gone, unseen_since=began)
+            await self._save(course)
+            await ctx.progress(start, len(missing), "Looking for devices that are gone")
+
+
+async def _look_at(client: vendor.NinjaOneClient, device_id: int) -> vendor.Device | None:
+    """All of a device; None when it has just been deleted."""
+    try:
+        return await client.get_device(device_id)
+    except NotFoundError:
+        return None

@@ -19,7 +19,7 @@ from workflow_devstack.api import Api
 from workflow_devstack.seed import CONNECTED
 from workflow_devstack.simulator import CLIENT_ID
 
-DEVICES = 3_000
+DEVICES = 50_000
 PAGE = 1000
 TARGET = 3.0
 _JOB = "ninjaone.sync_devices"

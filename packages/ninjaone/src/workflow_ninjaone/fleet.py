@@ -2,7 +2,8 @@
 The whole fleet becomes assets, page by page: with all that NinjaOne knows, or only with what changes by the hour.
 
 A page is one request and one transaction, and the run of the job remembers where the next one begins: an attempt that
-was interrupted is followed by one that goes on from there. Memory has one page at a time.
+was interrupted is followed by one that goes on from there. Memory has two pages at a time: one is fetched while the one
+before is stored.
 
 A device is gone only when a list that was read to its end did not have it, and NinjaOne says so once more when it is
 asked for the device itself. So neither a list that broke off nor one that left a device out takes an asset away.
@@ -10,7 +11,9 @@ asked for the device itself. So neither a list that broke off nor one that left 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -133,7 +136,7 @@ class _Sync:
     # ── What NinjaOne has ────────────────────────────────────────────────────────────────────────────────────────
 
     async def _read_list(self, client: vendor.NinjaOneClient, course: _Course) -> None:
-        async for page in client.device_pages(after=course.after, page_size=PAGE, detailed=self._full):
+        async for page in _ahead(client.device_pages(after=course.after, page_size=PAGE, detailed=self._full)):
             found = page.devices if self._full else await self._with_details_of_new(client, page.devices)
             stored = await self._store(found)
             course.after = page.after
@@ -188,6 +191,23 @@ class _Sync:
                 course.retired += await devices.retire_devices(conn, ctx.tenant, PROVIDER, gone, unseen_since=began)
             await self._save(course)
             await ctx.progress(start, len(missing), "Looking for devices that are gone")
+
+
+async def _ahead(pages: AsyncIterator[vendor.DevicePage]) -> AsyncIterator[vendor.DevicePage]:
+    """The same, each asked for while the one before is being stored."""
+
+    async def next_page() -> vendor.DevicePage | None:
+        return await anext(pages, None)
+
+    coming = asyncio.create_task(next_page())
+    try:
+        while (page := await coming) is not None:
+            coming = asyncio.create_task(next_page())
+            yield page
+    finally:
+        coming.cancel()
+        with suppress(asyncio.CancelledError, WorkflowError):
+            await coming
 
 
 async def _look_at(client: vendor.NinjaOneClient, device_id: int) -> vendor.Device | None:

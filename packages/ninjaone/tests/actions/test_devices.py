@@ -158,7 +158,7 @@ async def test_text_that_no_column_takes(account):
     NUL characters and endless names of the vendor do not break a sync.
     """
     device = account.simulator.state.devices[102]
-    device["displayName"] = "Re\x00ception " + "x" * 1000
+    device["displayName"] = "Re\x00ception \ud83d" + "x" * 1000
     device["lastLoggedInUser"] = "u" * 1000
     device["publicIP"] = "1" * 100
 

@@ -37,7 +37,7 @@ _STEP: Final = 25
 
 
 async def store_devices(
-    conn: Connection, tenant: UUID, integration_id: UUID, found: Sequence[vendor.Device]
+    conn: Connection, tenant: UUID, integration_id: UUID, found: Sequence[vendor.Device], *, by_itself: bool = False
 ) -> dict[str, UpsertedAsset]:
     """
     Makes devices the assets of the clients that their organizations are.
@@ -47,6 +47,7 @@ async def store_devices(
         tenant: Whose assets.
         integration_id: The connection that they come from.
         found: As NinjaOne gives them; what it leaves out stays as it is here.
+        by_itself: Nobody has asked for these: those of organizations that are not synced stay as they are.
     """
     named = {
         str(device.organization_id): clean(device.organization_name)
@@ -54,10 +55,16 @@ async def store_devices(
         if device.organization_id is not None
     }
     organizations = await rmm.meet_organizations(conn, tenant, integration_id, named)
-    reported = []
+    reported, left_alone = [], []
     for device in map(reported_device, found):
-        client_id = None if device.organization_id is None else organizations[device.organization_id].client_id
-        reported.append(attrs.evolve(device, client_id=client_id))
+        organization = None if device.organization_id is None else organizations[device.organization_id]
+        if by_itself and organization is not None and not organization.auto_sync_assets:
+            left_alone.append(device.device_id)
+        else:
+            client_id = None if organization is None else organization.client_id
+            reported.append(attrs.evolve(device, client_id=client_id))
+    if left_alone:
+        await devices.see_devices(conn, tenant, PROVIDER, left_alone)
     return await devices.upsert_devices(conn, tenant, PROVIDER, reported)
 
 
@@ -150,7 +157,7 @@ class _Sync:
     async def _store(self, found: Sequence[vendor.Device]) -> dict[str, UpsertedAsset]:
         ctx = self._ctx
         async with ctx.transaction() as conn:
-            return await store_devices(conn, ctx.tenant, ctx.integration_id, found)
+            return await store_devices(conn, ctx.tenant, ctx.integration_id, found, by_itself=True)
 
     async def _with_details_of_new(
         self, client: vendor.NinjaOneClient, page: Sequence[vendor.Device]
@@ -187,7 +194,7 @@ class _Sync:
                 else:
                     found.append(device)
             async with ctx.transaction() as conn:
-                await store_devices(conn, ctx.tenant, ctx.integration_id, found)
+                await store_devices(conn, ctx.tenant, ctx.integration_id, found, by_itself=True)
                 course.retired += await devices.retire_devices(conn, ctx.tenant, PROVIDER, gone, unseen_since=began)
             await self._save(course)
             await ctx.progress(start, len(missing), "Looking for devices that are gone")

@@ -1,10 +1,10 @@
 import { Plug, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { Button } from "react-aria-components";
 import { Link } from "react-router";
 
 import type { ActionContract, CatalogModule } from "../api/catalog";
 import { useT } from "../i18n";
+import { IconButton } from "../ui/kit";
 import { useShared } from "./context";
 import { ErrorHandling } from "./ErrorHandling";
 import { useSubject } from "./field";
@@ -208,17 +208,16 @@ function OtherInputs({ known }: { known: ReadonlySet<string> }) {
   return others.map((name) => (
     <div key={name} className="ed-list-item">
       <ValueField place={[...INPUT, name]} field={anyField(name)} className="ed-field-inner" />
-      <Button
-        className="ed-icon-button"
+      <IconButton
         isDisabled={!canEdit}
-        aria-label={t("editor.map.remove", { name })}
+        label={t("editor.map.remove", { name })}
         onPress={() => {
           const { [name]: _, ...left } = mapping as JsonObject;
           set(INPUT, left);
         }}
       >
         <Trash2 size={14} aria-hidden />
-      </Button>
+      </IconButton>
     </div>
   ));
 }

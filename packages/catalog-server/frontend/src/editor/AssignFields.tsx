@@ -3,10 +3,10 @@ import { useState } from "react";
 import { Button } from "react-aria-components";
 
 import { useT } from "../i18n";
+import { IconButton } from "../ui/kit";
 import { useShared } from "./context";
 import { useSubject } from "./field";
 import { anyField } from "./FixedInput";
-import { IconButton } from "./kit";
 import { getAt, isObject, type JsonObject, type Place, placeText } from "./model/json";
 import type { Scope } from "./model/scope";
 import { assignedNames, assignText } from "./model/variables";

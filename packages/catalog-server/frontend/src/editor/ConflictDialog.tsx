@@ -1,7 +1,6 @@
 import { useState } from "react";
-import { Button } from "react-aria-components";
-
 import { useT } from "../i18n";
+import { Button } from "../ui/kit";
 import { ModalDialog } from "./kit";
 
 /** Somebody else saved the draft: whose changes stay is for a person to decide. */
@@ -41,7 +40,6 @@ export function ConflictDialog({
       {hasFailed ? <p className="ed-finding ed-finding-error">{t("editor.conflict.failed")}</p> : null}
       <div className="ed-dialog-foot">
         <Button
-          className="ed-button"
           onPress={async () => {
             await onCopy();
             setCopied(true);
@@ -50,10 +48,10 @@ export function ConflictDialog({
           {isCopied ? t("editor.conflict.copied") : t("editor.conflict.copy")}
         </Button>
         <span className="ed-spacer" />
-        <Button className="ed-button ed-button-danger" isDisabled={isBusy} onPress={run(onOverwrite)}>
+        <Button isDisabled={isBusy} onPress={run(onOverwrite)}>
           {t("editor.conflict.overwrite")}
         </Button>
-        <Button className="ed-button ed-button-primary" isDisabled={isBusy} onPress={run(onTakeTheirs)} autoFocus>
+        <Button kind="primary" isDisabled={isBusy} onPress={run(onTakeTheirs)} autoFocus>
           {t("editor.conflict.theirs")}
         </Button>
       </div>

@@ -6,6 +6,7 @@ import { useBlocker } from "react-router";
 
 import type { ActionContract, Catalog, EventType } from "../api/catalog";
 import { useT } from "../i18n";
+import { IconButton } from "../ui/kit";
 import { useAutosave } from "./autosave";
 import { ConflictDialog } from "./ConflictDialog";
 import { EnvironmentContext, type Shared, SharedContext } from "./context";
@@ -14,7 +15,6 @@ import { type LoadedWorkflow, type StepType, useEnvironmentOf, useSamples } from
 import { focusField } from "./focusField";
 import { EditorHeader } from "./Header";
 import { StepInspector } from "./Inspector";
-import { IconButton } from "./kit";
 import { ROOT_BLOCK, type Slot, toDefinition } from "./model/document";
 import { openEditor, reduce, type Selected } from "./model/editor";
 import type { Finding } from "./model/findings";
@@ -295,7 +295,7 @@ export function Editor({
                 <StepInspector key={selected} document={document} step={selected} findings={validation.findings} />
               )}
             </aside>
-            <div className="ed-visually-hidden" role="status" aria-live="polite">
+            <div className="visually-hidden" role="status" aria-live="polite">
               {said}
             </div>
             {adding ? <StepDialog onChoose={addFromDialog} onClose={() => setAdding(null)} /> : null}

@@ -5,6 +5,7 @@ import { Link, useParams } from "react-router";
 import { useActions, useCatalog, useEvents } from "../api/catalog";
 import { Problem } from "../api/client";
 import { useT } from "../i18n";
+import { Button, Empty } from "../ui/kit";
 import { loadWorkflow, useSecretNames, useStepTypes } from "./data";
 import { Editor, type EditorHandle } from "./Editor";
 import "./editor.css";
@@ -36,19 +37,14 @@ export function EditorScreen({
   if (workflow.error) {
     const isGone = workflow.error instanceof Problem && workflow.error.status === 404;
     return (
-      <div className="ed-failed" role="alert">
-        <h1>{t(isGone ? "editor.load.gone" : "editor.load.failed")}</h1>
+      <Empty title={t(isGone ? "editor.load.gone" : "editor.load.failed")}>
         <p>{workflow.error instanceof Problem ? workflow.error.detail : ""}</p>
         {isGone ? (
-          <Link className="ed-link" to="/workflows">
-            {t("editor.back")}
-          </Link>
+          <Link to="/workflows">{t("editor.back")}</Link>
         ) : (
-          <button type="button" className="ed-button" onClick={() => void workflow.refetch()}>
-            {t("editor.saving.again")}
-          </button>
+          <Button onPress={() => void workflow.refetch()}>{t("editor.saving.again")}</Button>
         )}
-      </div>
+      </Empty>
     );
   }
   if (!workflow.data || !catalog || !actions || !events || !stepTypes) {

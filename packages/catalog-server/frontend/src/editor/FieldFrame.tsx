@@ -80,7 +80,7 @@ export function FindingLine({ finding, isOfField = false }: { finding: Finding; 
     <p className={`ed-finding ed-finding-${finding.severity}`}>
       {finding.severity === "error" ? <CircleAlert size={14} aria-hidden /> : <TriangleAlert size={14} aria-hidden />}
       <span>
-        <span className="ed-visually-hidden">{t(`editor.findings.${finding.severity}`)}: </span>
+        <span className="visually-hidden">{t(`editor.findings.${finding.severity}`)}: </span>
         {finding.code === "MISSING_REQUIRED_MAPPING" && isOfField ? t("editor.findings.required") : finding.message}
         {fix ? (
           <Button

@@ -3,9 +3,10 @@ import { useEffect, useRef, useState } from "react";
 import { Button } from "react-aria-components";
 
 import { useT } from "../i18n";
+import { IconButton } from "../ui/kit";
 import { useSubject } from "./field";
 import type { InputProps } from "./inputs";
-import { IconButton, Select } from "./kit";
+import { Select } from "./kit";
 import { type Field, fieldsOf, itemField } from "./model/fields";
 import { equal, isObject, type Json, type Place } from "./model/json";
 import { PickerInput } from "./PickerInput";

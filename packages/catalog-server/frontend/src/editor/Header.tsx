@@ -4,8 +4,8 @@ import { Button, Dialog, DialogTrigger, Popover } from "react-aria-components";
 import { Link } from "react-router";
 
 import { useT } from "../i18n";
+import { IconButton } from "../ui/kit";
 import { useShared } from "./context";
-import { IconButton } from "./kit";
 import type { WorkflowDocument } from "./model/document";
 import type { Finding } from "./model/findings";
 import type { Saving } from "./model/saving";

@@ -34,7 +34,7 @@ export const PalettePanel = memo(function PalettePanel({
       <SearchField className="ed-search" value={query} onChange={setQuery} aria-label={t("editor.palette.search")}>
         <Input className="ed-input" placeholder={t("editor.palette.search")} />
       </SearchField>
-      <div className="ed-visually-hidden" aria-live="polite">
+      <div className="visually-hidden" aria-live="polite">
         {isSearching ? t("editor.palette.found", { count }) : ""}
       </div>
       <div className="ed-palette-list">
@@ -139,7 +139,7 @@ const ModuleTile = memo(function ModuleTile({
               >
                 <Plus size={12} aria-hidden />
                 <span>
-                  <span className="ed-visually-hidden">
+                  <span className="visually-hidden">
                     {t("editor.palette.verb")} {module.label}:{" "}
                   </span>
                   {action.label}
@@ -180,7 +180,7 @@ function Tile({
         {icon}
         <span className="ed-tile-words" title={description}>
           <span className="ed-tile-label">
-            <span className="ed-visually-hidden">{t("editor.palette.verb")} </span>
+            <span className="visually-hidden">{t("editor.palette.verb")} </span>
             {offer.label}
           </span>
           <small>{description}</small>

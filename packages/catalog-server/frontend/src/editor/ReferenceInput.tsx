@@ -3,9 +3,9 @@ import { useState } from "react";
 import { Button } from "react-aria-components";
 
 import { useT } from "../i18n";
+import { IconButton } from "../ui/kit";
 import { DataPicker } from "./DataPicker";
 import type { InputProps } from "./inputs";
-import { IconButton } from "./kit";
 import { nodeAt } from "./model/data";
 import { asReference } from "./model/expressions";
 import { expressionOf, type Json } from "./model/json";
@@ -42,10 +42,10 @@ export function ReferenceInput({
         data-invalid={props.isInvalid || undefined}
       >
         <Braces size={14} aria-hidden />
-        <span id={`${props.labelId}-r`} className="ed-reference-path">
-          {source === "" ? t("editor.reference.choose") : source}
+        <span id={`${props.labelId}-r`} className="ed-reference-words">
+          <span className="ed-reference-path">{source === "" ? t("editor.reference.choose") : source}</span>
+          {sample ? <small className="ed-sample">{sample}</small> : null}
         </span>
-        {sample ? <small className="ed-sample">{sample}</small> : null}
       </Button>
       {source !== "" && !props.isDisabled ? (
         <IconButton label={t("editor.reference.clear")} onPress={() => onChange(undefined)}>

@@ -88,8 +88,8 @@ export const StepCard = memo(function StepCard(props: StepCardProps) {
         {type === "action.call" ? <ModuleIcon module={module} /> : <TypeIcon type={type} />}
         <span id={`${step}-words`} className="ed-step-words">
           <span className="ed-step-title">{title}</span>
-          {type === "action.call" || kind === title ? null : <span className="ed-visually-hidden">{kind}</span>}
           {summary ? <span className="ed-step-summary">{summary}</span> : null}
+          {type === "action.call" || kind === title ? null : <span className="visually-hidden">{kind}</span>}
         </span>
         <span id={`${step}-badges`} className="ed-step-badges">
           {isUnavailable ? (
@@ -103,14 +103,16 @@ export const StepCard = memo(function StepCard(props: StepCardProps) {
           {contract && contract.effect !== "READ" && !isUnavailable ? <EffectBadge effect={contract.effect} /> : null}
           {errors > 0 ? (
             <span className="ed-badge ed-badge-error" title={t("editor.findings.errors", { count: errors })}>
-              <CircleAlert size={12} aria-hidden /> {errors}
-              <span className="ed-visually-hidden">{t("editor.findings.errorsWord", { count: errors })}</span>
+              <CircleAlert size={12} aria-hidden />
+              <span aria-hidden>{errors}</span>
+              <span className="visually-hidden">{t("editor.findings.errors", { count: errors })}</span>
             </span>
           ) : null}
           {warnings > 0 ? (
             <span className="ed-badge ed-badge-warning" title={t("editor.findings.warnings", { count: warnings })}>
-              <TriangleAlert size={12} aria-hidden /> {warnings}
-              <span className="ed-visually-hidden">{t("editor.findings.warningsWord", { count: warnings })}</span>
+              <TriangleAlert size={12} aria-hidden />
+              <span aria-hidden>{warnings}</span>
+              <span className="visually-hidden">{t("editor.findings.warnings", { count: warnings })}</span>
             </span>
           ) : null}
         </span>
@@ -212,7 +214,7 @@ export const BlockHead = memo(function BlockHead(props: BlockHeadProps) {
           {count === 0 ? (
             t("editor.add.first")
           ) : (
-            <span className="ed-visually-hidden">{t("editor.add.inBlock", { name: label })}</span>
+            <span className="visually-hidden">{t("editor.add.inBlock", { name: label })}</span>
           )}
         </button>
       ) : null}

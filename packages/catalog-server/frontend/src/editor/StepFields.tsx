@@ -2,6 +2,7 @@ import { Plus, Trash2 } from "lucide-react";
 import { Button } from "react-aria-components";
 
 import { useT } from "../i18n";
+import { IconButton } from "../ui/kit";
 import { AssignFields } from "./AssignFields";
 import { CallFields } from "./CallFields";
 import { useShared } from "./context";
@@ -9,7 +10,6 @@ import { EventChoice } from "./EventChoice";
 import { ErrorHandling } from "./ErrorHandling";
 import { useSubject } from "./field";
 import { anyField } from "./FixedInput";
-import { IconButton } from "./kit";
 import { configOf } from "./model/document";
 import { isObject, type Json } from "./model/json";
 import { CommittedText, DurationField, PlainChoice, PlainNumber, PlainText } from "./plain";

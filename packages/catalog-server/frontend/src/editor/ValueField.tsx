@@ -95,7 +95,7 @@ export function ValueField({
                   <ToggleButton id={each} className="ed-mode" aria-label={t(`editor.mode.${each}`)}>
                     <Icon size={14} aria-hidden />
                   </ToggleButton>
-                  <Tooltip className="ed-tooltip">{t(`editor.mode.${each}.hint` as MessageId)}</Tooltip>
+                  <Tooltip className="tooltip">{t(`editor.mode.${each}.hint` as MessageId)}</Tooltip>
                 </TooltipTrigger>
               );
             })}

@@ -1,10 +1,9 @@
-/** The few widgets that the editor needs beside those of react-aria-components. */
+/** Widgets that only the editor has. */
 
-import { X } from "lucide-react";
+import { ChevronDown, X } from "lucide-react";
 import type { ReactNode } from "react";
 import {
   Button as AriaButton,
-  type ButtonProps as AriaButtonProps,
   Dialog,
   Heading,
   ListBox,
@@ -14,21 +13,9 @@ import {
   Popover,
   Select as AriaSelect,
   SelectValue,
-  Tooltip,
-  TooltipTrigger,
 } from "react-aria-components";
-import { ChevronDown } from "lucide-react";
 
-export function IconButton({ label, children, ...props }: AriaButtonProps & { label: string; children: ReactNode }) {
-  return (
-    <TooltipTrigger delay={500}>
-      <AriaButton {...props} aria-label={label} className={`ed-icon-button ${props.className ?? ""}`}>
-        {children}
-      </AriaButton>
-      <Tooltip className="ed-tooltip">{label}</Tooltip>
-    </TooltipTrigger>
-  );
-}
+import { IconButton } from "../ui/kit";
 
 export function Select<T extends string>({
   label,
@@ -106,9 +93,9 @@ export function ModalDialog({
           <header className="ed-dialog-head">
             <Heading slot="title">{title}</Heading>
             {isDismissable ? (
-              <AriaButton className="ed-icon-button" aria-label={closeLabel} onPress={onClose}>
+              <IconButton label={closeLabel} onPress={onClose}>
                 <X size={16} aria-hidden />
-              </AriaButton>
+              </IconButton>
             ) : null}
           </header>
           {children}

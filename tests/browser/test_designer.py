@@ -69,14 +69,17 @@ async def test_the_palette_of_each_tenant(open_designer):
     page = open_designer.page
     await open_designer.sign_in()
     await page.get_by_role("link", name=SAMPLE, exact=True).click()
-    await expect(page.get_by_role("searchbox").first).to_be_visible()
-    await expect(page.locator(".ed-palette").get_by_text("NinjaOne", exact=True)).to_be_visible()
+    palette = page.get_by_role("region", name="Palette")
+    await palette.get_by_role("searchbox").fill("NinjaOne")
+    await expect(palette.get_by_role("button", name="Add NinjaOne")).to_be_visible()
     await open_designer.look("editor")
     await page.context.clear_cookies()
     await open_designer.sign_in("Sam Okafor")
     await page.get_by_role("button", name="New workflow").click()
-    await expect(page.locator(".ed-palette").get_by_text("Ticket", exact=True)).to_be_visible()
-    await expect(page.locator(".ed-palette").get_by_text("NinjaOne", exact=True)).to_have_count(0)
+    await palette.get_by_role("searchbox").fill("Ticket")
+    await expect(palette.get_by_role("button", name="Add Ticket")).to_be_visible()
+    await palette.get_by_role("searchbox").fill("NinjaOne")
+    await expect(palette.get_by_role("button", name="Add NinjaOne")).to_have_count(0)
 
 
 async def test_no_word_is_outside_of_the_catalogs(open_designer):

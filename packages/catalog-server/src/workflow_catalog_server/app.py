@@ -11,6 +11,7 @@ from workflow_catalog_server import (
     definition_routes,
     effect_routes,
     event_routes,
+    expression_routes,
     health_routes,
     integration_routes,
     job_routes,
@@ -21,6 +22,7 @@ from workflow_catalog_server import (
     run_routes,
     run_stream_routes,
     secret_routes,
+    session_routes,
     simulation_routes,
     task_routes,
     trial_routes,
@@ -30,6 +32,7 @@ from workflow_catalog_server import (
 from workflow_catalog_server.api_key_auth import ApiKeyAuthenticator
 from workflow_catalog_server.bodies import MAX_BODY
 from workflow_catalog_server.catalog_routes import catalog_routes
+from workflow_catalog_server.designer_routes import designer_routes
 from workflow_catalog_server.openapi import PATH as OPENAPI_PATH
 from workflow_catalog_server.openapi import openapi_document, openapi_handler
 from workflow_catalog_server.registry_routes import registry_routes
@@ -56,6 +59,8 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
     """Every route of the server, and the one that describes them."""
     routes = (
         *health_routes.ROUTES,
+        *designer_routes(),
+        *session_routes.ROUTES,
         *catalog_routes(registry),
         *registry_routes(registry),
         *option_routes.ROUTES,
@@ -64,6 +69,7 @@ def all_routes(registry: Registry) -> tuple[Route | PublicRoute, ...]:
         *trigger_routes.ROUTES,
         *definition_routes.ROUTES,
         *event_routes.ROUTES,
+        *expression_routes.ROUTES,
         *effect_routes.ROUTES,
         *job_routes.ROUTES,
         *run_routes.ROUTES,

@@ -17,6 +17,7 @@ from workflow_catalog_server.api_key_auth import KEY_HEADER, TENANT_HEADER
 from workflow_catalog_server.prepared import PreparedAnswer
 from workflow_catalog_server.problems import PROBLEM_JSON
 from workflow_catalog_server.routing import PublicHandler, PublicRoute, Route
+from workflow_catalog_server.session_auth import COOKIE
 from workflow_core.errors import FieldError
 from workflow_core.schema import json_schema, required_fields
 
@@ -62,6 +63,7 @@ def openapi_document(routes: Iterable[Route | PublicRoute]) -> dict[str, Any]:
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "apiKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
                 "tenant": {"type": "apiKey", "in": "header", "name": TENANT_HEADER},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
             },
         },
     }
@@ -98,7 +100,7 @@ def _operation(route: Route | PublicRoute, components: dict[str, Any]) -> dict[s
             operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {}}}}
         operation["responses"] = {str(route.status): success}
         return operation
-    operation["security"] = [{"bearer": []}, {"apiKey": [], "tenant": []}]
+    operation["security"] = [{"bearer": []}, {"apiKey": [], "tenant": []}, {"session": []}]
     operation["description"] = f"Needs the permission `{route.permission}`."
     parameters += _query_parameters(route.query, components)
     parameters += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in route.headers]

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from workflow_catalog_server.api_key_auth import KEY_HEADER, TENANT_HEADER, ApiKeyAuthenticator
 from workflow_catalog_server.auth import Authenticator, Permission, Principal
 from workflow_catalog_server.problems import problem_for
+from workflow_catalog_server.session_auth import bearer_of_session
 from workflow_core.errors import NotFoundError
 
 Handler = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
@@ -112,7 +113,7 @@ def _protected(route: Route, authenticator: Authenticator, api_keys: ApiKeyAuthe
             headers = request.headers
             api_key = headers.get(KEY_HEADER)
             if api_key is None:
-                principal = authenticator.authenticate(headers.get(hdrs.AUTHORIZATION))
+                principal = authenticator.authenticate(headers.get(hdrs.AUTHORIZATION) or bearer_of_session(request))
             else:
                 principal = await api_keys.authenticate(api_key, headers.get(TENANT_HEADER))
             request[LOGGED] = (path, principal.tenant_text)

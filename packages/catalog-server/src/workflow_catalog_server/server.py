@@ -85,6 +85,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             tenant_runs=settings.tenant_runs,
             http=http,
             public_url=settings.public_url,
+            development_users=settings.development_users,
         )
 
 

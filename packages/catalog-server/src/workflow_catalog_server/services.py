@@ -14,6 +14,7 @@ from workflow_catalog_server.availability_cache import AvailabilityCache
 from workflow_catalog_server.designer_catalog import DesignerCatalog
 from workflow_catalog_server.health import Health
 from workflow_catalog_server.run_feeds import RunFeeds
+from workflow_catalog_server.session_auth import DevelopmentUser
 from workflow_core.discovery import Registry
 from workflow_core.execution.inbox import Inbox
 from workflow_core.integrations.connecting import Connector
@@ -42,6 +43,7 @@ class Services:
     http: aiohttp.ClientSession
     public_url: str | None = None
     tenant_runs: int | None = None
+    development_users: tuple[DevelopmentUser, ...] = ()
     inbox: Inbox = attrs.field(
         init=False,
         default=attrs.Factory(

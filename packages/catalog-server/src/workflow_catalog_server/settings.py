@@ -8,11 +8,14 @@ from types import MappingProxyType
 from typing import Final
 
 import attrs
+import orjson
 from yarl import URL
 
 from workflow_catalog_server.auth import JwtKey
-from workflow_core.errors import ConfigurationError
+from workflow_catalog_server.session_auth import DevelopmentUser
+from workflow_core.errors import ConfigurationError, ValidationError
 from workflow_core.process import Environment, ProcessSettings
+from workflow_core.schema import convert
 
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost"})
 
@@ -26,6 +29,8 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "WORKFLOW_JWT_AUDIENCE": "tokens must name it, when set",
         "WORKFLOW_HTTP_HOST": "where to listen (127.0.0.1)",
         "WORKFLOW_HTTP_PORT": "where to listen; 0: a free port (8080)",
+        "WORKFLOW_DEVELOPMENT_SIGN_IN_FILE": "never in production: a JSON file of users whom the designer signs in "
+        "without a password: [{name, company, token}]",
         "WORKFLOW_PUBLIC_URL": "where browsers and other systems reach it, such as https://workflows.example.com; for "
         "connections (http://<host>:<port> when it listens to this machine only)",
     }
@@ -43,6 +48,7 @@ class Settings(ProcessSettings):
         jwt_key: What verifies bearer tokens.
         jwt_issuer: Tokens must name it, if set.
         jwt_audience: Tokens must name it, if set.
+        development_users: Whom the designer signs in without a password; nobody outside of development.
     """
 
     http_host: str
@@ -51,6 +57,7 @@ class Settings(ProcessSettings):
     jwt_key: JwtKey
     jwt_issuer: str | None
     jwt_audience: str | None
+    development_users: tuple[DevelopmentUser, ...]
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -68,6 +75,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         jwt_key=read.parsed(_jwt_key),
         jwt_issuer=read.text("WORKFLOW_JWT_ISSUER", None),
         jwt_audience=read.text("WORKFLOW_JWT_AUDIENCE", None),
+        development_users=read.parsed(_development_users),
     )
 
 
@@ -102,3 +110,16 @@ def _jwt_key(environ: Mapping[str, str]) -> JwtKey:
     if not text:
         raise ConfigurationError("WORKFLOW_JWT_KEY or WORKFLOW_JWT_KEY_FILE is not set")
     return JwtKey.parse(text.strip().encode())
+
+
+def _development_users(environ: Mapping[str, str]) -> tuple[DevelopmentUser, ...]:
+    file = environ.get("WORKFLOW_DEVELOPMENT_SIGN_IN_FILE")
+    if not file:
+        return ()
+    try:
+        return tuple(convert(DevelopmentUser, entry) for entry in orjson.loads(Path(file).read_bytes()))
+    except (OSError, ValueError, TypeError, ValidationError) as error:
+        raise ConfigurationError(
+            f"The file {file!r} that WORKFLOW_DEVELOPMENT_SIGN_IN_FILE names is no readable JSON list of "
+            f"{{name, company, token}} ({type(error).__name__})"
+        ) from None

@@ -83,6 +83,11 @@ class DataFolder:
         return self.path / "jwt.key"
 
     @property
+    def sign_in(self) -> Path:
+        """Whom the designer signs in by one click, with their tokens."""
+        return self.path / "sign-in.json"
+
+    @property
     def secrets_key(self) -> Path:
         """The key-encryption key of the tenants' secrets."""
         return self.path / "secrets.key"

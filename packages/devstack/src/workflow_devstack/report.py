@@ -140,6 +140,7 @@ def show_addresses(console: Console, folder: DataFolder, ports: Ports) -> None:
     table.add_column(style="dim")
     table.add_column()
     rows = {
+        "designer": f"{ports.server.url}  (signs in the users of both tenants by one click)",
         "catalog server": f"{ports.server.url}  (health: {ports.server.url}/health/ready)",
         "NinjaOne simulator": f"{ports.simulator.url}  (journal: {ports.simulator.url}/_simulator/journal)",
         "mail server": f"{ports.mail.address}  (what was sent: {folder.mail})",

@@ -17,7 +17,8 @@ import attrs
 from workflow_core.records import assets, devices, rmm
 from workflow_core.secrets import TenantSecrets, integration_scope
 from workflow_core.storage.database import Connection, Database
-from workflow_devstack import simulator
+from workflow_devstack import keys, simulator
+from workflow_devstack.folder import DataFolder
 from workflow_devstack.simulator import Account
 from workflow_psa.plugin import plugin as psa
 
@@ -92,6 +93,18 @@ CONNECTED: Final = TenantData("Tailspin Managed IT", ("Dana", "Reyes"), own_clie
 """Has NinjaOne."""
 UNCONNECTED: Final = TenantData("Woodgrove Systems", ("Sam", "Okafor"), own_clients=("Proseware Bakery",))
 """Has not."""
+
+
+def sign_in(folder: DataFolder) -> list[dict[str, str]]:
+    """Whom the designer signs in by one click, as ``WORKFLOW_DEVELOPMENT_SIGN_IN_FILE`` has it."""
+    return [
+        {
+            "name": " ".join(data.user),
+            "company": data.name,
+            "token": keys.token(folder, tenant=data.tenant, user=data.user_id),
+        }
+        for data in (CONNECTED, UNCONNECTED)
+    ]
 
 
 async def seed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import time
@@ -23,6 +24,7 @@ from workflow_core.storage.database import Database
 from workflow_devstack import demonstration, keys, mail, ports, postgres, report, seed, simulator, temporal
 from workflow_devstack.disk import check_free_space, full_disk
 from workflow_devstack.folder import DataFolder, Lock, write_json
+from workflow_devstack.keys import write_private
 from workflow_devstack.ports import HOST, Ports
 from workflow_devstack.postgres import SERVER_ROLE, WORKER_ROLE, Postgres
 from workflow_devstack.processes import Command, Processes, child_environment, command_path, failure, stop_leftovers
@@ -171,6 +173,7 @@ class _Stack:
             database_server.dsn(SERVER_ROLE), application_name="workflow-devstack", max_size=2
         ) as database:
             await self._seed(database)
+            write_private(self._folder.sign_in, json.dumps(seed.sign_in(self._folder)))
             await self._start(processes, self._server(database_server))
             await self._start(processes, await self._worker(database_server, database))
             result = await self._while_running(
@@ -253,6 +256,7 @@ class _Stack:
             "WORKFLOW_HTTP_HOST": HOST,
             "WORKFLOW_HTTP_PORT": str(self._ports.server.number),
             "WORKFLOW_JWT_KEY_FILE": str(self._folder.jwt_key),
+            "WORKFLOW_DEVELOPMENT_SIGN_IN_FILE": str(self._folder.sign_in),
         }
         return Command(
             name=SERVER,

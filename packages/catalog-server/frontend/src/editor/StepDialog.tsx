@@ -1,0 +1,153 @@
+import { useDeferredValue, useMemo, useState } from "react";
+import {
+  Autocomplete,
+  Collection,
+  Header,
+  Input,
+  ListBox,
+  ListBoxItem,
+  ListBoxSection,
+  SearchField,
+} from "react-aria-components";
+
+import { useT } from "../i18n";
+import { useShared } from "./context";
+import { ModalDialog } from "./kit";
+import { bySection, type Offer, offers, SECTIONS, usePalette } from "./offer";
+import { EffectBadge, ModuleIcon, TypeIcon } from "./tiles";
+
+/** As many as anybody reads; more words find the rest. */
+const SHOWN = 60;
+
+interface Choice {
+  id: string;
+  offer: Offer;
+  icon: React.ReactNode;
+  description: string;
+  detail?: string;
+  badge?: React.ReactNode;
+}
+
+/** Asks what to add, by a search over everything that there is. */
+export function StepDialog({ onChoose, onClose }: { onChoose: (offer: Offer) => void; onClose: () => void }) {
+  const t = useT();
+  return (
+    <ModalDialog
+      title={t("editor.add.title")}
+      isOpen
+      onClose={onClose}
+      closeLabel={t("editor.close")}
+      className="ed-step-dialog"
+    >
+      <Choices onChoose={onChoose} />
+    </ModalDialog>
+  );
+}
+
+function Choices({ onChoose }: { onChoose: (offer: Offer) => void }) {
+  const t = useT();
+  const { actions } = useShared();
+  const palette = usePalette();
+  const [query, setQuery] = useState("");
+  const wanted = useDeferredValue(query);
+  const { sections, byId, more } = useMemo(() => {
+    const found = palette.find(wanted);
+    const isSearching = wanted.trim() !== "";
+    const byId = new Map<string, Offer>();
+    let left = SHOWN;
+    let more = 0;
+    const sections = SECTIONS.map((section) => {
+      const { types, modules } = bySection(found)[section];
+      const choices: Choice[] = types.map((type) => ({
+        id: type.type,
+        offer: offers.ofType(type.type, type.label),
+        icon: <TypeIcon type={type.type} />,
+        description: type.description,
+      }));
+      for (const { module, actions: fitting } of modules) {
+        if (!module.available) {
+          continue;
+        }
+        if (!isSearching) {
+          const offer = offers.ofModule(module);
+          if (offer) {
+            choices.push({
+              id: module.groupKey,
+              offer,
+              icon: <ModuleIcon module={module} />,
+              description: module.description,
+            });
+          }
+          continue;
+        }
+        for (const action of fitting) {
+          const contract = actions.get(`${action.id}@${action.version}`);
+          choices.push({
+            id: `${action.id}@${action.version}`,
+            offer: offers.ofAction(module, action.id),
+            icon: <ModuleIcon module={module} />,
+            description: action.description,
+            detail: module.label,
+            badge: contract ? <EffectBadge effect={contract.effect} /> : undefined,
+          });
+        }
+      }
+      const shown = choices.slice(0, left);
+      left -= shown.length;
+      more += choices.length - shown.length;
+      for (const choice of shown) {
+        byId.set(choice.id, choice.offer);
+      }
+      return { id: section, choices: shown };
+    }).filter(({ choices }) => choices.length > 0);
+    return { sections, byId, more };
+  }, [palette, wanted, actions]);
+  return (
+    <div className="ed-choices">
+      <Autocomplete inputValue={query} onInputChange={setQuery}>
+        <SearchField className="ed-search" aria-label={t("editor.add.search")} autoFocus>
+          <Input className="ed-input" placeholder={t("editor.add.search")} />
+        </SearchField>
+        <ListBox
+          className="ed-listbox"
+          aria-label={t("editor.add.title")}
+          items={sections}
+          selectionMode="none"
+          onAction={(id) => {
+            const offer = byId.get(String(id));
+            if (offer) {
+              onChoose(offer);
+            }
+          }}
+          renderEmptyState={() => <p className="ed-empty">{t("editor.palette.nothing", { query: wanted })}</p>}
+        >
+          {(section) => (
+            <ListBoxSection id={`section:${section.id}`}>
+              <Header className="ed-choices-head">{t(`editor.section.${section.id}`)}</Header>
+              <Collection items={section.choices}>
+                {(choice) => (
+                  <ListBoxItem
+                    id={choice.id}
+                    textValue={`${choice.offer.label} ${choice.detail ?? ""}`}
+                    className="ed-option ed-choice"
+                  >
+                    {choice.icon}
+                    <span className="ed-tile-words">
+                      <span className="ed-tile-label">
+                        {choice.offer.label}
+                        {choice.detail ? <em>{choice.detail}</em> : null}
+                      </span>
+                      <small>{choice.description}</small>
+                    </span>
+                    {choice.badge}
+                  </ListBoxItem>
+                )}
+              </Collection>
+            </ListBoxSection>
+          )}
+        </ListBox>
+        {more > 0 ? <p className="ed-more">{t("editor.palette.more", { count: more })}</p> : null}
+      </Autocomplete>
+    </div>
+  );
+}

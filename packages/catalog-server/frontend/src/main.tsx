@@ -1,0 +1,31 @@
+import "@fontsource-variable/inter";
+import "./styles/tokens.css";
+import "./styles/base.css";
+
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createRoot } from "react-dom/client";
+import { createBrowserRouter, RouterProvider } from "react-router";
+
+import { configure, Problem } from "./api/client";
+import { LanguageProvider } from "./i18n";
+import { ROUTES } from "./routes";
+import { applyTheme } from "./shell/theme";
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // What was refused is refused again; only what passes is worth another try.
+      retry: (count, error) => count < 2 && !(error instanceof Problem && error.status > 0 && error.status < 500),
+    },
+  },
+});
+
+configure({ onSignedOut: () => queries.setQueryData(["session"], null) });
+applyTheme();
+createRoot(document.getElementById("root") as HTMLElement).render(
+  <QueryClientProvider client={queries}>
+    <LanguageProvider>
+      <RouterProvider router={createBrowserRouter(ROUTES)} />
+    </LanguageProvider>
+  </QueryClientProvider>,
+);

@@ -7,7 +7,7 @@ import asyncio
 
 from rich.console import Console
 
-from benchmarks import bundles, catalog, fairness, language, ledger, loops, runs, scale, waits, webhooks
+from benchmarks import bundles, catalog, fairness, language, ledger, loops, runs, scale, sync, waits, webhooks
 from benchmarks.platform import running_platform
 
 BENCHMARKS = {
@@ -21,6 +21,7 @@ BENCHMARKS = {
     "bundles": bundles.measure,
     "language": language.measure,
     "webhooks": webhooks.measure,
+    "sync": sync.measure,
 }
 
 

@@ -31,6 +31,7 @@ class Platform:
         temporal_address: Of the Temporal server, which keeps its state in a file.
         dsn: Of the server's role.
         admin_dsn: Of the database's superuser.
+        simulator_secret: Of the simulator's API application.
         worker: The worker's environment.
     """
 
@@ -39,6 +40,7 @@ class Platform:
     dsn: str
     admin_dsn: str
     token: str
+    simulator_secret: str
     worker: dict[str, str]
 
 
@@ -84,6 +86,7 @@ async def running_platform() -> AsyncIterator[Platform]:
                 dsn=database.dsn(postgres.SERVER_ROLE),
                 admin_dsn=database.dsn(),
                 token=keys.token(opened, tenant=CONNECTED.tenant, user=CONNECTED.user_id),
+                simulator_secret=keys.read_secret(opened.simulator_secret),
                 worker=child_environment(
                     {
                         "WORKFLOW_DATABASE_URL": database.dsn(postgres.WORKER_ROLE),

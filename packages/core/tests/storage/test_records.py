@@ -303,12 +303,14 @@ async def test_organizations_of_a_page(conn: Connection, tenant: UUID, integrati
     client, key = await _add_client(conn, tenant, "One"), integration.integration_id
     await rmm.put_organization(conn, tenant, key, "1", "Acme")
     await rmm.map_organization(conn, tenant, key, "1", client_id=client, auto_sync_assets=False)
-    found = await rmm.meet_organizations(conn, tenant, key, ["2", "1", "2"])
+    found = await rmm.meet_organizations(conn, tenant, key, {"2": None, "1": None})
     assert {name: (one.client_id, one.external_organization_name) for name, one in found.items()} == {
         "1": (client, "Acme"),
         "2": (None, None),
     }
     assert not found["1"].auto_sync_assets
+    renamed = await rmm.meet_organizations(conn, tenant, key, {"1": "Acme Ltd", "2": "Two"})
+    assert [one.external_organization_name for one in renamed.values()] == ["Acme Ltd", "Two"]
 
 
 async def test_racing_syncs_make_one_asset(db: Database, tenants: Tenants) -> None:

@@ -24,10 +24,7 @@ from workflow_core.connections import (
 from workflow_core.errors import IntegrationNotConfiguredError
 from workflow_ninjaone.client import ConnectionTokenSource, NinjaOneClient
 from workflow_ninjaone.client.auth import ApiApplication, TokenEndpoint, authorize_url
-from workflow_ninjaone.module import PROVIDER
-
-AUTHORIZATION_CODE: Final = "authorization_code"
-CLIENT_CREDENTIALS: Final = "client_credentials"
+from workflow_ninjaone.module import AUTHORIZATION_CODE, CLIENT_CREDENTIALS, PROVIDER
 
 REQUEST_SECONDS: Final = 10.0
 

@@ -2,7 +2,8 @@
 The whole fleet becomes assets, page by page: with all that NinjaOne knows, or only with what changes by the hour.
 
 A page is one request and one transaction, and the run of the job remembers where the next one begins: an attempt that
-was interrupted is followed by one that goes on from there. Memory has one page at a time.
+was interrupted is followed by one that goes on from there. Memory has two pages at a time: one is fetched while the one
+before is stored.
 
 A device is gone only when a list that was read to its end did not have it, and NinjaOne says so once more when it is
 asked for the device itself. So neither a list that broke off nor one that left a device out takes an asset away.
@@ -10,7 +11,9 @@ asked for the device itself. So neither a list that broke off nor one that left 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -34,7 +37,7 @@ _STEP: Final = 25
 
 
 async def store_devices(
-    conn: Connection, tenant: UUID, integration_id: UUID, found: Sequence[vendor.Device]
+    conn: Connection, tenant: UUID, integration_id: UUID, found: Sequence[vendor.Device], *, by_itself: bool = False
 ) -> dict[str, UpsertedAsset]:
     """
     Makes devices the assets of the clients that their organizations are.
@@ -44,6 +47,7 @@ async def store_devices(
         tenant: Whose assets.
         integration_id: The connection that they come from.
         found: As NinjaOne gives them; what it leaves out stays as it is here.
+        by_itself: Nobody has asked for these: those of organizations that are not synced stay as they are.
     """
     named = {
         str(device.organization_id): clean(device.organization_name)
@@ -51,10 +55,16 @@ async def store_devices(
         if device.organization_id is not None
     }
     organizations = await rmm.meet_organizations(conn, tenant, integration_id, named)
-    reported = []
+    reported, left_alone = [], []
     for device in map(reported_device, found):
-        client_id = None if device.organization_id is None else organizations[device.organization_id].client_id
-        reported.append(attrs.evolve(device, client_id=client_id))
+        organization = None if device.organization_id is None else organizations[device.organization_id]
+        if by_itself and organization is not None and not organization.auto_sync_assets:
+            left_alone.append(device.device_id)
+        else:
+            client_id = None if organization is None else organization.client_id
+            reported.append(attrs.evolve(device, client_id=client_id))
+    if left_alone:
+        await devices.see_devices(conn, tenant, PROVIDER, left_alone)
     return await devices.upsert_devices(conn, tenant, PROVIDER, reported)
 
 
@@ -133,7 +143,7 @@ class _Sync:
     # ── What NinjaOne has ────────────────────────────────────────────────────────────────────────────────────────
 
     async def _read_list(self, client: vendor.NinjaOneClient, course: _Course) -> None:
-        async for page in client.device_pages(after=course.after, page_size=PAGE, detailed=self._full):
+        async for page in _ahead(client.device_pages(after=course.after, page_size=PAGE, detailed=self._full)):
             found = page.devices if self._full else await self._with_details_of_new(client, page.devices)
             stored = await self._store(found)
             course.after = page.after
@@ -147,7 +157,7 @@ class _Sync:
     async def _store(self, found: Sequence[vendor.Device]) -> dict[str, UpsertedAsset]:
         ctx = self._ctx
         async with ctx.transaction() as conn:
-            return await store_devices(conn, ctx.tenant, ctx.integration_id, found)
+            return await store_devices(conn, ctx.tenant, ctx.integration_id, found, by_itself=True)
 
     async def _with_details_of_new(
         self, client: vendor.NinjaOneClient, page: Sequence[vendor.Device]
@@ -184,10 +194,27 @@ class _Sync:
                 else:
                     found.append(device)
             async with ctx.transaction() as conn:
-                await store_devices(conn, ctx.tenant, ctx.integration_id, found)
+                await store_devices(conn, ctx.tenant, ctx.integration_id, found, by_itself=True)
                 course.retired += await devices.retire_devices(conn, ctx.tenant, PROVIDER, gone, unseen_since=began)
             await self._save(course)
             await ctx.progress(start, len(missing), "Looking for devices that are gone")
+
+
+async def _ahead(pages: AsyncIterator[vendor.DevicePage]) -> AsyncIterator[vendor.DevicePage]:
+    """The same, each asked for while the one before is being stored."""
+
+    async def next_page() -> vendor.DevicePage | None:
+        return await anext(pages, None)
+
+    coming = asyncio.create_task(next_page())
+    try:
+        while (page := await coming) is not None:
+            coming = asyncio.create_task(next_page())
+            yield page
+    finally:
+        coming.cancel()
+        with suppress(asyncio.CancelledError, WorkflowError):
+            await coming
 
 
 async def _look_at(client: vendor.NinjaOneClient, device_id: int) -> vendor.Device | None:

@@ -9,6 +9,10 @@ from workflow_core.modules import Icon, Module
 #: What the connection, the availability key and every shared record of this integration are called.
 PROVIDER = "ninjaone"
 
+#: The two ways of connecting it: in a person's name, or in an application's.
+AUTHORIZATION_CODE = "authorization_code"
+CLIENT_CREDENTIALS = "client_credentials"
+
 
 def ninjaone_module() -> Module:
     """NinjaOne with its actions."""

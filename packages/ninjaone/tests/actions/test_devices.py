@@ -155,17 +155,17 @@ async def test_unmapped_organization(account):
 
 async def test_text_that_no_column_takes(account):
     """
-    NUL characters and endless names of the vendor do not break a sync.
+    NUL characters, halves of characters and endless names of the vendor do not break a sync.
     """
     device = account.simulator.state.devices[102]
-    device["displayName"] = "Re\x00ception " + "x" * 1000
+    device["displayName"] = "Re\x00ception \ud83d" + "x" * 1000
     device["lastLoggedInUser"] = "u" * 1000
     device["publicIP"] = "1" * 100
 
     await account.handle("devices.sync", device_id=102)
 
     row = await account.one("SELECT name FROM assets")
-    assert row["name"].startswith("Reception xxx")
+    assert row["name"].startswith("Reception ?xxx")
 
 
 async def test_bare_device(account):

@@ -128,6 +128,23 @@ async def test_moved_to_another_organization(account):
     assert (await assets(account))[101]["client_id"] == first
 
 
+async def test_an_organization_that_is_not_synced(account):
+    """Its devices become no assets by themselves, and those that are assets stay as they are; asked for, one does."""
+    await account.run_job(FULL)
+    async with account.db.tenant(account.tenant) as conn:
+        await rmm.map_organization(conn, account.tenant, account.integration_id, "1", client_id=None,
+                                   auto_sync_assets=False)  # fmt: skip
+    state = account.simulator.state
+    state.change_device(101, {"displayName": "Renamed"})
+    state.add_device({"id": 90_000, "organizationId": 1})
+    assert (await account.run_job(FULL))["retired"] == 0
+    found = await assets(account)
+    assert (found[101]["name"], found[101]["status"]) == ("NWD-DC01", "active")
+    assert 90_000 not in found
+    await account.json("devices.sync", device_id=90_000)
+    assert 90_000 in await assets(account)
+
+
 async def test_what_changes_by_the_hour(account):
     """The refreshing job sees who is online and new names; of a new device it fetches everything."""
     await account.run_job(FULL)

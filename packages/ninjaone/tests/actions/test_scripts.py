@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from workflow_core.actions import Happened, Unknown
-from workflow_core.errors import NotFoundError, Refused, ValidationError
+from workflow_core.errors import NotFoundError, PermissionDeniedError, Refused, ValidationError
 from workflow_ninjaone.simulator import Quirks
 from workflow_ninjaone.simulator.scripts import SCRIPTS
 
@@ -84,6 +84,16 @@ async def test_what_the_device_cannot_run(account, simulator):
         with pytest.raises(NotFoundError, match="no such script for this device"):
             await account.prepare(RUN, device_id=WINDOWS, **named)
     assert simulator.state.pending_scripts == []
+
+
+async def test_not_for_an_application(account):
+    """NinjaOne answers an application's request with 500: it is told beforehand what to change."""
+    await account.rows(
+        "UPDATE rmm_integrations SET method = 'client_credentials' WHERE integration_id = $1 RETURNING 1",
+        account.integration_id,
+    )
+    with pytest.raises(PermissionDeniedError, match="Sign in to NinjaOne"):
+        await account.prepare(RUN, device_id=WINDOWS, script_id=CLEAR)
 
 
 async def test_refused_without_acting(account, simulator):

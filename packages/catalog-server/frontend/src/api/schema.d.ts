@@ -442,6 +442,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workflow/registry/actions/{id}/{version}/options/{field}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The values that a field of an action's input can have, as its integration finds them for this tenant.
+         * @description Needs the permission `workflow:read`.
+         */
+        get: operations["get_workflow_registry_actions_by_id_by_version_options_by_field"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workflow-definitions/import": {
         parameters: {
             query?: never;
@@ -818,6 +838,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The jobs of all installed integrations, or of one: how the last run went, and when the next one comes.
+         * @description Needs the permission `workflow:read`.
+         */
+        get: operations["get_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Runs of a job, newest first, in pages; the last fifty are kept.
+         * @description Needs the permission `workflow:read`.
+         */
+        get: operations["get_jobs_by_id_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Runs a job now; with the same ``Idempotency-Key`` the same run.
+         * @description Needs the permission `workflow:admin`.
+         */
+        post: operations["post_jobs_by_id_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/runs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks for a run to end; the answer does not wait for it. One that has ended stays as it is.
+         * @description Needs the permission `workflow:admin`.
+         */
+        post: operations["post_jobs_runs_by_id_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workflow-runs": {
         parameters: {
             query?: never;
@@ -1050,6 +1150,204 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/integrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All installed integrations, by label, and how the tenant stands with each.
+         * @description Needs the permission `workflow:read`.
+         */
+        get: operations["get_integrations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One integration: its forms, what is stored, mappings, webhook, and the workflows that use it.
+         * @description Needs the permission `workflow:admin`.
+         */
+        get: operations["get_integrations_by_provider"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{provider}/connect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Connects, or connects again, with what was entered; nothing is stored unless it works.
+         * @description Needs the permission `workflow:admin`.
+         */
+        post: operations["post_integrations_by_provider_connect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{provider}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the other system sends the browser back to; goes on to the designer's page of the connection. */
+        get: operations["get_integrations_by_provider_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{provider}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks whether the connection works now, and remembers it.
+         * @description Needs the permission `workflow:admin`.
+         */
+        post: operations["post_integrations_by_provider_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{provider}/disconnect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends the connection: tokens are given back, secrets forgotten, its modules gone. Mappings stay.
+         * @description Needs the permission `workflow:admin`.
+         */
+        post: operations["post_integrations_by_provider_disconnect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{provider}/webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has the other system send what happens there, from now on to a new address.
+         * @description Needs the permission `workflow:admin`.
+         */
+        post: operations["post_integrations_by_provider_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{provider}/mappings/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Records over there, by name, with what they are here; those that were read last, or that a sync has met.
+         * @description Needs the permission `workflow:admin`.
+         */
+        get: operations["get_integrations_by_provider_mappings_by_kind"];
+        /**
+         * Says what records over there are: clients that exist, new ones, or nothing.
+         * @description Needs the permission `workflow:admin`.
+         */
+        put: operations["put_integrations_by_provider_mappings_by_kind"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{provider}/mappings/{kind}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reads all records from over there; what is mapped stays.
+         * @description Needs the permission `workflow:admin`.
+         */
+        post: operations["post_integrations_by_provider_mappings_by_kind_refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes what a connected system sends. An unknown address and a sender who does not prove itself look alike. */
+        post: operations["post_webhooks_by_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workflow-tasks": {
         parameters: {
             query?: never;
@@ -1240,6 +1538,16 @@ export interface components {
             version: number;
         };
         /**
+         * AffectedWorkflow
+         * @description A published workflow that uses an integration: by its actions, or by an event that starts it.
+         */
+        AffectedWorkflow: {
+            /** Format: uuid */
+            workflowId: string;
+            name: string;
+            uses: string[];
+        };
+        /**
          * AuditAnswer
          * @description One change to a workflow.
          */
@@ -1392,11 +1700,58 @@ export interface components {
             pinnedPayloadSchemaRef: string | null;
         };
         /**
+         * CheckAnswer
+         * @description Answer of ``POST …/test``: whether the connection works now, and if not, why.
+         */
+        CheckAnswer: {
+            ok: boolean;
+            account: string | null;
+            reason: components["schemas"]["Reason"] | null;
+        };
+        /**
+         * Choice
+         * @description A value that a field may have.
+         */
+        Choice: {
+            value: string;
+            label: string;
+        };
+        /**
          * CompleteTask
          * @description Body of ``POST /api/workflow-tasks/{id}/complete``: what the run sees as ``event``.
          */
         CompleteTask: {
             response?: Record<string, never>;
+        };
+        /**
+         * Connect
+         * @description Body of ``POST /api/integrations/{provider}/connect``.
+         *
+         *         Attributes:
+         *             method: The key of a method; the first one when left out.
+         *             values: By the names of fields; a secret that is stored may be left out.
+         *             scopes: What the tenant allows; all there is when left out.
+         */
+        Connect: {
+            /** @default null */
+            method: string | null;
+            values?: {
+                [key: string]: string;
+            };
+            /** @default null */
+            scopes: string[] | null;
+        };
+        /**
+         * Connected
+         * @description Answer of ``connect``: it is connected, or ``authorizeUrl`` is where the browser has to go.
+         */
+        Connected: {
+            /** @enum {unknown} */
+            status: "connected" | "redirect";
+            /** @default null */
+            authorizeUrl: string | null;
+            /** @default null */
+            account: string | null;
         };
         /**
          * CreateDefinition
@@ -1444,6 +1799,20 @@ export interface components {
             id: unknown;
             /** @default null */
             version: unknown;
+        };
+        /**
+         * Disconnected
+         * @description Answer of ``POST …/disconnect``.
+         *
+         *         Attributes:
+         *             disconnected: Whether it is; false in a preview.
+         *             revoked: Whether the other system has taken the tokens back; false: nobody knows, or there were none.
+         *             workflows: The published workflows whose steps fail from now on.
+         */
+        Disconnected: {
+            disconnected: boolean;
+            revoked: boolean;
+            workflows: components["schemas"]["AffectedWorkflow"][];
         };
         /**
          * EffectAnswer
@@ -1561,6 +1930,28 @@ export interface components {
             error: Record<string, never> | null;
         };
         /**
+         * FieldAnswer
+         * @description A field of a form.
+         *
+         *         Attributes:
+         *             choices: Of a ``choice``; else empty.
+         *             other: Whether a ``choice`` may be another value, too.
+         *             value: What is stored; null for a ``secret``, and for what is not stored.
+         *             isStored: Whether anything is stored; a ``secret`` that is, may be left out when connecting again.
+         */
+        FieldAnswer: {
+            name: string;
+            label: string;
+            /** @enum {unknown} */
+            kind: "choice" | "secret" | "text" | "url";
+            required: boolean;
+            help: string;
+            choices: components["schemas"]["Choice"][];
+            other: boolean;
+            value: string | null;
+            isStored: boolean;
+        };
+        /**
          * FieldError
          * @description One wrong place in a value.
          *
@@ -1621,12 +2012,279 @@ export interface components {
             findings: Record<string, never>[];
         };
         /**
+         * IntegrationAnswer
+         * @description An installed integration, and how the tenant stands with it.
+         *
+         *         Attributes:
+         *             icon: The token of its icon.
+         *             status: See :class:`Status`.
+         *             reason: Why it is not simply connected, or null.
+         *             since: Since when it has this status; null: always.
+         *             account: The name of the account over there, if that is known.
+         *             connectedAt: When it was connected last.
+         *             affectedWorkflows: How many published workflows use it.
+         */
+        IntegrationAnswer: {
+            provider: string;
+            label: string;
+            description: string;
+            icon: string | null;
+            status: components["schemas"]["Status"];
+            reason: components["schemas"]["Reason"] | null;
+            since: string | null;
+            account: string | null;
+            connectedAt: string | null;
+            affectedWorkflows: number;
+        };
+        /**
+         * IntegrationDetail
+         * @description Answer of ``GET /api/integrations/{provider}``.
+         *
+         *         Attributes:
+         *             method: The key of the method by which it is or was connected, or null.
+         *             connectedBy: The user who connected it.
+         *             methods: The ways to connect, the usual one first.
+         *             redirectUri: What has to be entered over there as the address to come back to; null: no method redirects.
+         *             scopes: What the tenant can allow.
+         *             mappings: What the tenant maps.
+         *             webhook: Null: it sends nothing.
+         *             workflows: The published workflows that use it.
+         */
+        IntegrationDetail: {
+            provider: string;
+            label: string;
+            description: string;
+            icon: string | null;
+            status: components["schemas"]["Status"];
+            reason: components["schemas"]["Reason"] | null;
+            since: string | null;
+            account: string | null;
+            connectedAt: string | null;
+            affectedWorkflows: number;
+            method: string | null;
+            connectedBy: string | null;
+            methods: components["schemas"]["MethodAnswer"][];
+            redirectUri: string | null;
+            scopes: components["schemas"]["ScopeAnswer"][];
+            mappings: components["schemas"]["MappingKindAnswer"][];
+            webhook: components["schemas"]["WebhookAnswer"] | null;
+            workflows: components["schemas"]["AffectedWorkflow"][];
+        };
+        /**
+         * IntegrationList
+         * @description Answer of ``GET /api/integrations``, by label.
+         */
+        IntegrationList: {
+            integrations: components["schemas"]["IntegrationAnswer"][];
+        };
+        /**
+         * JobAnswer
+         * @description A job of the tenant.
+         *
+         *         Attributes:
+         *             isActive: Whether the connection is active, and a worker has taken the job up.
+         *             everySeconds: None: it runs only when it is asked for, or when the connection becomes active.
+         *             nextAt: When it runs next by the clock; one that has passed is late.
+         *             scheduleError: Why the clock does not run it.
+         *             underWay: The run that has not ended.
+         *             last: The last run that has.
+         */
+        JobAnswer: {
+            id: string;
+            label: string;
+            description: string;
+            provider: string;
+            isActive: boolean;
+            everySeconds: number | null;
+            nextAt: string | null;
+            scheduleError: components["schemas"]["JobErrorAnswer"] | null;
+            underWay: components["schemas"]["JobRunAnswer"] | null;
+            last: components["schemas"]["JobRunAnswer"] | null;
+            lastSuccessAt: string | null;
+        };
+        /**
+         * JobCause
+         * @description Why there is a run.
+         * @enum {unknown}
+         */
+        JobCause: "connect" | "request" | "schedule";
+        /**
+         * JobErrorAnswer
+         * @description Why a job does not do what is wanted.
+         */
+        JobErrorAnswer: {
+            code: string;
+            message: string;
+        };
+        /**
+         * JobList
+         * @description Answer of ``GET /api/jobs``, by id.
+         */
+        JobList: {
+            jobs: components["schemas"]["JobAnswer"][];
+        };
+        /**
+         * JobProgressAnswer
+         * @description How far a run is.
+         *
+         *         Attributes:
+         *             total: None: nobody knows.
+         */
+        JobProgressAnswer: {
+            done: number;
+            total: number | null;
+            message: string;
+        };
+        /**
+         * JobRunAnswer
+         * @description One run of a job.
+         *
+         *         Attributes:
+         *             cause: ``schedule``, ``connect`` when the connection had just become active, or ``request``.
+         *             actor: Who asked for it; None: nobody, or another job.
+         *             result: What it gave.
+         *             error: Why it failed or was canceled; while it is running, why the attempt before has failed.
+         *             attempts: That have begun.
+         *             stopRequested: Why it is to end; None: nobody wants it to.
+         */
+        JobRunAnswer: {
+            /** Format: uuid */
+            runId: string;
+            jobId: string;
+            provider: string;
+            cause: components["schemas"]["JobCause"];
+            actor: string | null;
+            parameters: Record<string, never>;
+            status: components["schemas"]["JobRunStatus"];
+            progress: components["schemas"]["JobProgressAnswer"] | null;
+            result: Record<string, never> | null;
+            error: components["schemas"]["JobErrorAnswer"] | null;
+            attempts: number;
+            stopRequested: components["schemas"]["JobErrorAnswer"] | null;
+            createdAt: string;
+            startedAt: string | null;
+            finishedAt: string | null;
+        };
+        /**
+         * JobRunList
+         * @description A page of ``GET /api/jobs/{id}/runs``, newest first.
+         */
+        JobRunList: {
+            runs: components["schemas"]["JobRunAnswer"][];
+            nextCursor: string | null;
+        };
+        /**
+         * JobRunStatus
+         * @description How a run stands.
+         * @enum {unknown}
+         */
+        JobRunStatus: "cancelled" | "failed" | "queued" | "running" | "succeeded";
+        /**
          * LostAnswer
          * @description Why nobody knows whether an effect happened.
          */
         LostAnswer: {
             code: string;
             message: string;
+        };
+        /**
+         * MapTo
+         * @description What a record over there is from now on: ``id``, a new record called ``create``, or, with neither, nothing.
+         */
+        MapTo: {
+            externalId: string;
+            /** @default null */
+            id: string | null;
+            /** @default null */
+            create: string | null;
+        };
+        /**
+         * MappedTo
+         * @description A record here.
+         */
+        MappedTo: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /**
+         * MappingAnswer
+         * @description A record over there.
+         *
+         *         Attributes:
+         *             externalId: Its id over there.
+         *             name: Its name over there.
+         *             mappedTo: What it is here; null: nobody has said.
+         *             suggestion: What it may be, by its name; null when it is mapped, or nothing fits.
+         */
+        MappingAnswer: {
+            externalId: string;
+            name: string | null;
+            mappedTo: components["schemas"]["MappedTo"] | null;
+            suggestion: components["schemas"]["MappedTo"] | null;
+        };
+        /**
+         * MappingKindAnswer
+         * @description Records over there that the tenant maps: their number, and of how many it has said what they are.
+         */
+        MappingKindAnswer: {
+            key: string;
+            label: string;
+            description: string;
+            entity: string;
+            total: number;
+            mapped: number;
+        };
+        /**
+         * MappingList
+         * @description A page of ``GET …/mappings/{kind}``, by name.
+         *
+         *         Attributes:
+         *             total: How many there are for this query.
+         *             refreshedAt: When they were last read from over there; null: never, so refresh them.
+         */
+        MappingList: {
+            mappings: components["schemas"]["MappingAnswer"][];
+            total: number;
+            refreshedAt: string | null;
+            nextCursor: string | null;
+        };
+        /**
+         * MethodAnswer
+         * @description A way to connect.
+         *
+         *         Attributes:
+         *             redirects: Whether connecting answers with an address to which the browser has to go.
+         *             fields: Its form.
+         */
+        MethodAnswer: {
+            key: string;
+            label: string;
+            description: string;
+            redirects: boolean;
+            fields: components["schemas"]["FieldAnswer"][];
+        };
+        /**
+         * OptionAnswer
+         * @description One value that the field can have.
+         */
+        OptionAnswer: {
+            /** @description As the field takes it. */
+            value: string | number;
+            /** @description What a person knows it by. */
+            label: string;
+            /** @description What tells it from others of the same label. */
+            description: string | null;
+        };
+        /**
+         * OptionsAnswer
+         * @description A page of options.
+         */
+        OptionsAnswer: {
+            /** @description In the order in which to show them. */
+            options: components["schemas"]["OptionAnswer"][];
+            /** @description What gives the next page; null: this is the last one. */
+            nextCursor: string | null;
         };
         /**
          * OutcomeAnswer
@@ -1753,11 +2411,40 @@ export interface components {
             versions: number[];
         };
         /**
+         * PutMappings
+         * @description Body of ``PUT …/mappings/{kind}``: all of it is done, or nothing.
+         */
+        PutMappings: {
+            mappings: components["schemas"]["MapTo"][];
+        };
+        /**
+         * PutMappingsAnswer
+         * @description Answer of ``PUT …/mappings/{kind}``: the records that were named, as they are now.
+         */
+        PutMappingsAnswer: {
+            mappings: components["schemas"]["MappingAnswer"][];
+        };
+        /**
+         * Reason
+         * @description Why something is as it is: a stable code, and a sentence that says what to do.
+         */
+        Reason: {
+            code: string;
+            message: string;
+        };
+        /**
          * ReassignTask
          * @description Body of ``POST /api/workflow-tasks/{id}/reassign``; null: nobody has it any more.
          */
         ReassignTask: {
             userId: string | null;
+        };
+        /**
+         * Refreshed
+         * @description Answer of ``POST …/mappings/{kind}/refresh``: how many records there are over there.
+         */
+        Refreshed: {
+            total: number;
         };
         /**
          * ReplayRun
@@ -1840,6 +2527,7 @@ export interface components {
          *             dryRun: Whether it only tells what it would do: what reads was done, and nothing else.
          *             actorId: In whose name it acts.
          *             queued: Whether it waits for its turn: it is ``WAITING``, and nothing of it has been done.
+         *             waitsFor: Whose turn that is: its workflow has, or its tenant, as many runs under way as it may have.
          *             execution: Counts its executions from 1; resuming begins another one.
          *             error: The error object of a run that did not succeed.
          */
@@ -1852,6 +2540,7 @@ export interface components {
             /** @enum {unknown} */
             status: "CANCELED" | "FAILED" | "RUNNING" | "SUCCEEDED" | "WAITING";
             queued: boolean;
+            waitsFor: ("tenant" | "workflow") | null;
             execution: number;
             cause: string;
             dryRun: boolean;
@@ -1863,6 +2552,13 @@ export interface components {
             startedAt: string | null;
             completedAt: string | null;
             updatedAt: string;
+        };
+        /**
+         * RunJob
+         * @description Body of ``POST /api/jobs/{id}/run``; the integration's documentation says which parameters its jobs know.
+         */
+        RunJob: {
+            parameters?: Record<string, never>;
         };
         /**
          * RunList
@@ -1895,6 +2591,7 @@ export interface components {
             /** @enum {unknown} */
             status: "CANCELED" | "FAILED" | "RUNNING" | "SUCCEEDED" | "WAITING";
             queued: boolean;
+            waitsFor: ("tenant" | "workflow") | null;
             execution: number;
             cause: string;
             dryRun: boolean;
@@ -1956,6 +2653,17 @@ export interface components {
          * @enum {unknown}
          */
         ScheduleStatus: "completed" | "disabled" | "paused" | "scheduled";
+        /**
+         * ScopeAnswer
+         * @description Something that the tenant can allow; ``granted``: does, with the connection that it has.
+         */
+        ScopeAnswer: {
+            key: string;
+            label: string;
+            description: string;
+            required: boolean;
+            granted: boolean;
+        };
         /**
          * SecretValue
          * @description Body of ``PUT /api/workflow/secrets/{name}``.
@@ -2147,6 +2855,12 @@ export interface components {
             dryRun: boolean;
             warnings: components["schemas"]["FindingAnswer"][];
         };
+        /**
+         * Status
+         * @description How a tenant stands with an integration.
+         * @enum {unknown}
+         */
+        Status: "connected" | "error" | "not_connected" | "reconnect_required";
         /**
          * StepAnswer
          * @description A step of a run, once for each iteration of the loops around it: what it took and gave.
@@ -2393,6 +3107,45 @@ export interface components {
             versions: components["schemas"]["VersionAnswer"][];
             held: number[];
         };
+        /**
+         * WebhookAnswer
+         * @description What the other system sends.
+         *
+         *         Attributes:
+         *             reason: Why it could not be registered.
+         *             registeredAt: When it was.
+         *             lastReceivedAt: When the last delivery arrived.
+         *             waiting: Deliveries that are still to be worked on.
+         *             parked: Deliveries that failed again and again, and are not tried any more.
+         */
+        WebhookAnswer: {
+            status: components["schemas"]["WebhookStatus"];
+            reason: components["schemas"]["Reason"] | null;
+            registeredAt: string | null;
+            lastReceivedAt: string | null;
+            waiting: number;
+            parked: number;
+        };
+        /**
+         * WebhookRegistered
+         * @description Answer of ``POST …/webhook``; ``url``, ``header`` and ``value`` where an admin has to enter them over there.
+         */
+        WebhookRegistered: {
+            status: components["schemas"]["WebhookStatus"];
+            reason: components["schemas"]["Reason"] | null;
+            /** @default null */
+            url: string | null;
+            /** @default null */
+            header: string | null;
+            /** @default null */
+            value: string | null;
+        };
+        /**
+         * WebhookStatus
+         * @description Whether the other system sends what happens there.
+         * @enum {unknown}
+         */
+        WebhookStatus: "failed" | "manual" | "off" | "registered";
         /**
          * WorkflowAnswer
          * @description A workflow: name, description, payload schema and trigger are the draft's.
@@ -3312,6 +4065,44 @@ export interface operations {
             };
         };
     };
+    get_workflow_registry_actions_by_id_by_version_options_by_field: {
+        parameters: {
+            query?: {
+                q?: string;
+                value?: string[];
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+                version: string;
+                field: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OptionsAnswer"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_workflow_definitions_import: {
         parameters: {
             query?: {
@@ -4065,6 +4856,139 @@ export interface operations {
             };
         };
     };
+    get_jobs: {
+        parameters: {
+            query?: {
+                provider?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_jobs_by_id_runs: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobRunList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_jobs_by_id_run: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RunJob"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobRunAnswer"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_jobs_runs_by_id_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobRunAnswer"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_workflow_runs: {
         parameters: {
             query?: {
@@ -4514,6 +5438,363 @@ export interface operations {
         responses: {
             /** @description Success. */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_integrations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_integrations_by_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationDetail"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_integrations_by_provider_connect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Connect"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connected"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_integrations_by_provider_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_integrations_by_provider_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckAnswer"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_integrations_by_provider_disconnect: {
+        parameters: {
+            query?: {
+                preview?: boolean;
+            };
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Disconnected"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_integrations_by_provider_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookRegistered"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_integrations_by_provider_mappings_by_kind: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                q?: string | null;
+                state?: "all" | "mapped" | "unmapped";
+            };
+            header?: never;
+            path: {
+                provider: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MappingList"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_integrations_by_provider_mappings_by_kind: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutMappings"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PutMappingsAnswer"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_integrations_by_provider_mappings_by_kind_refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refreshed"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_by_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description Success. */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };

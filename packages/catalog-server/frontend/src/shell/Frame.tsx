@@ -24,8 +24,8 @@ export function Frame({ session, children }: { session: Session; children: React
   const end = useMutation({
     mutationFn: () => remove("/api/session"),
     onSettled: () => {
-      queries.clear();
       queries.setQueryData(["session"], null);
+      queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "session" });
     },
   });
   const ThemeIcon = THEME_ICONS[theme];

@@ -151,7 +151,9 @@ export default function WorkflowsScreen({ session }: { session: Session }) {
                 <th scope="col">{t("workflows.trigger")}</th>
                 <th scope="col">{t("workflows.lastRun")}</th>
                 <th scope="col">{t("workflows.edited")}</th>
-                <th scope="col" aria-label={t("workflows.more", { name: "" })} />
+                <th scope="col">
+                  <span className="visually-hidden">{t("workflows.actions")}</span>
+                </th>
               </tr>
             </thead>
             <tbody>

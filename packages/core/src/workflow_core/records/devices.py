@@ -90,7 +90,9 @@ async def upsert_devices(
 async def lock_devices(conn: Connection, tenant: UUID, provider: str) -> None:
     """Until the transaction ends, nobody else writes devices of this integration of this tenant."""
     await conn.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'devices', $1::text, $2::text), 0))",
+        # A plan that was kept since the tables were empty would read all of them for each device.
+        "SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'devices', $1::text, $2::text), 0)), "
+        "       set_config('plan_cache_mode', 'force_custom_plan', true)",
         str(tenant),
         provider,
     )

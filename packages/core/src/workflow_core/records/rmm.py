@@ -18,11 +18,12 @@ from workflow_core.storage.database import Connection
 
 @attrs.frozen
 class Integration:
-    """A row of ``rmm_integrations``: one tenant's connection to one provider."""
+    """A row of ``rmm_integrations``: one tenant's connection to one provider; ``method`` is how it was connected."""
 
     integration_id: UUID
     provider: str
     instance_url: str | None
+    method: str | None
     is_active: bool
     connected_at: datetime | None
     last_sync_at: datetime | None

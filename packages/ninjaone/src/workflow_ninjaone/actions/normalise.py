@@ -36,7 +36,8 @@ def clean(text: str | None, longest: int = 255) -> str | None:
     """Text that a column takes; None when nothing is left of it."""
     if text is None:
         return None
-    return text.replace("\x00", "").strip()[:longest] or None
+    whole = text if text.isascii() else text.encode("utf-8", "replace").decode()  # no half of a character
+    return whole.replace("\x00", "").strip()[:longest] or None
 
 
 # ── Devices ──────────────────────────────────────────────────────────────────────────────────────────────────────

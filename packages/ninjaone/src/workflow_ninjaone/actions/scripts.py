@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from workflow_core.actions import ActionContext, Happened, SentEffect, Unknown, Verdict
-from workflow_core.errors import NotFoundError
+from workflow_core.errors import NotFoundError, PermissionDeniedError
 from workflow_ninjaone import client as vendor
 from workflow_ninjaone.actions.access import Access, nothing_done_yet
 from workflow_ninjaone.actions.normalise import clean
@@ -18,6 +18,7 @@ from workflow_ninjaone.actions.script_shapes import (
     ScriptCredential,
     ScriptingOptions,
 )
+from workflow_ninjaone.module import CLIENT_CREDENTIALS
 
 
 class ScriptActions:
@@ -60,9 +61,15 @@ class ScriptActions:
 
         Raises:
             NotFoundError: The account has no such device, or the device cannot run this.
+            PermissionDeniedError: NinjaOne runs scripts in the name of a person only.
             WorkflowError: The connection or its credentials do not serve.
         """
-        _, client = await self._access.connect(ctx)
+        integration, client = await self._access.connect(ctx)
+        if integration.method == CLIENT_CREDENTIALS:
+            raise PermissionDeniedError(
+                "NinjaOne runs scripts for people only, not for an application: disconnect NinjaOne under Connections, "
+                "and connect it again with Sign in to NinjaOne."
+            )
         options = await client.get_scripting_options(given.device_id)
         script = _find(options.scripts, given)
         if script is None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 import attrs
+import orjson
 from yarl import URL
 
 from workflow_core.errors import Refused, TransientError, WorkflowError
@@ -156,7 +157,10 @@ def _wants_new_token(answer: Answer) -> bool:
 def _decoded(answer: Answer, call: Call, kind: type | tuple[type, ...]) -> Any:
     """The JSON of an answer, whatever its content type says."""
     try:
-        decoded = json.loads(answer.body)
+        try:
+            decoded = orjson.loads(answer.body)
+        except ValueError:  # half of a character, where NinjaOne has cut a text, or a number beyond 64 bits
+            decoded = json.loads(answer.body)
     except (ValueError, RecursionError):
         raise unreadable_answer(call, answer) from None
     if not isinstance(decoded, kind):

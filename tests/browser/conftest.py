@@ -1,0 +1,105 @@
+"""The platform as processes of its own, and a browser in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import attrs
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+START_SECONDS = 120
+SHOTS = Path(__file__).parents[2] / ".dev" / "screenshots"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Debian's browser."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("there is no chromium on PATH: apt install chromium")
+    return found
+
+
+@pytest_asyncio.fixture(scope="session")
+async def designer(tmp_path_factory, chromium) -> AsyncIterator[str]:
+    """The designer's address: server, worker, Temporal, PostgreSQL and simulator, with sample data."""
+    folder = tmp_path_factory.mktemp("designer")
+    log = folder / "up.log"
+    ports = [word for name in ("port", "temporal-port", "temporal-ui-port", "simulator-port", "mail-port")
+             for word in (f"--{name}", "0")]  # fmt: skip
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).with_name("workflow-devstack")), "up", "--data", str(folder / "data"), *ports,
+            stdout=output, stderr=asyncio.subprocess.STDOUT, env={**os.environ, "COLUMNS": "200"},
+        )  # fmt: skip
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while "Everything runs" not in (text := log.read_text(errors="replace")):
+                assert process.returncode is None, text
+                await asyncio.sleep(0.1)
+        (line,) = [line for line in text.splitlines() if line.startswith("designer ")]
+        yield line.split()[1]
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def browser(chromium) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        await opened.close()
+
+
+@attrs.define
+class Designer:
+    """A page of the designer.
+
+    Attributes:
+        page: The browser's.
+        problems: What the browser complained of, such as a breach of the page's policy.
+    """
+
+    page: Page
+    address: str
+    problems: list[str] = attrs.Factory(list)
+
+    async def sign_in(self, user: str = "Dana Reyes") -> None:
+        """By one click, as a sample user."""
+        await self.page.goto(self.address)
+        await self.page.get_by_role("button", name=user).click()
+        await self.page.get_by_role("heading", name="Workflows", exact=True).wait_for()
+
+    async def look(self, name: str) -> None:
+        """Nothing is inaccessible, in light and in dark; what it looks like is kept in ``.dev/screenshots``."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        for scheme in ("light", "dark"):
+            await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            await self.page.screenshot(path=SHOTS / f"{name}-{scheme}.png")
+            found = await Axe().run(self.page)
+            assert found.violations_count == 0, f"{name}, {scheme}: {found.generate_report()}"
+        await self.page.emulate_media(color_scheme="light")
+
+
+@pytest_asyncio.fixture
+async def open_designer(browser, designer) -> AsyncIterator[Designer]:
+    """A new visitor, with an English browser."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
+    page = await context.new_page()
+    page.set_default_timeout(15_000)
+    opened = Designer(page, designer)
+    page.on("pageerror", lambda error: opened.problems.append(str(error)))
+    page.on("console", lambda said: opened.problems.append(said.text) if "Content Security" in said.text else None)
+    yield opened
+    await context.close()
+    assert opened.problems == []

@@ -1,0 +1,94 @@
+"""Signing in, the list of workflows, and the editor, in a real browser before the real platform."""
+
+from __future__ import annotations
+
+import json
+
+from playwright.async_api import expect
+
+SAMPLE = "Ticket for the newest NinjaOne alert"
+
+
+async def test_signing_in_by_keyboard_and_out_again(open_designer):
+    """Nothing but keys: the first sample user, the menu, and back where one began."""
+    page = open_designer.page
+    await page.goto(f"{open_designer.address}/workflows")
+    await expect(page.get_by_role("button", name="Dana Reyes")).to_be_visible()
+    await open_designer.look("sign-in")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("button", name="Dana Reyes")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("link", name=SAMPLE)).to_be_visible()
+    await page.get_by_role("button", name="You", exact=True).focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Sign in to Workflows")).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_role("heading", name="Sign in to Workflows")).to_be_visible()
+
+
+async def test_the_list(open_designer):
+    """Status and last run; searched, duplicated, paused, and a deletion that is taken back."""
+    page = open_designer.page
+    await open_designer.sign_in()
+    row = page.get_by_role("row").filter(has_text=SAMPLE).first
+    await expect(row).to_contain_text("Published")
+    await expect(row).to_contain_text("Succeeded")
+    await open_designer.look("workflows")
+    await row.get_by_role("button", name=f"More of {SAMPLE}").click()
+    await page.get_by_role("menuitem", name="Duplicate").click()
+    copy = page.get_by_role("row").filter(has_text=f"Copy of {SAMPLE}")
+    await expect(copy).to_contain_text("Draft")
+    await copy.get_by_role("button", name="More of").click()
+    await page.get_by_role("menuitem", name="Pause").click()
+    await expect(copy).to_contain_text("Paused")
+    await copy.get_by_role("button", name="More of").click()
+    await page.get_by_role("menuitem", name="Delete").click()
+    await expect(copy).to_have_count(0)
+    deleted = page.get_by_role("alertdialog").filter(has_text="is deleted")
+    await deleted.get_by_role("button", name="Undo").click()
+    await expect(copy).to_have_count(1)
+    await page.get_by_role("searchbox", name="Search workflows").fill("no such thing")
+    await expect(page.get_by_role("heading", name="No workflow is called like this")).to_be_visible()
+
+
+async def test_export_and_import(open_designer, tmp_path):
+    """A workflow leaves as a bundle and comes back as a new one."""
+    page = open_designer.page
+    await open_designer.sign_in()
+    await page.get_by_role("button", name=f"More of {SAMPLE}", exact=True).click()
+    async with page.expect_download() as download:
+        await page.get_by_role("menuitem", name="Export").click()
+    file = tmp_path / "bundle.json"
+    await (await download.value).save_as(file)
+    assert json.loads(file.read_text())["workflows"]
+
+
+async def test_the_palette_of_each_tenant(open_designer):
+    """NinjaOne is there for the tenant that is connected, and not for the other one."""
+    page = open_designer.page
+    await open_designer.sign_in()
+    await page.get_by_role("link", name=SAMPLE, exact=True).click()
+    palette = page.get_by_role("region", name="Palette")
+    await palette.get_by_role("searchbox").fill("NinjaOne")
+    await expect(palette.get_by_role("button", name="Add NinjaOne")).to_be_visible()
+    await open_designer.look("editor")
+    await page.context.clear_cookies()
+    await open_designer.sign_in("Sam Okafor")
+    await page.get_by_role("button", name="New workflow").click()
+    await palette.get_by_role("searchbox").fill("Ticket")
+    await expect(palette.get_by_role("button", name="Add Ticket")).to_be_visible()
+    await palette.get_by_role("searchbox").fill("NinjaOne")
+    await expect(palette.get_by_role("button", name="Add NinjaOne")).to_have_count(0)
+
+
+async def test_no_word_is_outside_of_the_catalogs(open_designer):
+    """In the pseudo language every word of the interface is marked; the rest are names that users gave."""
+    page = open_designer.page
+    await open_designer.sign_in()
+    await page.evaluate("localStorage.setItem('designer.locale', 'x-pseudo')")
+    await page.reload()
+    await expect(page.get_by_role("heading", name="[Wórkflóws]")).to_be_visible()
+    words = await page.locator("h1, th[scope=col], button, .badge").all_inner_texts()
+    plain = [word for word in words if word.strip() and "[" not in word]
+    assert [word for word in plain if "Dana Reyes" not in word and word != "Pseudo"] == []

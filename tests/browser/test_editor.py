@@ -44,7 +44,9 @@ async def call(page: Page, method: str, path: str, body: Any = None) -> Any:
 async def edit(designer: Any, definition: dict[str, Any]) -> str:
     """A stored workflow in the editor; answers the path of its draft."""
     page = designer.page
-    made = await call(page, "POST", "/api/workflow-definitions", {"definition": {"id": "w", "version": 1, **definition}})
+    made = await call(
+        page, "POST", "/api/workflow-definitions", {"definition": {"id": "w", "version": 1, **definition}}
+    )
     await page.goto(f"{designer.address}/workflows/{made['workflowId']}")
     await expect(page.get_by_role("complementary", name="Details")).to_be_visible()
     return f"/api/workflow-definitions/{made['workflowId']}/draft"
@@ -313,7 +315,7 @@ async def test_an_expression_is_tried_while_it_is_written(open_designer):
     await expect(condition.get_by_role("textbox")).to_have_text("payload.severity")
     await page.keyboard.type(" = 'Severity'")
     await expect(condition.get_by_role("status")).to_contain_text("true")
-    await page.keyboard.type(" and (")
+    await page.keyboard.type(" and")
     await expect(condition.locator(".cm-lintRange-error")).to_be_visible()
     await open_designer.look("editor-expression")
 
@@ -357,7 +359,7 @@ async def test_two_people_do_not_write_over_each_other(open_designer):
 
 
 @pytest.fixture
-def admin_dsn(tmp_path_factory, designer) -> str:  # noqa: ARG001 - the platform has to run
+def admin_dsn(tmp_path_factory, designer) -> str:
     """Where the platform's administrator looks at its tables."""
     (running,) = tmp_path_factory.getbasetemp().glob("designer[0-9]*/data/running.json")
     return str(json.loads(running.read_text())["admin_dsn"])
@@ -379,7 +381,7 @@ async def test_an_integration_is_disconnected_while_the_editor_is_open(open_desi
     conn = await asyncpg.connect(admin_dsn)
     switch = "UPDATE rmm_integrations SET is_active = $2 WHERE tenant = $1"
     try:
-        await conn.execute(switch, CONNECTED.tenant, False)  # noqa: FBT003 - a value of the row
+        await conn.execute(switch, CONNECTED.tenant, False)
         await expect(step(page, "Look")).to_contain_text("Unavailable", timeout=40_000)
         await expect(tile).to_have_count(0)
         await step(page, "Look").click()
@@ -389,7 +391,7 @@ async def test_an_integration_is_disconnected_while_the_editor_is_open(open_desi
         await expect(page.get_by_role("link", name="Go to connections").first).to_be_visible()
         await open_designer.look("editor-unavailable")
     finally:
-        await conn.execute(switch, CONNECTED.tenant, True)  # noqa: FBT003 - a value of the row
+        await conn.execute(switch, CONNECTED.tenant, True)
         await conn.close()
     await expect(tile).to_be_visible(timeout=40_000)
     await expect(page.get_by_role("button", name="No problems")).to_be_visible()

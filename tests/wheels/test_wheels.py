@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -284,6 +285,7 @@ class Observation:
         listed: The same with ``--json``.
         catalog: What a tenant with an active NinjaOne connection is offered.
         ready: The answer of ``/health/ready``.
+        designer: Media type and size of each file of the designer's page, by its address.
         worker: The worker's row in ``workflow_workers``.
     """
 
@@ -292,6 +294,7 @@ class Observation:
     listed: dict[str, Any]
     catalog: list[dict[str, Any]]
     ready: dict[str, Any]
+    designer: dict[str, tuple[str, int]]
     worker: dict[str, Any]
 
     @property
@@ -353,12 +356,14 @@ class Platform:
                 async with http.get("/api/workflow/registry/designer-catalog", headers=token) as answer:
                     assert answer.status == 200, await answer.text()
                     catalog = await answer.json()
+                designer = await self._designer(http)
         return Observation(
             exit_code=table.returncode,
             table=table.stdout,
             listed=json.loads(listed.stdout),
             catalog=catalog,
             ready=ready,
+            designer=designer,
             worker=row,
         )
 
@@ -392,6 +397,15 @@ class Platform:
         async with http.get("/health/ready") as answer:
             document = await answer.json()
             return document if answer.status == 200 and document["workers"].get("live") else None
+
+    async def _designer(self, http: aiohttp.ClientSession) -> dict[str, tuple[str, int]]:
+        async with http.get("/workflows") as answer:
+            page = await answer.text()
+        found = {}
+        for address in re.findall(r'(?:src|href)="(/assets/[^"]+)"', page):
+            async with http.get(address) as answer:
+                found[address] = answer.content_type, len(await answer.read()) if answer.status == 200 else 0
+        return found
 
     def _token(self) -> str:
         claims = {
@@ -533,6 +547,13 @@ def test_with_ninjaone(without_ninjaone: Observation, with_ninjaone: Observation
     assert len(seen.fingerprints) == 1
     assert seen.fingerprints != without_ninjaone.fingerprints
     assert seen.ready["status"] == "ready"
+
+
+def test_the_designer_needs_no_node(without_ninjaone: Observation) -> None:
+    """The server that was installed serves the page with all that it refers to."""
+    kinds = {kind for kind, size in without_ninjaone.designer.values() if size > 0}
+    assert {"text/javascript", "text/css", "image/svg+xml"} <= kinds
+    assert all(size > 0 for _, size in without_ninjaone.designer.values())
 
 
 def test_with_a_broken_distribution(with_ninjaone: Observation, with_broken: Observation) -> None:

@@ -355,6 +355,24 @@ async def test_two_people_do_not_write_over_each_other(open_designer):
         await field(page, "description").get_by_role("textbox").fill("")
 
 
+async def test_nothing_is_lost_when_one_leaves_or_the_server_is_gone(open_designer):
+    """Leaving saves what was just typed; what cannot be saved stays, says so, and is saved when it can be."""
+    page = open_designer.page
+    await open_designer.sign_in()
+    draft = await edit(open_designer, {"name": "Left at once", "steps": []})
+    await field(page, "description").get_by_role("textbox").fill("Just typed")
+    await page.get_by_role("link", name="Back to workflows").click()
+    await expect(page.get_by_role("heading", name="Workflows", exact=True)).to_be_visible()
+    assert (await call(page, "GET", draft))["definition"]["description"] == "Just typed"
+    await page.go_back()
+    await page.route("**/draft", lambda route: route.abort())
+    await field(page, "description").get_by_role("textbox").fill("Typed without a server")
+    await expect(page.get_by_text("Not saved")).to_be_visible()
+    await page.unroute("**/draft")
+    await page.get_by_role("button", name="Try again").click()
+    assert (await stored(page, draft))["description"] == "Typed without a server"
+
+
 # ── Integrations that come and go ────────────────────────────────────────────────────────────────────────────────
 
 

@@ -157,7 +157,10 @@ function Inputs({ contract }: { contract: ActionContract }) {
   const [shown] = useState(() => {
     const mapping = configOf(own).inputMapping;
     const given = isObject(mapping) ? Object.keys(mapping) : [];
-    return new Set([...given, ...groups.flatMap((group) => group.fields)]);
+    const needed = [...given, ...groups.flatMap((group) => group.fields)];
+    // Where nothing has to be given, the first inputs say what can be.
+    const isFree = needed.length === 0 && !fields.some((field) => field.isRequired);
+    return new Set(isFree ? fields.slice(0, 3).map((field) => field.name) : needed);
   });
   const isFirst = (name: string, isRequired: boolean) =>
     isRequired ||

@@ -5,7 +5,7 @@ import { Button } from "react-aria-components";
 import { useBlocker } from "react-router";
 
 import type { ActionContract, Catalog, EventType } from "../api/catalog";
-import { useT } from "../i18n";
+import { useLocale, useT } from "../i18n";
 import { IconButton } from "../ui/kit";
 import { useAutosave } from "./autosave";
 import { ConflictDialog } from "./ConflictDialog";
@@ -64,6 +64,7 @@ export function Editor({
   renderActions,
 }: Props) {
   const t = useT();
+  const { intl } = useLocale();
   const { workflowId } = loaded;
   const [state, dispatch] = useReducer(reduce, loaded.draft.definition, openEditor);
   const { document, selected } = state;
@@ -257,7 +258,7 @@ export function Editor({
                 </span>
                 <span className="ed-step-words">
                   <span className="ed-step-title">{t("editor.trigger.title")}</span>
-                  <span className="ed-step-summary">{triggerText(t, events, document.head.trigger)}</span>
+                  <span className="ed-step-summary">{triggerText(t, intl, events, document.head.trigger)}</span>
                 </span>
                 {headFindings.length > 0 ? (
                   <span

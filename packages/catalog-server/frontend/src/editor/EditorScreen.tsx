@@ -8,7 +8,12 @@ import { useT } from "../i18n";
 import { Button, Empty } from "../ui/kit";
 import { loadWorkflow, useSecretNames, useStepTypes } from "./data";
 import { Editor, type EditorHandle } from "./Editor";
-import "./editor.css";
+import "./styles/frame.css";
+import "./styles/widgets.css";
+import "./styles/palette.css";
+import "./styles/steps.css";
+import "./styles/inspector.css";
+import "./styles/dialogs.css";
 
 /** The editor of one workflow, when all that it needs is there. */
 export function EditorScreen({

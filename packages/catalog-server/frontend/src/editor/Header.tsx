@@ -124,7 +124,12 @@ function FindingsButton({ document, validation, onFinding }: Props) {
         )}
         {words}
       </Button>
-      <Popover className="ed-popover ed-findings-popover" placement="bottom end">
+      <Popover
+        className="ed-popover ed-findings-popover"
+        placement="bottom end"
+        // Within the page's landmarks, as what is in it is the page's.
+        UNSTABLE_portalContainer={window.document.getElementById("screen") ?? undefined}
+      >
         <Dialog className="ed-dialog" aria-label={t("editor.findings.title")}>
           {({ close }) =>
             findings.all.length === 0 ? (

@@ -27,6 +27,12 @@ export const PalettePanel = memo(function PalettePanel({
   const found = useMemo(() => palette.find(wanted), [palette, wanted]);
   const sections = useMemo(() => bySection(found), [found]);
   const isSearching = wanted.trim() !== "";
+  // More than anybody reads is found by more words.
+  const shownModules = new Set(
+    isSearching
+      ? found.modules.filter(({ module }) => module.available || showsUnavailable).slice(0, FOUND)
+      : found.modules,
+  );
   const hidden = found.modules.filter(({ module }) => !module.available).length;
   const count = found.types.length + found.modules.length - (showsUnavailable ? 0 : hidden);
   return (
@@ -40,7 +46,7 @@ export const PalettePanel = memo(function PalettePanel({
       <div className="ed-palette-list">
         {SECTIONS.map((section) => {
           const { types, modules } = sections[section];
-          const shown = modules.filter(({ module }) => module.available || showsUnavailable);
+          const shown = modules.filter((each) => shownModules.has(each) && (each.module.available || showsUnavailable));
           if (types.length + shown.length === 0) {
             return null;
           }
@@ -72,6 +78,9 @@ export const PalettePanel = memo(function PalettePanel({
             </div>
           );
         })}
+        {isSearching && found.modules.length - hidden > FOUND ? (
+          <p className="ed-more">{t("editor.palette.more", { count: found.modules.length - hidden - FOUND })}</p>
+        ) : null}
         {count === 0 ? <p className="ed-empty">{t("editor.palette.nothing", { query: wanted })}</p> : null}
       </div>
       {isAdmin && hidden > 0 ? (
@@ -89,6 +98,7 @@ export const PalettePanel = memo(function PalettePanel({
 const NONE: readonly CatalogAction[] = [];
 /** More actions of one module than fit a search's answer are found by more words. */
 const SHOWN = 8;
+const FOUND = 25;
 
 const ModuleTile = memo(function ModuleTile({
   module,

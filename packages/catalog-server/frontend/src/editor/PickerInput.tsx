@@ -47,8 +47,9 @@ export function PickerInput({
   const shown = query ?? chosen?.label ?? (current === undefined ? "" : String(current));
   const choose = (key: string | number | null) => {
     const option = options.find((each) => String(each.value) === String(key));
-    setQuery(null);
     if (option) {
+      // Its label stays where it is; another text would open the list again.
+      setQuery(option.label);
       onChange(option.value as Json);
     }
   };
@@ -73,7 +74,8 @@ export function PickerInput({
         onOpenChange={setOpen}
         onBlur={() => {
           // An id that somebody knows may be written as it is.
-          if (query !== null && query.trim() !== "" && !options.some((option) => option.label === query)) {
+          const isLabel = query === chosen?.label || options.some((option) => option.label === query);
+          if (query !== null && query.trim() !== "" && !isLabel) {
             onChange(field.kind === "integer" && /^[0-9]+$/.test(query.trim()) ? Number(query.trim()) : query.trim());
           }
           setQuery(null);

@@ -8,6 +8,7 @@ import { FieldFrame } from "./FieldFrame";
 import { Select } from "./kit";
 import { getAt } from "./model/json";
 import { readCron, type Repetition, writeCron } from "./model/schedule";
+import { dayName } from "./triggerText";
 
 /** When a clock starts the workflow: once, or at times that come again, in words. */
 export function ScheduleFields({ type }: { type: "schedule" | "recurring" }) {
@@ -69,9 +70,6 @@ function Recurring() {
   const repetition = readCron(cron);
   const time = "hour" in repetition ? { hour: repetition.hour, minute: repetition.minute } : { hour: 9, minute: 0 };
   const change = (next: Repetition) => set(["trigger", "cron"], writeCron(next));
-  const dayName = (day: number, style: "short" | "long") =>
-    // The first of June 2025 is a Sunday.
-    intl.formatDate(new Date(Date.UTC(2025, 5, 1 + day)), { weekday: style, timeZone: "UTC" });
   const clock = `${String(time.hour).padStart(2, "0")}:${String(time.minute).padStart(2, "0")}`;
   const begin: Record<(typeof EVERY)[number], Repetition> = {
     minutes: { every: "minutes", minutes: 15 },
@@ -147,8 +145,8 @@ function Recurring() {
                   onSelectionChange={(keys) => change({ ...repetition, days: [...keys].map(Number) })}
                 >
                   {WEEK.map((day) => (
-                    <ToggleButton key={day} id={String(day)} className="ed-day" aria-label={dayName(day, "long")}>
-                      {dayName(day, "short")}
+                    <ToggleButton key={day} id={String(day)} className="ed-day" aria-label={dayName(intl, day, "long")}>
+                      {dayName(intl, day, "short")}
                     </ToggleButton>
                   ))}
                 </ToggleButtonGroup>

@@ -16,7 +16,7 @@ import { startDrag } from "./drag";
 import { typeOf, type Key, type Slot } from "./model/document";
 import type { Finding } from "./model/findings";
 import type { Json } from "./model/json";
-import type { RowAction } from "./StepList";
+import type { RowAction } from "./RowMenu";
 import { summaryOf } from "./summary";
 import { contractOf, EffectBadge, ModuleIcon, moduleOf, titleOf, TypeIcon, typeLabel } from "./tiles";
 

@@ -1,15 +1,16 @@
 import { memo, useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { Menu, MenuItem, Popover, Separator } from "react-aria-components";
 import { flushSync } from "react-dom";
 
 import { useT } from "../i18n";
 import { BlockHead, StepCard } from "./StepCard";
 import { useShared } from "./context";
-import { type Dragged, draggedNow, endDrag } from "./drag";
+import { draggedNow, endDrag } from "./drag";
+import { mayDrop, slotUnder, type Target } from "./dropping";
 import { ROOT_BLOCK, type Key, listAt, positionOf, type Slot, type WorkflowDocument } from "./model/document";
-import { clipboardText, isInside, slotTowards, stepsInClipboard } from "./model/edits";
+import { clipboardText, slotTowards, stepsInClipboard } from "./model/edits";
 import type { Selected } from "./model/editor";
 import type { Findings } from "./model/findings";
+import { MOVING, type RowAction, RowMenu } from "./RowMenu";
 import { layoutOf, type Range, rangeOf, rowsOf } from "./rows";
 import { titleOf } from "./tiles";
 
@@ -22,13 +23,6 @@ interface Props {
   onAdd: (slot: Slot) => void;
   /** Moves the focus to the inspector. */
   onInspect: (field?: string) => void;
-}
-
-/** Where what is dragged would be dropped. */
-interface Target {
-  row: string;
-  edge: "before" | "after" | "inside";
-  slot: Slot;
 }
 
 /** The steps, as a tree that is read and moved through by the keyboard. */
@@ -359,46 +353,13 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
           );
         })}
       </ul>
-      <Popover
-        triggerRef={menuAt}
-        isOpen={menu !== null}
-        onOpenChange={(isOpen) => {
-          if (!isOpen) {
-            setMenu(null);
-          }
-        }}
-        placement="bottom end"
-        className="ed-popover"
-      >
-        <Menu
-          className="ed-menu"
-          autoFocus="first"
-          aria-label={t("editor.menu.label", { name: menu === null ? "" : title(menu) })}
-          onAction={(action) => {
-            if (menu !== null) {
-              act(action as RowAction, menu);
-            }
-            setMenu(null);
-          }}
-        >
-          {MENU.map((action, index) =>
-            action === null ? (
-              <Separator key={`s${index}`} className="ed-menu-line" />
-            ) : (
-              <MenuItem
-                key={action}
-                id={action}
-                className={action === "remove" ? "ed-option ed-option-danger" : "ed-option"}
-                isDisabled={!canEdit && action !== "copy" && action !== "edit"}
-                textValue={t(`editor.menu.${action}`)}
-              >
-                <span slot="label">{t(`editor.menu.${action}`)}</span>
-                <kbd aria-hidden>{KEYS[action]}</kbd>
-              </MenuItem>
-            ),
-          )}
-        </Menu>
-      </Popover>
+      <RowMenu
+        at={menuAt}
+        row={menu}
+        title={menu === null ? "" : title(menu)}
+        onClose={() => setMenu(null)}
+        onAct={act}
+      />
     </>
   );
 });
@@ -431,99 +392,11 @@ function useRangeSeen(list: React.RefObject<HTMLElement | null>, layout: ReturnT
   return seen;
 }
 
-export type RowAction =
-  | "edit"
-  | "rename"
-  | "addBefore"
-  | "addAfter"
-  | "copy"
-  | "cut"
-  | "paste"
-  | "duplicate"
-  | "remove"
-  | "up"
-  | "down"
-  | "in"
-  | "out";
-
-/** After these the row is elsewhere, or another one has its place. */
-const MOVING: ReadonlySet<RowAction> = new Set(["cut", "duplicate", "remove", "up", "down", "in", "out"]);
-
-const MENU: readonly (RowAction | null)[] = [
-  "edit",
-  "rename",
-  null,
-  "addBefore",
-  "addAfter",
-  null,
-  "copy",
-  "cut",
-  "paste",
-  "duplicate",
-  null,
-  "up",
-  "down",
-  "in",
-  "out",
-  null,
-  "remove",
-];
-const KEYS: Readonly<Record<RowAction, string>> = {
-  edit: "↵",
-  rename: "F2",
-  addBefore: "",
-  addAfter: "A",
-  copy: "Ctrl+C",
-  cut: "Ctrl+X",
-  paste: "Ctrl+V",
-  duplicate: "Ctrl+D",
-  remove: "Del",
-  up: "Alt+↑",
-  down: "Alt+↓",
-  in: "Alt+→",
-  out: "Alt+←",
-};
-
 /** Where the browser lets nobody read the clipboard. */
 let clipboard = "";
 
 function rowElement(list: HTMLElement | null, id: string): HTMLElement | null {
   return list?.querySelector<HTMLElement>(`[data-row="${CSS.escape(id)}"]`) ?? null;
-}
-
-function slotUnder(
-  document: WorkflowDocument,
-  row: ReturnType<typeof rowsOf>[number],
-  element: HTMLElement,
-  y: number,
-  collapsed: ReadonlySet<Key>,
-): Omit<Target, "row"> | null {
-  if (row.kind === "block") {
-    return { edge: "inside", slot: { parent: row.parent, block: row.block, index: 0 } };
-  }
-  const position = positionOf(document, row.key);
-  if (!position) {
-    return null;
-  }
-  const { top, height } = element.getBoundingClientRect();
-  const isUpper = y < top + height / 2;
-  if (!isUpper && row.hasBlocks && !collapsed.has(row.key)) {
-    // Below its head are its blocks: only the first one's beginning is there.
-    const block = Object.keys(document.nodes[row.key]?.blocks ?? {})[0] ?? ROOT_BLOCK;
-    return { edge: "after", slot: { parent: row.key, block, index: 0 } };
-  }
-  return {
-    edge: isUpper ? "before" : "after",
-    slot: { parent: position.parent, block: position.block, index: position.index + (isUpper ? 0 : 1) },
-  };
-}
-
-function mayDrop(document: WorkflowDocument, dragged: Dragged, slot: Slot): boolean {
-  if (dragged.kind === "offer") {
-    return true;
-  }
-  const { key } = dragged;
-  return !(slot.parent === key || (slot.parent !== null && isInside(document, slot.parent, key)));
 }
 
 /** The place after what is selected, which is where the palette adds. */

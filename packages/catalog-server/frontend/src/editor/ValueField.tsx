@@ -10,7 +10,7 @@ import { ExpressionInput } from "./ExpressionInput";
 import { FixedInput } from "./FixedInput";
 import type { Field } from "./model/fields";
 import { findingsAt } from "./model/findings";
-import { getAt, placeText, type Place, secretOf } from "./model/json";
+import { getAt, type Json, placeText, type Place, secretOf } from "./model/json";
 import { type Mode, shownMode, switchMode } from "./model/modes";
 import type { Scope, Typed } from "./model/scope";
 import { ReferenceInput } from "./ReferenceInput";
@@ -58,6 +58,11 @@ export function ValueField({
       (!isOpen || finding.field === text) && !(mode === "expression" && finding.code === "INVALID_EXPRESSION"),
   );
 
+  const set = (next: Json | undefined) => {
+    // Who writes an expression goes on with it, also while it is nothing but a path.
+    memory.set(id, { mode, values: remembered?.values ?? {} });
+    subject.set(place, next);
+  };
   const choose = (next: Mode) => {
     if (next === mode) {
       return;
@@ -114,32 +119,15 @@ export function ValueField({
                 field={field}
                 value={value}
                 optionsField={optionsField}
-                onChange={(next) => subject.set(place, next)}
+                onChange={set}
               />
             );
           case "reference":
-            return (
-              <ReferenceInput
-                {...common}
-                value={value}
-                target={target}
-                scope={readable}
-                onChange={(next) => subject.set(place, next)}
-              />
-            );
+            return <ReferenceInput {...common} value={value} target={target} scope={readable} onChange={set} />;
           case "expression":
-            return (
-              <ExpressionInput
-                {...common}
-                value={value}
-                scope={readable}
-                onChange={(next) => subject.set(place, next)}
-              />
-            );
+            return <ExpressionInput {...common} value={value} scope={readable} onChange={set} />;
           case "secret":
-            return (
-              <SecretInput {...common} name={secretOf(value) ?? ""} onChange={(next) => subject.set(place, next)} />
-            );
+            return <SecretInput {...common} name={secretOf(value) ?? ""} onChange={set} />;
         }
       }}
     </FieldFrame>

@@ -92,7 +92,7 @@ export class ExpressionEditor {
           syntaxHighlighting(COLOURS),
           bracketMatching(),
           closeBrackets(),
-          autocompletion({ override: [completions(options.scope)], icons: false }),
+          autocompletion({ override: [completions(options.scope)], icons: false, filterStrict: true }),
           // Tab leaves the field, as everywhere else.
           keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),
           EditorView.lineWrapping,

@@ -1,5 +1,7 @@
 /** What starts a workflow, in one line. */
 
+import type { IntlShape } from "react-intl";
+
 import type { EventType } from "../api/catalog";
 import type { useT } from "../i18n";
 import { isObject, type Json } from "./model/json";
@@ -7,6 +9,7 @@ import { readCron } from "./model/schedule";
 
 export function triggerText(
   t: ReturnType<typeof useT>,
+  intl: IntlShape,
   events: readonly EventType[],
   trigger: Json | undefined,
 ): string {
@@ -36,7 +39,7 @@ export function triggerText(
         case "day":
           return t("editor.trigger.text.day", { time });
         case "week":
-          return t("editor.trigger.text.week", { count: repetition.days.length, time });
+          return t("editor.trigger.text.week", { days: dayNames(intl, repetition.days), time });
         case "month":
           return t("editor.trigger.text.month", { day: repetition.day, time });
         case "other":
@@ -45,4 +48,15 @@ export function triggerText(
     }
   }
   return String(trigger.type);
+}
+
+/** Days of the week, from Monday on. */
+function dayNames(intl: IntlShape, days: readonly number[]): string {
+  const sorted = [...days].sort((one, other) => ((one + 6) % 7) - ((other + 6) % 7));
+  return intl.formatList(sorted.map((day) => dayName(intl, day, "short")));
+}
+
+export function dayName(intl: IntlShape, day: number, weekday: "short" | "long"): string {
+  // The first of June 2025 is a Sunday.
+  return intl.formatDate(new Date(Date.UTC(2025, 5, 1 + day)), { weekday, timeZone: "UTC" });
 }

@@ -173,7 +173,9 @@ async def test_wrong_method_says_which_are_right(server, assert_problem):
     assert set(response.headers["Allow"].split(",")) == {"GET", "HEAD", "POST"}
 
 
-@pytest.mark.parametrize(("method", "path"), [("OPTIONS", "/nowhere"), ("POST", "/a%0Ab"), ("GET", "//"), ("GET", "/")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("OPTIONS", "/nowhere"), ("POST", "/a%0Ab"), ("GET", "/nowhere/"), ("GET", "/%2F")]
+)
 async def test_what_no_route_takes(server, assert_problem, method, path):
     """Any method, with any characters in the address, with or without a token."""
     await assert_problem(await server.client.request(method, URL(path, encoded=True)), 404, "NOT_FOUND")

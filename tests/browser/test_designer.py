@@ -92,3 +92,30 @@ async def test_no_word_is_outside_of_the_catalogs(open_designer):
     words = await page.locator("h1, th[scope=col], button, .badge").all_inner_texts()
     plain = [word for word in words if word.strip() and "[" not in word]
     assert [word for word in plain if "Dana Reyes" not in word and word != "Pseudo"] == []
+
+
+async def test_publish_run_and_watch(open_designer):
+    """A draft becomes the next version, runs, and shows what each step took and gave."""
+    page = open_designer.page
+    await open_designer.sign_in()
+    await page.get_by_role("link", name=SAMPLE, exact=True).click()
+    await page.get_by_role("button", name="Publish", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Publish")
+    await expect(dialog).to_contain_text("Nothing differs from version 1")
+    await open_designer.look("publish")
+    await dialog.get_by_role("button", name="Publish version").click()
+    await expect(page.get_by_text("Version 2 is published.").first).to_be_visible()
+    await page.get_by_role("button", name="Run", exact=True).click()
+    await page.wait_for_url("**/runs/*")
+    await expect(page.get_by_role("heading", name=SAMPLE)).to_be_visible()
+    await expect(page.locator(".run-head").get_by_role("status")).to_have_text("Succeeded", timeout=30_000)
+    steps = page.get_by_role("region", name="Steps")
+    await steps.get_by_role("button").first.press("Enter")
+    await expect(steps.get_by_role("region", name="Output").first).to_contain_text("alerts")
+    await open_designer.look("run")
+    await page.get_by_role("link", name="Runs", exact=True).click()
+    await expect(page.get_by_role("row").filter(has_text=SAMPLE).first).to_contain_text("Succeeded")
+    await page.get_by_role("button", name="Failed").click()
+    await expect(page.get_by_role("heading", name="No run yet")).to_be_visible()
+    await page.get_by_role("button", name="All").click()
+    await open_designer.look("runs")

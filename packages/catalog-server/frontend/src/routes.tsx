@@ -1,13 +1,16 @@
 /** The screens, each loaded when it is first gone to, and the areas that the navigation shows. */
 
-import { type LucideIcon, Workflow } from "lucide-react";
+import { Activity, type LucideIcon, Workflow } from "lucide-react";
 import { lazy } from "react";
 import { Navigate, type RouteObject } from "react-router";
 
 import type { MessageId } from "./i18n";
+import { PublishActions } from "./publish/PublishActions";
 import { Signed } from "./session/Signed";
 
 const WorkflowsScreen = lazy(() => import("./workflows/WorkflowsScreen"));
+const RunsScreen = lazy(() => import("./runs/RunsScreen"));
+const RunScreen = lazy(() => import("./runs/RunScreen"));
 const EditorScreen = lazy(async () => ({ default: (await import("./editor/EditorScreen")).EditorScreen }));
 
 interface Area {
@@ -17,7 +20,10 @@ interface Area {
   permission?: string;
 }
 
-export const AREAS: readonly Area[] = [{ path: "/workflows", label: "shell.area.workflows", icon: Workflow }];
+export const AREAS: readonly Area[] = [
+  { path: "/workflows", label: "shell.area.workflows", icon: Workflow },
+  { path: "/runs", label: "shell.area.runs", icon: Activity },
+];
 
 export const ROUTES: RouteObject[] = [
   { path: "/", element: <Navigate to="/workflows" replace /> },
@@ -25,7 +31,18 @@ export const ROUTES: RouteObject[] = [
   { path: "/workflows", element: <Signed>{(session) => <WorkflowsScreen session={session} />}</Signed> },
   {
     path: "/workflows/:id",
-    element: <Signed>{(session) => <EditorScreen permissions={session.permissions} />}</Signed>,
+    element: (
+      <Signed>
+        {(session) => (
+          <EditorScreen
+            permissions={session.permissions}
+            renderActions={(editor) => <PublishActions editor={editor} session={session} />}
+          />
+        )}
+      </Signed>
+    ),
   },
+  { path: "/runs", element: <Signed>{() => <RunsScreen />}</Signed> },
+  { path: "/runs/:id", element: <Signed>{(session) => <RunScreen session={session} />}</Signed> },
   { path: "*", element: <Navigate to="/workflows" replace /> },
 ];

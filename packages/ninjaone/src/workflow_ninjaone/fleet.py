@@ -172,7 +172,7 @@ class _Sync:
             if detailed is not None:
                 found.append(detailed)
             if number % _STEP == 0:
-                await ctx.progress(0, message="Reading new devices")
+                await ctx.progress(number, len(page), "Reading new devices")
         return found
 
     # ── What it has no more ──────────────────────────────────────────────────────────────────────────────────────

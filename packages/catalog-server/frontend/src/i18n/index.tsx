@@ -4,15 +4,19 @@ import { createIntl, createIntlCache, type IntlShape } from "react-intl";
 
 import { configure } from "../api/client";
 import deEditor from "./de/editor.json";
+import dePublish from "./de/publish.json";
+import deRuns from "./de/runs.json";
 import deShell from "./de/shell.json";
 import deWorkflows from "./de/workflows.json";
 import enEditor from "./en/editor.json";
+import enPublish from "./en/publish.json";
+import enRuns from "./en/runs.json";
 import enShell from "./en/shell.json";
 import enWorkflows from "./en/workflows.json";
 import { pseudo } from "./pseudo";
 
-const en = { ...enShell, ...enWorkflows, ...enEditor };
-const de: Record<keyof typeof en, string> = { ...deShell, ...deWorkflows, ...deEditor };
+const en = { ...enShell, ...enPublish, ...enRuns, ...enWorkflows, ...enEditor };
+const de: Record<keyof typeof en, string> = { ...deShell, ...dePublish, ...deRuns, ...deWorkflows, ...deEditor };
 
 export type MessageId = keyof typeof en;
 export type Values = Record<string, string | number | boolean | Date | null | undefined>;

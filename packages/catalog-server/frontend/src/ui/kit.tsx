@@ -2,17 +2,24 @@
 
 import "./ui.css";
 
+import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import {
   Button as AriaButton,
   type ButtonProps as AriaButtonProps,
+  Dialog,
+  Heading,
   Menu,
   MenuItem,
   MenuTrigger,
+  Modal,
+  ModalOverlay,
   Popover,
   Tooltip,
   TooltipTrigger,
 } from "react-aria-components";
+
+import { useT } from "../i18n";
 
 export function Button({
   kind = "plain",
@@ -98,5 +105,44 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
       <h2>{title}</h2>
       {children}
     </div>
+  );
+}
+
+/** A dialog above the screen. */
+export function ModalDialog({
+  title,
+  isOpen,
+  onClose,
+  children,
+}: {
+  title: string;
+  isOpen: boolean;
+  onClose: () => void;
+  children: ReactNode;
+}) {
+  const t = useT();
+  return (
+    <ModalOverlay isOpen={isOpen} onOpenChange={(open) => !open && onClose()} isDismissable className="overlay">
+      <Modal className="modal">
+        <Dialog className="dialog">
+          <header className="dialog-head">
+            <Heading slot="title">{title}</Heading>
+            <IconButton label={t("shell.close")} onPress={onClose}>
+              <X size={16} aria-hidden />
+            </IconButton>
+          </header>
+          {children}
+        </Dialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}
+
+/** A JSON value to read. */
+export function JsonView({ value, label }: { value: unknown; label: string }) {
+  return (
+    <pre className="json" tabIndex={0} role="region" aria-label={label}>
+      {JSON.stringify(value, null, 2)}
+    </pre>
   );
 }

@@ -1,6 +1,7 @@
 """The whole fleet as assets: real PostgreSQL, and a simulator that fails."""
 
 import asyncio
+import os
 import random
 
 import pytest
@@ -211,10 +212,14 @@ async def test_tenants_are_apart(account, stranger):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_killed_at_random_points(account, seed):
-    """With a tenth of the requests failing, and killed again and again, it ends equal to NinjaOne's fleet."""
-    rng = random.Random(seed)
-    await account.simulator.control("POST", "fleet", json={"devices": 1000})
+async def test_killed_at_random_points(account, monkeypatch, seed):
+    """With a tenth of the requests failing, and killed again and again, it ends equal to NinjaOne's fleet.
+
+    ``FLEET_DEVICES=50000`` for a large one.
+    """
+    rng, size = random.Random(seed), int(os.environ.get("FLEET_DEVICES", "1000"))
+    monkeypatch.setattr(fleet, "PAGE", min(1000, size // 20))
+    await account.simulator.control("POST", "fleet", json={"devices": size})
     await account.run_job(FULL)
     state = account.simulator.state
     for identity in rng.sample(sorted(state.devices), 30):
@@ -241,7 +246,7 @@ async def test_killed_at_random_points(account, seed):
             break
     state.faults.clear()
     assert kills > 1
-    assert result["devices"] >= 979
+    assert result["devices"] >= size - 21
     same(await assets(account), expected(account))
 
 

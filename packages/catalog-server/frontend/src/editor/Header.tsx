@@ -100,18 +100,28 @@ function SaveState({ saving, onSave }: { saving: Saving; onSave: () => void }) {
 function FindingsButton({ document, validation, onFinding }: Props) {
   const t = useT();
   const shared = useShared();
-  const { findings, isCurrent, isFailed } = validation;
-  const state = isFailed ? "failed" : findings.errors > 0 ? "error" : findings.warnings > 0 ? "warning" : "ok";
+  const { findings, isKnown, isCurrent, isFailed } = validation;
+  const state = isFailed
+    ? "failed"
+    : !isKnown
+      ? "unknown"
+      : findings.errors > 0
+        ? "error"
+        : findings.warnings > 0
+          ? "warning"
+          : "ok";
   const words = isFailed
     ? t("editor.findings.failed")
-    : findings.all.length === 0
-      ? t("editor.findings.none")
-      : [
-          findings.errors > 0 ? t("editor.findings.errors", { count: findings.errors }) : "",
-          findings.warnings > 0 ? t("editor.findings.warnings", { count: findings.warnings }) : "",
-        ]
-          .filter(Boolean)
-          .join(", ");
+    : !isKnown
+      ? t("editor.findings.checking")
+      : findings.all.length === 0
+        ? t("editor.findings.none")
+        : [
+            findings.errors > 0 ? t("editor.findings.errors", { count: findings.errors }) : "",
+            findings.warnings > 0 ? t("editor.findings.warnings", { count: findings.warnings }) : "",
+          ]
+            .filter(Boolean)
+            .join(", ");
   return (
     <DialogTrigger>
       <Button className={`ed-findings ed-findings-${state}`} aria-busy={!isCurrent}>
@@ -119,6 +129,8 @@ function FindingsButton({ document, validation, onFinding }: Props) {
           <CircleAlert size={14} aria-hidden />
         ) : state === "ok" ? (
           <Check size={14} aria-hidden />
+        ) : state === "unknown" ? (
+          <LoaderCircle size={14} aria-hidden />
         ) : (
           <TriangleAlert size={14} aria-hidden />
         )}
@@ -133,7 +145,13 @@ function FindingsButton({ document, validation, onFinding }: Props) {
         <Dialog className="ed-dialog" aria-label={t("editor.findings.title")}>
           {({ close }) =>
             findings.all.length === 0 ? (
-              <p className="ed-empty">{isFailed ? t("editor.findings.failed.hint") : t("editor.findings.none.hint")}</p>
+              <p className="ed-empty">
+                {isFailed
+                  ? t("editor.findings.failed.hint")
+                  : isKnown
+                    ? t("editor.findings.none.hint")
+                    : t("editor.findings.checking")}
+              </p>
             ) : (
               <ul className="ed-findings-list">
                 {findings.all.map((finding, index) => (

@@ -9,7 +9,7 @@ import { FieldFrame } from "./FieldFrame";
 import { ExpressionInput } from "./ExpressionInput";
 import { FixedInput } from "./FixedInput";
 import type { Field } from "./model/fields";
-import { findingsAt } from "./model/findings";
+import { type Finding, findingsAt } from "./model/findings";
 import { getAt, type Json, placeText, type Place, secretOf } from "./model/json";
 import { type Mode, shownMode, switchMode } from "./model/modes";
 import type { Scope, Typed } from "./model/scope";
@@ -52,10 +52,15 @@ export function ValueField({
 
   const isOpen = mode === "fixed" && ["list", "object", "map"].includes(field.kind) && value !== undefined;
   const text = placeText(place);
-  // What a field inside of this one shows is not said twice, and neither what the preview of an expression says.
+  const isGiven = (finding: Finding) =>
+    finding.code === "MISSING_REQUIRED_MAPPING" && finding.field === text && value !== undefined;
+  // What was missing and is not any more needs no answer of the server;
+  // what a field inside of this one shows is not said twice, and neither what the preview of an expression says.
   const findings = findingsAt(subject.findings, text).filter(
     (finding) =>
-      (!isOpen || finding.field === text) && !(mode === "expression" && finding.code === "INVALID_EXPRESSION"),
+      !isGiven(finding) &&
+      (!isOpen || finding.field === text) &&
+      !(mode === "expression" && finding.code === "INVALID_EXPRESSION"),
   );
 
   const set = (next: Json | undefined) => {

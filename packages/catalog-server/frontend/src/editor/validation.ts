@@ -9,6 +9,8 @@ const QUIET = 450;
 
 export interface Validation {
   findings: Findings;
+  /** Whether the server has said anything yet. */
+  isKnown: boolean;
   /** Whether they are about the document as it is now. */
   isCurrent: boolean;
   /** Whether the server could not be asked. */
@@ -41,6 +43,7 @@ export function useValidation(document: WorkflowDocument, catalog: unknown): Val
   }, [document, catalog]);
   return {
     findings: validated?.findings ?? NO_FINDINGS,
+    isKnown: validated !== null,
     isCurrent: validated?.document === document,
     isFailed,
   };

@@ -13,9 +13,12 @@ import attrs
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 START_SECONDS = 120
+#: Milliseconds: other tests run at the same time.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 SHOTS = Path(__file__).parents[2] / ".dev" / "screenshots"
 
 
@@ -96,7 +99,7 @@ async def open_designer(browser, designer) -> AsyncIterator[Designer]:
     """A new visitor, with an English browser."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
     page = await context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE)
     opened = Designer(page, designer)
     page.on("pageerror", lambda error: opened.problems.append(str(error)))
     page.on("console", lambda said: opened.problems.append(said.text) if "Content Security" in said.text else None)

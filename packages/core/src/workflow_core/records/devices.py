@@ -324,13 +324,14 @@ async def _put_details(
 ) -> None:
     """Write what is not None; a device that changed its type leaves the table of the old one."""
     rows: dict[type[DeviceDetails], list[dict[str, Any]]] = {kind: [] for kind in DETAILS}
+    new: dict[type[DeviceDetails], list[dict[str, Any]]] = {kind: [] for kind in DETAILS}
     moved = []
     for device in devices:
         if device.details is not None:
             kind = type(device.details)
             values = ((name, getattr(device.details, name)) for name in names(kind))
             row = {name: str(value) if isinstance(value, Decimal) else value for name, value in values}
-            rows[kind].append({"asset_id": str(ids[device.device_id]), **row})
+            (rows if device.device_id in known else new)[kind].append({"asset_id": str(ids[device.device_id]), **row})
         before = known.get(device.device_id)
         if before is not None and device.type not in {None, before.asset_type}:
             moved.append(before)
@@ -343,6 +344,21 @@ async def _put_details(
             )
         if rows[kind]:
             await conn.execute(_MERGE[kind], tenant, rows[kind])
+        if new[kind]:
+            await conn.execute(_INSERT_DETAILS[kind], tenant, new[kind])
+
+
+def _values(fields: Sequence[str]) -> str:
+    return ", ".join(f"""coalesce(r."{name}", '[]')""" if name in _LISTS else f'r."{name}"' for name in fields)
+
+
+def _insert(table: str, kind: type[DeviceDetails]) -> str:
+    """Inserts the rows of assets that are new."""
+    fields = names(kind)
+    return (
+        f"INSERT INTO {table} (tenant, asset_id, {column_list(fields)}) "  # noqa: S608 - our names
+        f"SELECT $1, r.asset_id, {_values(fields)} FROM jsonb_populate_recordset(NULL::{table}, $2) r"
+    )
 
 
 def _merge(table: str, kind: type[DeviceDetails]) -> str:
@@ -350,13 +366,14 @@ def _merge(table: str, kind: type[DeviceDetails]) -> str:
     fields = names(kind)
     changed = " OR ".join(f't."{name}" IS DISTINCT FROM coalesce(r."{name}", t."{name}")' for name in fields)
     changes = ", ".join(f'"{name}" = coalesce(r."{name}", t."{name}")' for name in fields)
-    values = ", ".join(f"""coalesce(r."{name}", '[]')""" if name in _LISTS else f'r."{name}"' for name in fields)
     return (
         f"MERGE INTO {table} t USING jsonb_populate_recordset(NULL::{table}, $2) r "  # noqa: S608 - our names
         "ON t.tenant = $1 AND t.asset_id = r.asset_id "
         f"WHEN MATCHED AND ({changed}) THEN UPDATE SET {changes} "
-        f"WHEN NOT MATCHED THEN INSERT (tenant, asset_id, {column_list(fields)}) VALUES ($1, r.asset_id, {values})"
+        f"WHEN NOT MATCHED THEN INSERT (tenant, asset_id, {column_list(fields)}) "
+        f"VALUES ($1, r.asset_id, {_values(fields)})"
     )
 
 
+_INSERT_DETAILS: Final = {kind: _insert(table, kind) for kind, (table, _) in DETAILS.items()}
 _MERGE: Final = {kind: _merge(table, kind) for kind, (table, _) in DETAILS.items()}

@@ -128,6 +128,20 @@ async def test_effects_come_in_pages(server, lose):
     assert seen == [str(UUID(int=number + 1)) for number in (4, 2, 3, 0, 1)]
 
 
+async def test_the_effects_of_one_run(server, lose, db):
+    """Those that a run sent, and those of others that it waits for."""
+    effect, sender = await lose()
+    _, waiting = await lose(1)
+    async with db.tenant(server.tenants.a) as conn:
+        await conn.execute("UPDATE workflow_run_waits SET key = $1 WHERE run_id = $2", effect, UUID(waiting))
+        await conn.execute("DELETE FROM workflow_action_invocations WHERE run_id = $1", UUID(waiting))
+    await lose(2)
+    for run_id in (sender, waiting):
+        answer = await (await server.a("GET", f"{EFFECTS}?runId={run_id}")).json()
+        assert [shown["invocationId"] for shown in answer["effects"]] == [effect]
+    assert (await (await server.b("GET", f"{EFFECTS}?runId={sender}")).json())["effects"] == []
+
+
 async def test_settled_once(server, lose, assert_problem, db):
     """The answer names the runs that go on; the second one is refused; who, what and why are in the audit log."""
     effect, run_id = await lose()

@@ -28,9 +28,10 @@ LedgerStatus = Literal["reserved", "sent", "succeeded", "failed", "uncertain"]
 
 @attrs.frozen(kw_only=True)
 class ListEffects(PageQuery):
-    """Query of ``GET /api/workflow-runs/effects``."""
+    """Query of ``GET /api/workflow-runs/effects``; ``runId``: those that this run had sent, or waits for."""
 
     status: Literal["uncertain"] = "uncertain"
+    runId: UUID | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -151,7 +152,7 @@ async def list_all(request: web.Request, principal: Principal) -> web.StreamResp
     query = read_query(request, ListEffects)
     after = query.after(Cursor.of)
     async with services.database.tenant(principal.tenant, readonly=True) as conn:
-        rows = await _uncertain(conn, principal.tenant, query.limit + 1, after)
+        rows = await _uncertain(conn, principal.tenant, query.limit + 1, after, query.runId)
     page = rows[: query.limit]
     more = len(rows) > query.limit
     following = Cursor(page[-1]["sent_at"], page[-1]["invocation_id"]).encode() if more else None
@@ -206,15 +207,19 @@ LEFT JOIN workflow_run_steps step
        ON step.tenant = effect.tenant AND step.run_id = effect.run_id AND step.step_path = effect.step_path
       AND step.iteration = effect.iteration
 WHERE effect.tenant = $1 AND effect.status = 'uncertain' AND effect.settled_as IS NULL
+  AND ($5::uuid IS NULL OR effect.run_id = $5 OR EXISTS (
+      SELECT FROM workflow_run_waits wait
+      WHERE wait.tenant = effect.tenant AND wait.wait_type = 'settlement' AND wait.run_id = $5
+        AND wait.key = effect.invocation_id::text AND wait.status = 'WAITING'))
   AND ($3::timestamptz IS NULL
        OR effect.sent_at <= $3 AND (effect.sent_at < $3 OR effect.invocation_id > $4::uuid))
 ORDER BY effect.sent_at DESC, effect.invocation_id LIMIT $2
 """
 
 
-async def _uncertain(conn: Connection, tenant: UUID, limit: int, after: Cursor | None) -> list[Record]:
+async def _uncertain(conn: Connection, tenant: UUID, limit: int, after: Cursor | None, run_id: UUID | None) -> list[Record]:
     at, last = (None, None) if after is None else (after.at, after.id)
-    return list(await conn.fetch(_UNCERTAIN, tenant, limit, at, last))
+    return list(await conn.fetch(_UNCERTAIN, tenant, limit, at, last, run_id))
 
 
 _PREFIX: Final = "/api/workflow-runs/effects"

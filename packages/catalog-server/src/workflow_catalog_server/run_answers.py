@@ -23,6 +23,7 @@ class RunAnswer:
     """A run without what it was given.
 
     Attributes:
+        workflowName: As it is called now; None: it was deleted, or there was none.
         cause: What started it, such as ``api``, ``event`` or ``replay``.
         dryRun: Whether it only tells what it would do: what reads was done, and nothing else.
         actorId: In whose name it acts.
@@ -34,6 +35,7 @@ class RunAnswer:
 
     runId: UUID
     workflowId: UUID
+    workflowName: str | None
     workflowVersion: int
     status: RunStatus
     queued: bool
@@ -57,6 +59,7 @@ class RunAnswer:
         return cls(
             runId=row["run_id"],
             workflowId=row["workflow_id"],
+            workflowName=row["workflow_name"],
             workflowVersion=row["workflow_version"],
             status=row["status"],
             queued=queued,
@@ -86,8 +89,13 @@ class RunList:
 
 @attrs.frozen(kw_only=True)
 class RunWithPayload(RunAnswer):
-    """Answer of ``GET /api/workflow-runs/{id}``."""
+    """Answer of ``GET /api/workflow-runs/{id}``.
 
+    Attributes:
+        definition: What it runs; also when its workflow was changed or deleted since.
+    """
+
+    definition: dict[str, Any]
     payload: Any
     planSha256: str
     result: Any

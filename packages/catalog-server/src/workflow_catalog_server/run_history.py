@@ -24,7 +24,9 @@ from workflow_core.storage.database import Connection
 _LISTED: Final = """
 run_id, workflow_id, workflow_version, status, execution, cause, actor_id, event_id, event_type, error_json, created_at,
 started_at, completed_at, updated_at, dry_run, is_queued,
-waits_for_tenant
+waits_for_tenant,
+(SELECT name FROM workflow_definitions workflow
+ WHERE workflow.tenant = workflow_runs.tenant AND workflow.workflow_id = workflow_runs.workflow_id) AS workflow_name
 """
 
 
@@ -67,8 +69,8 @@ async def read_run(conn: Connection, tenant: UUID, run_id: UUID) -> RunWithPaylo
         NotFoundError: The tenant has no such run.
     """
     row = await conn.fetchrow(
-        f"SELECT {_LISTED}, payload, plan_sha256, result_json, source_payload_schema_ref, trigger_mapping_applied "  # noqa: S608 - constant
-        "FROM workflow_runs WHERE tenant = $1 AND run_id = $2",
+        f"SELECT {_LISTED}, payload, plan->'definition' AS definition, plan_sha256, result_json, "  # noqa: S608 - constant
+        "source_payload_schema_ref, trigger_mapping_applied FROM workflow_runs WHERE tenant = $1 AND run_id = $2",
         tenant,
         run_id,
     )
@@ -76,6 +78,7 @@ async def read_run(conn: Connection, tenant: UUID, run_id: UUID) -> RunWithPaylo
         raise _no_run()
     return RunWithPayload.of(
         row,
+        definition=row["definition"],
         payload=row["payload"],
         planSha256=row["plan_sha256"],
         result=row["result_json"],

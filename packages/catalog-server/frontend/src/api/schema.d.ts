@@ -2523,6 +2523,7 @@ export interface components {
          * @description A run without what it was given.
          *
          *         Attributes:
+         *             workflowName: As it is called now; None: it was deleted, or there was none.
          *             cause: What started it, such as ``api``, ``event`` or ``replay``.
          *             dryRun: Whether it only tells what it would do: what reads was done, and nothing else.
          *             actorId: In whose name it acts.
@@ -2536,6 +2537,7 @@ export interface components {
             runId: string;
             /** Format: uuid */
             workflowId: string;
+            workflowName: string | null;
             workflowVersion: number;
             /** @enum {unknown} */
             status: "CANCELED" | "FAILED" | "RUNNING" | "SUCCEEDED" | "WAITING";
@@ -2581,12 +2583,16 @@ export interface components {
         /**
          * RunWithPayload
          * @description Answer of ``GET /api/workflow-runs/{id}``.
+         *
+         *         Attributes:
+         *             definition: What it runs; also when its workflow was changed or deleted since.
          */
         RunWithPayload: {
             /** Format: uuid */
             runId: string;
             /** Format: uuid */
             workflowId: string;
+            workflowName: string | null;
             workflowVersion: number;
             /** @enum {unknown} */
             status: "CANCELED" | "FAILED" | "RUNNING" | "SUCCEEDED" | "WAITING";
@@ -2603,6 +2609,7 @@ export interface components {
             startedAt: string | null;
             completedAt: string | null;
             updatedAt: string;
+            definition: Record<string, never>;
             payload: unknown;
             planSha256: string;
             result: unknown;
@@ -4794,6 +4801,7 @@ export interface operations {
                 limit?: number;
                 cursor?: string | null;
                 status?: "uncertain";
+                runId?: string | null;
             };
             header?: never;
             path?: never;

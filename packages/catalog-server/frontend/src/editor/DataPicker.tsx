@@ -3,6 +3,7 @@ import { type ReactNode, useMemo, useState } from "react";
 import { Button, Input, SearchField, Tree, TreeItem, TreeItemContent } from "react-aria-components";
 
 import { type MessageId, useT } from "../i18n";
+import { ModuleIcon, TypeIcon } from "../ui/icons";
 import { useShared } from "./context";
 import { useDocument } from "./current";
 import { ModalDialog } from "./kit";
@@ -10,7 +11,7 @@ import { childrenOf, type DataNode, fitOf, nodeOfVariable, pickedSource } from "
 import { typeOf } from "./model/document";
 import type { Group, Scope, Typed } from "./model/scope";
 import { sampleText } from "./samples";
-import { ModuleIcon, moduleOf, titleOf, TypeIcon } from "./tiles";
+import { moduleOf, titleOf } from "./tiles";
 
 /** How deep a search looks, and how much of what it finds is shown. */
 const DEPTH = 5;
@@ -203,7 +204,7 @@ function usePickerGroups(scope: Scope): PickerGroup[] {
                 size={14}
               />
             ) : typeOf(own) === "action.call" ? (
-              <ModuleIcon module={moduleOf(shared, own)} size={16} />
+              <ModuleIcon token={moduleOf(shared, own)?.iconToken} size={16} />
             ) : (
               <TypeIcon type={typeOf(own)} size={14} />
             ),

@@ -253,7 +253,7 @@ export function Editor({
                 onPress={() => dispatch({ type: "select", selected: "workflow" })}
                 aria-pressed={selected === "workflow"}
               >
-                <span className="ed-icon ed-icon-trigger" aria-hidden>
+                <span className="tile-icon trigger" aria-hidden>
                   <Zap size={18} />
                 </span>
                 <span className="ed-step-words">

@@ -1,6 +1,7 @@
 import { memo, useMemo } from "react";
 
 import { useT } from "../i18n";
+import { ModuleIcon, TypeIcon } from "../ui/icons";
 import { ActionInspector } from "./ActionInspector";
 import { useEnvironment, useShared } from "./context";
 import { type Subject, SubjectContext } from "./field";
@@ -13,7 +14,7 @@ import { isObject } from "./model/json";
 import { scopeAt } from "./model/scope";
 import { PlainText } from "./plain";
 import { StepFields } from "./StepFields";
-import { contractOf, EffectBadge, ModuleIcon, moduleOf, TypeIcon, typeDescription, typeLabel } from "./tiles";
+import { contractOf, EffectBadge, moduleOf, typeDescription, typeLabel } from "./tiles";
 
 /** What is known of one step, and what somebody can change of it. */
 export const StepInspector = memo(function StepInspector({
@@ -54,7 +55,7 @@ export const StepInspector = memo(function StepInspector({
   return (
     <SubjectContext value={subject}>
       <header className="ed-inspector-head">
-        {isCall ? <ModuleIcon module={module} size={28} /> : <TypeIcon type={type} size={24} />}
+        {isCall ? <ModuleIcon token={module?.iconToken} size={28} /> : <TypeIcon type={type} size={24} />}
         <div>
           <h2>
             {isCall

@@ -5,10 +5,10 @@ import { Link } from "react-router";
 
 import type { CatalogAction, CatalogModule } from "../api/catalog";
 import { useT } from "../i18n";
+import { ModuleIcon, TypeIcon } from "../ui/icons";
 import { useShared } from "./context";
 import { startDrag } from "./drag";
 import { bySection, type Offer, offers, SECTIONS, usePalette } from "./offer";
-import { ModuleIcon, TypeIcon } from "./tiles";
 
 /** Everything that can be added; a tile is added where the list is, or dragged to where it belongs. */
 export const PalettePanel = memo(function PalettePanel({
@@ -116,7 +116,7 @@ const ModuleTile = memo(function ModuleTile({
   if (!module.available) {
     return (
       <li className="ed-tile ed-tile-unavailable">
-        <ModuleIcon module={module} />
+        <ModuleIcon token={module?.iconToken} />
         <span className="ed-tile-words">
           <span className="ed-tile-label">{module.label}</span>
           <small>{module.reason || t("editor.unavailable.unknown")}</small>
@@ -132,7 +132,7 @@ const ModuleTile = memo(function ModuleTile({
       {offer ? (
         <Tile
           offer={offer}
-          icon={<ModuleIcon module={module} />}
+          icon={<ModuleIcon token={module?.iconToken} />}
           description={module.description}
           isDisabled={isDisabled}
           onAdd={onAdd}

@@ -11,6 +11,7 @@ import {
 import { type CSSProperties, memo } from "react";
 
 import { type MessageId, useT } from "../i18n";
+import { ModuleIcon, TypeIcon } from "../ui/icons";
 import { useShared } from "./context";
 import { startDrag } from "./drag";
 import { typeOf, type Key, type Slot } from "./model/document";
@@ -18,7 +19,7 @@ import type { Finding } from "./model/findings";
 import type { Json } from "./model/json";
 import type { RowAction } from "./RowMenu";
 import { summaryOf } from "./summary";
-import { contractOf, EffectBadge, ModuleIcon, moduleOf, titleOf, TypeIcon, typeLabel } from "./tiles";
+import { contractOf, EffectBadge, moduleOf, titleOf, typeLabel } from "./tiles";
 
 interface StepCardProps {
   step: Key;
@@ -85,7 +86,7 @@ export const StepCard = memo(function StepCard(props: StepCardProps) {
     >
       <div className="ed-step">
         <GripVertical className="ed-grip" size={14} aria-hidden />
-        {type === "action.call" ? <ModuleIcon module={module} /> : <TypeIcon type={type} />}
+        {type === "action.call" ? <ModuleIcon token={module?.iconToken} /> : <TypeIcon type={type} />}
         <span id={`${step}-words`} className="ed-step-words">
           <span className="ed-step-title">{title}</span>
           {summary ? <span className="ed-step-summary">{summary}</span> : null}

@@ -11,10 +11,11 @@ import {
 } from "react-aria-components";
 
 import { useT } from "../i18n";
+import { ModuleIcon, TypeIcon } from "../ui/icons";
 import { useShared } from "./context";
 import { ModalDialog } from "./kit";
 import { bySection, type Offer, offers, SECTIONS, usePalette } from "./offer";
-import { EffectBadge, ModuleIcon, TypeIcon } from "./tiles";
+import { EffectBadge } from "./tiles";
 
 /** As many as anybody reads; more words find the rest. */
 const SHOWN = 60;
@@ -74,7 +75,7 @@ function Choices({ onChoose }: { onChoose: (offer: Offer) => void }) {
             choices.push({
               id: module.groupKey,
               offer,
-              icon: <ModuleIcon module={module} />,
+              icon: <ModuleIcon token={module?.iconToken} />,
               description: module.description,
             });
           }
@@ -85,7 +86,7 @@ function Choices({ onChoose }: { onChoose: (offer: Offer) => void }) {
           choices.push({
             id: `${action.id}@${action.version}`,
             offer: offers.ofAction(module, action.id),
-            icon: <ModuleIcon module={module} />,
+            icon: <ModuleIcon token={module?.iconToken} />,
             description: action.description,
             detail: module.label,
             badge: contract ? <EffectBadge effect={contract.effect} /> : undefined,

@@ -1,76 +1,14 @@
-/** How modules, actions and step types look. */
+/** How modules, actions and step types are called. */
 
-import {
-  AppWindow,
-  BellRing,
-  CircleHelp,
-  CircleStop,
-  Clock,
-  Equal,
-  Flag,
-  GitBranch,
-  type LucideIcon,
-  OctagonAlert,
-  Repeat,
-  ShieldAlert,
-  UserCheck,
-  Workflow,
-} from "lucide-react";
-import { memo, useState } from "react";
+import { OctagonAlert } from "lucide-react";
 
 import type { CatalogModule, Effect } from "../api/catalog";
 import { type MessageId, useT } from "../i18n";
+import { TYPE_ICONS } from "../ui/icons";
 import type { Shared } from "./context";
 import { configOf, typeOf } from "./model/document";
 import { isObject, type Json } from "./model/json";
 import type { NewAction } from "./model/edits";
-
-const TYPE_ICONS: Readonly<Record<string, LucideIcon>> = {
-  "transform.assign": Equal,
-  "state.set": Flag,
-  "event.wait": BellRing,
-  "time.wait": Clock,
-  "human.task": UserCheck,
-  "control.if": GitBranch,
-  "control.forEach": Repeat,
-  "control.tryCatch": ShieldAlert,
-  "control.callWorkflow": Workflow,
-  "control.return": CircleStop,
-};
-
-export function TypeIcon({ type, size = 18 }: { type: string; size?: number }) {
-  const Icon = TYPE_ICONS[type] ?? CircleHelp;
-  return (
-    <span className="ed-icon ed-icon-type" aria-hidden>
-      <Icon size={size} />
-    </span>
-  );
-}
-
-export const ModuleIcon = memo(function ModuleIcon({
-  module,
-  size = 20,
-}: {
-  module: CatalogModule | undefined;
-  size?: number;
-}) {
-  const [isBroken, setBroken] = useState(false);
-  return (
-    <span className="ed-icon" aria-hidden>
-      {module?.iconToken && !isBroken ? (
-        <img
-          src={`/api/workflow/registry/icons/${encodeURIComponent(module.iconToken)}.svg`}
-          alt=""
-          width={size}
-          height={size}
-          onError={() => setBroken(true)}
-        />
-      ) : (
-        <AppWindow size={size - 2} />
-      )}
-    </span>
-  );
-});
 
 export function EffectBadge({ effect }: { effect: Effect }) {
   const t = useT();
@@ -135,7 +73,11 @@ export function newAction(module: CatalogModule, actionId: string): NewAction {
 }
 
 /** How a step is called in the list. */
-export function titleOf(t: ReturnType<typeof useT>, shared: Shared, own: Json | undefined): string {
+export function titleOf(
+  t: ReturnType<typeof useT>,
+  shared: Pick<Shared, "actions" | "stepTypes">,
+  own: Json | undefined,
+): string {
   const name = isObject(own) ? own.name : undefined;
   if (typeof name === "string" && name.trim() !== "") {
     return name;

@@ -11,6 +11,7 @@ import { Signed } from "./session/Signed";
 const WorkflowsScreen = lazy(() => import("./workflows/WorkflowsScreen"));
 const RunsScreen = lazy(() => import("./runs/RunsScreen"));
 const RunScreen = lazy(() => import("./runs/RunScreen"));
+const EffectsScreen = lazy(() => import("./runs/EffectsScreen"));
 const EditorScreen = lazy(async () => ({ default: (await import("./editor/EditorScreen")).EditorScreen }));
 
 interface Area {
@@ -43,6 +44,7 @@ export const ROUTES: RouteObject[] = [
     ),
   },
   { path: "/runs", element: <Signed>{() => <RunsScreen />}</Signed> },
+  { path: "/runs/effects", element: <Signed>{(session) => <EffectsScreen session={session} />}</Signed> },
   { path: "/runs/:id", element: <Signed>{(session) => <RunScreen session={session} />}</Signed> },
   { path: "*", element: <Navigate to="/workflows" replace /> },
 ];

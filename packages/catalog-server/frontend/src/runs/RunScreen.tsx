@@ -1,33 +1,46 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { ChevronLeft, ChevronRight } from "lucide-react";
-import { useState } from "react";
-import { Link, useParams } from "react-router";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { ChevronLeft, MoreHorizontal } from "lucide-react";
+import { useCallback, useMemo, useState } from "react";
+import { Link, useNavigate, useParams } from "react-router";
 
-import { get, post, Problem, type Schemas } from "../api/client";
+import { useActions, useCatalog } from "../api/catalog";
+import { post } from "../api/client";
+import { useStepTypes } from "../editor/data";
+import type { Json } from "../editor/model/json";
+import { titleOf } from "../editor/tiles";
 import { named, useLocale, useT } from "../i18n";
 import { may, type Session } from "../session/session";
-import { Badge, Button, Empty, ErrorBanner, JsonView, ModalDialog } from "../ui/kit";
+import { Badge, Button, type Choice, Empty, IconButton, MenuButton, ModalDialog } from "../ui/kit";
 import { tell } from "../ui/toasts";
-import { RUN_TONES, STEP_TONES, type Step, useRun, useSteps, useWorkflowName } from "./data";
-import { duration, milliseconds } from "./RunsScreen";
+import { detailOf, type Effect, forgetRun, isUnderWay, RUN_TONES, type RunDetail, useEffects } from "./data";
+import { Failure } from "./Failure";
+import { duration, nameOf } from "./format";
+import { useLiveRun } from "./live";
+import { Resume } from "./Resume";
+import { RunData } from "./RunData";
+import { SettleDialog } from "./Settle";
+import { type RunContent, StepTree } from "./StepTree";
+import { type StepNode, treeOf } from "./tree";
 import "./runs.css";
 
 /** One run: its steps as they go on, and what can be done about it. */
 export default function RunScreen({ session }: { session: Session }) {
-  const t = useT();
-  const { intl } = useLocale();
   const { id = "" } = useParams();
-  const queries = useQueryClient();
-  const run = useRun(id);
-  const steps = useSteps(id, run.data?.status).data?.steps ?? [];
-  const name = useWorkflowName(run.data?.workflowId);
-  const [resumes, setResumes] = useState(false);
-  const cancel = useMutation({
-    mutationFn: () => post(`/api/workflow-runs/${id}/cancel`),
-    onSuccess: () => tell(t("runs.canceling")),
-    onError: (error) => tell(t("runs.failed", { detail: error instanceof Problem ? error.detail : String(error) })),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["run", id] }),
-  });
+  return <OneRun key={id} id={id} session={session} />;
+}
+
+function OneRun({ id, session }: { id: string; session: Session }) {
+  const t = useT();
+  const { run, steps } = useLiveRun(id);
+  const catalog = useCatalog();
+  const actions = useActions();
+  const stepTypes = useStepTypes();
+  const definition = run.data?.definition;
+  const nodes = useMemo(() => (definition && steps ? treeOf(definition, steps) : undefined), [definition, steps]);
+  const content = useMemo(
+    () => (catalog && actions && stepTypes ? { catalog, actions, stepTypes } : undefined),
+    [catalog, actions, stepTypes],
+  );
   if (run.error) {
     return (
       <Empty title={t("runs.gone")}>
@@ -35,183 +48,172 @@ export default function RunScreen({ session }: { session: Session }) {
       </Empty>
     );
   }
-  if (!run.data) {
+  if (!run.data || !nodes || !content) {
     return <div className="page" role="status" aria-label={t("shell.loading")} />;
   }
-  const error = run.data.error as { code?: string; message?: string } | null;
-  const isUnderWay = run.data.status === "RUNNING" || run.data.status === "WAITING";
+  return (
+    <Shown
+      run={run.data}
+      nodes={nodes}
+      content={content}
+      session={session}
+    />
+  );
+}
+
+function Shown({
+  run,
+  nodes,
+  content,
+  session,
+}: {
+  run: RunDetail;
+  nodes: readonly StepNode[];
+  content: Pick<RunContent, "catalog" | "actions" | "stepTypes">;
+  session: Session;
+}) {
+  const t = useT();
+  const id = run.runId;
+  const canRun = may(session, "workflow:run");
+  const [resumes, setResumes] = useState(false);
+  const [settled, setSettled] = useState<Effect | null>(null);
+  const effects = useEffects(id, run.status === "WAITING").data?.pages.flatMap((page) => page.effects);
+  const onSettle = useCallback(
+    (path: string, iteration: string) => {
+      // An effect that another run had sent stands elsewhere than the step that waits for it.
+      const here = (effect: Effect) => effect.stepPath === path && effect.iteration === iteration;
+      setSettled(effects?.find(here) ?? effects?.[0] ?? null);
+    },
+    [effects],
+  );
+  const isOver = !isUnderWay(run.status);
+  const shown = useMemo<RunContent>(
+    () => ({ ...content, workflowId: run.workflowId, canRun, isOver, onSettle }),
+    [content, run.workflowId, canRun, isOver, onSettle],
+  );
+  const titles = useMemo(() => titlesOf(nodes, (own) => titleOf(t, content, own)), [nodes, t, content]);
   return (
     <div className="page">
-      <title>{t("runs.run", { name: name ?? "" })}</title>
+      <title>{t("runs.run", { name: nameOf(t, run) })}</title>
       <header className="page-head">
         <div className="run-head">
           <Link to="/runs" aria-label={t("runs.back")} className="run-back">
             <ChevronLeft size={18} aria-hidden />
           </Link>
-          <h1>{name ?? t("runs.title")}</h1>
+          <h1>{nameOf(t, run)}</h1>
           <span role="status">
-            <Badge tone={RUN_TONES[run.data.status]}>
-              {run.data.queued ? t("runs.queued") : named(t, "workflows.run", run.data.status)}
+            <Badge tone={RUN_TONES[run.status]}>
+              {run.queued ? t("runs.queued") : named(t, "workflows.run", run.status)}
             </Badge>
           </span>
-          {run.data.dryRun ? <Badge>{t("runs.dry")}</Badge> : null}
+          {run.dryRun ? <Badge tone="warning">{t("runs.dry")}</Badge> : null}
         </div>
-        <div className="page-tools">
-          <Link to={`/workflows/${run.data.workflowId}`} className="button plain run-link">
-            {t("runs.open")}
-          </Link>
-          {isUnderWay && may(session, "workflow:run") ? (
-            <Button isDisabled={cancel.isPending} onPress={() => cancel.mutate()}>
-              {t("runs.cancel")}
-            </Button>
-          ) : null}
-          {run.data.status === "FAILED" && may(session, "workflow:run") ? (
-            <Button kind="primary" onPress={() => setResumes(true)}>
-              {t("runs.resume")}
-            </Button>
-          ) : null}
-        </div>
+        <Tools run={run} canRun={canRun} onResume={() => setResumes(true)} />
       </header>
-      {error ? (
-        <ErrorBanner>
-          <strong>{error.code}</strong> {error.message}
-        </ErrorBanner>
-      ) : null}
-      <dl className="run-facts">
-        <div>
-          <dt>{t("runs.started")}</dt>
-          <dd>{intl.formatDate(run.data.createdAt, { dateStyle: "medium", timeStyle: "medium" })}</dd>
-        </div>
-        <div>
-          <dt>{t("runs.duration")}</dt>
-          <dd>{duration(run.data)}</dd>
-        </div>
-        <div>
-          <dt>{t("runs.cause")}</dt>
-          <dd>{named(t, "runs.cause", run.data.cause)}</dd>
-        </div>
-        <div>
-          <dt>{t("workflows.status.published")}</dt>
-          <dd>{t("workflows.version", { version: run.data.workflowVersion })}</dd>
-        </div>
-      </dl>
-      <section className="run-steps" aria-label={t("runs.steps")}>
-        {steps.length === 0 ? <p className="muted">{t("runs.noSteps")}</p> : null}
-        {steps.map((step) => (
-          <StepRow key={step.stepId} step={step} />
-        ))}
+      {run.error ? <Failure error={run.error} workflowId={run.workflowId} /> : null}
+      {run.dryRun ? <p className="muted">{t("runs.dry.hint")}</p> : null}
+      <Facts run={run} />
+      <section aria-label={t("runs.steps")}>
+        <StepTree nodes={nodes} content={shown} />
       </section>
+      <RunData run={run} />
       <ModalDialog title={t("runs.resume.title")} isOpen={resumes} onClose={() => setResumes(false)}>
-        <Resume id={id} onClose={() => setResumes(false)} />
+        <Resume id={id} titleOfStep={(path, fallback) => titles.get(path) ?? fallback} onClose={() => setResumes(false)} />
       </ModalDialog>
+      <SettleDialog effect={settled} onClose={() => setSettled(null)} />
     </div>
   );
 }
 
-/** How deep a step stands: one level for each block around it. */
-function depthOf(path: string): number {
-  return path.split(".steps[").length + (path.match(/\.(then|else|body|try|catch)/g)?.length ?? 0) - 2;
+function titlesOf(nodes: readonly StepNode[], title: (own: Json) => string) {
+  const found = new Map<string, string>();
+  const walk = (inner: readonly StepNode[]) => {
+    for (const { path, own, parts } of inner) {
+      if (own !== undefined) {
+        found.set(path, title(own));
+      }
+      parts.forEach((part) => walk(part.steps));
+    }
+  };
+  walk(nodes);
+  return found;
 }
 
-function StepRow({ step }: { step: Step }) {
+function Facts({ run }: { run: RunDetail }) {
   const t = useT();
-  const [isOpen, setIsOpen] = useState(step.status === "FAILED");
-  const error = step.error as { code?: string; message?: string } | null;
+  const { intl } = useLocale();
+  const facts = [
+    [t("runs.started"), intl.formatDate(run.createdAt, { dateStyle: "medium", timeStyle: "medium" })],
+    [t("runs.duration"), duration(run)],
+    [t("runs.cause"), named(t, "runs.cause", run.cause)],
+    [t("runs.version"), run.workflowVersion > 0 ? String(run.workflowVersion) : t("runs.version.draft")],
+    ...(run.execution > 1 ? [[t("runs.resumed"), t("runs.resumed.times", { count: run.execution - 1 })]] : []),
+  ];
   return (
-    <article className="run-step" style={{ marginInlineStart: Math.min(8, Math.max(0, depthOf(step.stepPath))) * 20 }}>
-      <button type="button" className="run-step-head" aria-expanded={isOpen} onClick={() => setIsOpen(!isOpen)}>
-        <ChevronRight size={16} aria-hidden className={isOpen ? "turned" : ""} />
-        <span className="run-step-name">
-          <strong>{step.definitionStepId}</strong>
-          <small>
-            {step.actionId ?? step.type}
-            {step.iteration ? ` · ${t("runs.iteration", { iteration: step.iteration })}` : ""}
-          </small>
-        </span>
-        {step.wouldDo ? <Badge tone="warning">{t("runs.wouldDo")}</Badge> : null}
-        {step.attempt > 1 ? <Badge>{t("runs.attempt", { number: step.attempt })}</Badge> : null}
-        <Badge tone={STEP_TONES[step.status]}>{named(t, "runs.step", step.status)}</Badge>
-        <span className="muted run-step-time">{step.durationMs === null ? "" : milliseconds(step.durationMs)}</span>
-      </button>
-      {isOpen ? (
-        <div className="run-step-body">
-          {error ? (
-            <ErrorBanner>
-              <strong>{error.code}</strong> {error.message}
-            </ErrorBanner>
-          ) : null}
-          {step.notes.length > 0 ? <p className="muted">{step.notes.join(" · ")}</p> : null}
-          {step.input !== null && step.input !== undefined ? (
-            <>
-              <h2>{t("runs.input")}</h2>
-              <JsonView value={step.input} label={t("runs.input")} />
-            </>
-          ) : null}
-          {step.output !== null && step.output !== undefined ? (
-            <>
-              <h2>{t("runs.output")}</h2>
-              <JsonView value={step.output} label={t("runs.output")} />
-            </>
-          ) : null}
+    <dl className="run-facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value || "–"}</dd>
         </div>
-      ) : null}
-    </article>
+      ))}
+    </dl>
   );
 }
 
-/** What resuming reuses and what it sends, before it is done. */
-function Resume({ id, onClose }: { id: string; onClose: () => void }) {
+/** What can be done about the run. */
+function Tools({ run, canRun, onResume }: { run: RunDetail; canRun: boolean; onResume: () => void }) {
   const t = useT();
+  const navigate = useNavigate();
   const queries = useQueryClient();
-  const preview = useQuery({
-    queryKey: ["resume", id],
-    queryFn: ({ signal }) => get<Schemas["ResumePreviewAnswer"]>(`/api/workflow-runs/${id}/resume`, signal),
-    gcTime: 0,
+  const failed = (error: unknown) => tell(t("runs.failed", { detail: detailOf(error) }));
+  const id = run.runId;
+  const end = useMutation({
+    mutationFn: (how: "cancel" | "terminate") => post(`/api/workflow-runs/${id}/${how}`),
+    onSuccess: (_, how) => tell(t(how === "cancel" ? "runs.canceling" : "runs.terminated")),
+    onError: failed,
+    onSettled: () => forgetRun(queries, id),
   });
-  const resume = useMutation({
-    mutationFn: () => post(`/api/workflow-runs/${id}/resume`),
-    onSuccess: async () => {
-      tell(t("runs.resume.done"));
-      onClose();
-      await queries.invalidateQueries({ queryKey: ["run", id] });
-    },
+  const again = useMutation({
+    mutationFn: () => post<{ runId: string }>(`/api/workflow-runs/${id}/replay`),
+    onSuccess: ({ runId }) => navigate(`/runs/${runId}`),
+    onError: failed,
   });
-  const problem = preview.error ?? resume.error;
+  const goesOn = isUnderWay(run.status);
+  const isTrial = run.dryRun || run.cause === "test";
+  const choices: Choice[] = [
+    ...(isTrial ? [] : [{ id: "again", label: t("runs.again") }]),
+    ...(goesOn ? [{ id: "terminate", label: t("runs.terminate"), isDangerous: true }] : []),
+  ];
   return (
-    <>
-      {problem ? (
-        <ErrorBanner>
-          {t("runs.failed", { detail: problem instanceof Problem ? problem.detail : String(problem) })}
-        </ErrorBanner>
-      ) : null}
-      {preview.data ? (
-        <>
-          <h3>{t("runs.resume.reused", { count: preview.data.reusedCount })}</h3>
-          <ul className="plain-list">
-            {preview.data.reused.map((step) => (
-              <li key={`${step.stepPath} ${step.iteration}`}>
-                <span>{step.stepId}</span> <small className="muted">{step.actionId}</small>
-              </li>
-            ))}
-          </ul>
-          <h3>{t("runs.resume.sent")}</h3>
-          <ul className="plain-list">
-            {preview.data.sent.map((step) => (
-              <li key={step.stepPath}>
-                <span>{step.stepId}</span> <small className="muted">{step.actionId}</small>
-              </li>
-            ))}
-          </ul>
-        </>
-      ) : null}
-      <footer className="dialog-foot">
-        <Button onPress={onClose}>{t("shell.cancel")}</Button>
-        <Button kind="primary" isDisabled={!preview.data || resume.isPending} onPress={() => resume.mutate()}>
-          {preview.data?.failedStep
-            ? t("runs.resume.do", { step: preview.data.failedStep.stepId })
-            : t("runs.resume.doBeginning")}
+    <div className="page-tools">
+      {run.workflowName === null ? null : (
+        <Link to={`/workflows/${run.workflowId}`} className="button plain run-link">
+          {t("runs.open")}
+        </Link>
+      )}
+      {goesOn && canRun ? (
+        <Button isDisabled={end.isPending} onPress={() => end.mutate("cancel")}>
+          {t("runs.cancel")}
         </Button>
-      </footer>
-    </>
+      ) : null}
+      {run.status === "FAILED" && canRun && !isTrial ? (
+        <Button kind="primary" onPress={onResume}>
+          {t("runs.resume")}
+        </Button>
+      ) : null}
+      {canRun && choices.length > 0 ? (
+        <MenuButton
+          label={t("runs.tools")}
+          button={
+            <IconButton label={t("runs.tools")} isDisabled={again.isPending}>
+              <MoreHorizontal size={18} aria-hidden />
+            </IconButton>
+          }
+          choices={choices}
+          onChoose={(choice) => (choice === "again" ? again.mutate() : end.mutate("terminate"))}
+        />
+      ) : null}
+    </div>
   );
 }

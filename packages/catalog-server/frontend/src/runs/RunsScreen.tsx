@@ -1,10 +1,11 @@
+import { X } from "lucide-react";
 import { useState } from "react";
-import { Link } from "react-router";
+import { Link, useSearchParams } from "react-router";
 
-import { Problem } from "../api/client";
 import { named, useLocale, useT } from "../i18n";
 import { Badge, Button, Empty, ErrorBanner } from "../ui/kit";
-import { type Run, RUN_TONES, type RunStatus, useRuns, useWorkflowName } from "./data";
+import { detailOf, type Run, RUN_TONES, type RunStatus, useEffects, useRuns } from "./data";
+import { duration, nameOf } from "./format";
 import "../workflows/workflows.css";
 import "./runs.css";
 
@@ -13,8 +14,10 @@ const STATUSES = ["all", "RUNNING", "WAITING", "FAILED", "SUCCEEDED", "CANCELED"
 /** All runs of the tenant, the newest first. */
 export default function RunsScreen() {
   const t = useT();
+  const [query, setQuery] = useSearchParams();
+  const workflowId = query.get("workflow");
   const [status, setStatus] = useState<RunStatus | "all">("all");
-  const runs = useRuns(status);
+  const runs = useRuns(status, workflowId);
   const rows = runs.data?.pages.flatMap((page) => page.runs) ?? [];
   return (
     <div className="page">
@@ -22,6 +25,7 @@ export default function RunsScreen() {
       <header className="page-head">
         <h1>{t("runs.title")}</h1>
       </header>
+      <Undecided />
       <div className="runs-filter" role="group" aria-label={t("runs.filter")}>
         {STATUSES.map((each) => (
           <button
@@ -34,10 +38,16 @@ export default function RunsScreen() {
             {each === "all" ? t("runs.all") : named(t, "workflows.run", each)}
           </button>
         ))}
+        {workflowId ? (
+          <button type="button" className="runs-chip only" onClick={() => setQuery({})}>
+            {t("runs.onlyOne", { name: rows[0]?.workflowName ?? "" })} <X size={14} aria-hidden />
+            <span className="visually-hidden">{t("runs.onlyOne.end")}</span>
+          </button>
+        ) : null}
       </div>
       {runs.error ? (
         <ErrorBanner action={<Button onPress={() => void runs.refetch()}>{t("shell.again")}</Button>}>
-          {t("runs.failed", { detail: runs.error instanceof Problem ? runs.error.detail : "" })}
+          {t("runs.failed", { detail: detailOf(runs.error) })}
         </ErrorBanner>
       ) : runs.isPending ? (
         <div className="workflows-loading" role="status" aria-label={t("shell.loading")}>
@@ -78,16 +88,28 @@ export default function RunsScreen() {
   );
 }
 
+/** Leads to the effects that wait for a decision, where there are any. */
+function Undecided() {
+  const t = useT();
+  const effects = useEffects();
+  const count = effects.data?.pages.flatMap((page) => page.effects).length ?? 0;
+  return count === 0 ? null : (
+    <div className="banner warning" role="status">
+      <span>{t("runs.effects.some", { count: effects.hasNextPage ? `${count}+` : count })}</span>
+      <Link to="/runs/effects">{t("runs.effects.go")}</Link>
+    </div>
+  );
+}
+
 function Row({ run }: { run: Run }) {
   const t = useT();
   const { intl } = useLocale();
-  const name = useWorkflowName(run.workflowId);
-  const error = run.error as { code?: string; message?: string } | null;
+  const error = run.error as { message?: string } | null;
   return (
     <tr>
       <th scope="row">
         <Link to={`/runs/${run.runId}`} className="workflow-name">
-          {name ?? run.workflowId}
+          {nameOf(t, run)}
         </Link>
         {error ? <small>{error.message}</small> : null}
       </th>
@@ -104,21 +126,4 @@ function Row({ run }: { run: Run }) {
       <td className="muted">{duration(run)}</td>
     </tr>
   );
-}
-
-/** How long it took, or has taken so far. */
-export function duration(run: Pick<Run, "startedAt" | "completedAt">): string {
-  if (run.startedAt === null) {
-    return "";
-  }
-  const end = run.completedAt === null ? Date.now() : Date.parse(run.completedAt);
-  return milliseconds(end - Date.parse(run.startedAt));
-}
-
-export function milliseconds(taken: number): string {
-  const seconds = Math.max(0, taken) / 1000;
-  if (seconds < 1) {
-    return `${Math.round(seconds * 1000)} ms`;
-  }
-  return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }

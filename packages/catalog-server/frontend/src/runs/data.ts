@@ -1,10 +1,28 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { type QueryClient, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 
-import { get, type Schemas, withQuery } from "../api/client";
+import { get, Problem, type Schemas, withQuery } from "../api/client";
+import type { Json, JsonObject } from "../editor/model/json";
 
 export type Run = Schemas["RunAnswer"];
-export type Step = Schemas["StepAnswer"];
+export type RunDetail = Omit<Schemas["RunWithPayload"], "definition" | "error"> & {
+  definition: JsonObject;
+  error: RunError | null;
+};
+export type Step = Omit<Schemas["StepAnswer"], "input" | "output" | "error"> & {
+  input: Json;
+  output: Json;
+  error: RunError | null;
+};
+export type Effect = Schemas["EffectAnswer"];
 export type RunStatus = Run["status"];
+
+/** Why a run or a step failed. */
+export interface RunError {
+  category?: string;
+  code: string;
+  message: string;
+  details?: Record<string, unknown>;
+}
 
 export const RUN_TONES = {
   SUCCEEDED: "success",
@@ -23,48 +41,69 @@ export const STEP_TONES = {
   SKIPPED: "plain",
 } as const;
 
-const isUnderWay = (status: RunStatus | undefined) => status === "RUNNING" || status === "WAITING";
+export const isUnderWay = (status: RunStatus | undefined) => status === "RUNNING" || status === "WAITING";
+
+/** What went wrong, in the server's words. */
+export function detailOf(error: unknown): string {
+  return error instanceof Problem ? error.detail : String(error);
+}
 
 /** Runs, the newest first; looked at again every few seconds. */
-export function useRuns(status: RunStatus | "all") {
+export function useRuns(status: RunStatus | "all", workflowId: string | null) {
   return useInfiniteQuery({
-    queryKey: ["runs", status],
+    queryKey: ["runs", status, workflowId],
     queryFn: ({ signal, pageParam }) =>
       get<Schemas["RunList"]>(
-        withQuery("/api/workflow-runs", { limit: 50, cursor: pageParam, status: status === "all" ? undefined : status }),
+        withQuery("/api/workflow-runs", {
+          limit: 50,
+          cursor: pageParam,
+          status: status === "all" ? undefined : status,
+          workflowId,
+        }),
         signal,
       ),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.nextCursor ?? undefined,
-    refetchInterval: 5_000,
+    refetchInterval: 3_000,
     placeholderData: (before) => before,
   });
 }
 
-export function useRun(id: string) {
-  return useQuery({
-    queryKey: ["run", id],
-    queryFn: ({ signal }) => get<Schemas["RunWithPayload"]>(`/api/workflow-runs/${id}`, signal),
-    refetchInterval: (query) => (isUnderWay(query.state.data?.status) ? 1_000 : false),
+/** Effects that wait for a decision, of one run or of all; looked at again now and then. */
+export function useEffects(runId?: string, enabled = true) {
+  return useInfiniteQuery({
+    queryKey: ["effects", runId],
+    queryFn: ({ signal, pageParam }) =>
+      get<Schemas["EffectList"]>(
+        withQuery("/api/workflow-runs/effects", { runId, limit: 50, cursor: pageParam }),
+        signal,
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextCursor ?? undefined,
+    refetchInterval: 10_000,
+    enabled,
   });
 }
 
-/** What its steps took and gave; looked at again while it is under way, and once after its end. */
-export function useSteps(id: string, status: RunStatus | undefined) {
+/** What happened in a run, by time; its lines of the log alone. */
+export function useLog(runId: string, status: RunStatus, enabled: boolean) {
   return useQuery({
-    queryKey: ["steps", id, status],
-    queryFn: ({ signal }) => get<Schemas["StepList"]>(`/api/workflow-runs/${id}/steps`, signal),
-    refetchInterval: isUnderWay(status) ? 1_000 : false,
+    queryKey: ["log", runId, status],
+    queryFn: async ({ signal }) => {
+      const { timeline } = await get<Schemas["Timeline"]>(`/api/workflow-runs/${runId}/timeline`, signal);
+      return timeline.filter((entry) => entry.kind === "log");
+    },
+    enabled,
+    refetchInterval: isUnderWay(status) ? 3_000 : false,
     placeholderData: (before) => before,
   });
 }
 
-/** Names of workflows by their ids. */
-export function useWorkflowName(id: string | undefined) {
-  return useQuery({
-    queryKey: ["workflow", id],
-    queryFn: ({ signal }) => get<Schemas["WorkflowWithDraft"]>(`/api/workflow-definitions/${id}`, signal),
-    enabled: id !== undefined,
-    staleTime: 60_000,
-  }).data?.name;
+/** Something was done about a run: everything that is known of it may be old. */
+export async function forgetRun(queries: QueryClient, runId: string): Promise<void> {
+  await Promise.all(
+    [["run", runId], ["steps", runId], ["effects"], ["runs"], ["last run"]].map((queryKey) =>
+      queries.invalidateQueries({ queryKey }),
+    ),
+  );
 }

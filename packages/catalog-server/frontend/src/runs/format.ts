@@ -1,0 +1,24 @@
+import type { Translate } from "../i18n";
+import type { Run } from "./data";
+
+/** How a run is called: as its workflow, or as what it tries out. */
+export function nameOf(t: Translate, run: Pick<Run, "workflowName" | "cause">): string {
+  return run.workflowName ?? t(run.cause === "test" ? "runs.ofTest" : "runs.ofNone");
+}
+
+/** How long a run took, or has taken so far. */
+export function duration(run: Pick<Run, "startedAt" | "completedAt">): string {
+  if (run.startedAt === null) {
+    return "";
+  }
+  const end = run.completedAt === null ? Date.now() : Date.parse(run.completedAt);
+  return milliseconds(end - Date.parse(run.startedAt));
+}
+
+export function milliseconds(taken: number): string {
+  const seconds = Math.max(0, taken) / 1000;
+  if (seconds < 1) {
+    return `${Math.round(seconds * 1000)} ms`;
+  }
+  return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}

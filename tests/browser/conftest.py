@@ -7,8 +7,11 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import attrs
 import pytest
 import pytest_asyncio
@@ -31,9 +34,17 @@ def chromium() -> str:
     return found
 
 
+@attrs.frozen
+class Platform:
+    """Where the designer and the simulator are."""
+
+    designer: str
+    simulator: str
+
+
 @pytest_asyncio.fixture(scope="session")
-async def designer(tmp_path_factory, chromium) -> AsyncIterator[str]:
-    """The designer's address: server, worker, Temporal, PostgreSQL and simulator, with sample data."""
+async def platform(tmp_path_factory, chromium) -> AsyncIterator[Platform]:
+    """Server, worker, Temporal, PostgreSQL and simulator, with sample data."""
     folder = tmp_path_factory.mktemp("designer")
     log = folder / "up.log"
     ports = [word for name in ("port", "temporal-port", "temporal-ui-port", "simulator-port", "mail-port")
@@ -48,8 +59,10 @@ async def designer(tmp_path_factory, chromium) -> AsyncIterator[str]:
             while "Everything runs" not in (text := log.read_text(errors="replace")):
                 assert process.returncode is None, text
                 await asyncio.sleep(0.1)
-        (line,) = [line for line in text.splitlines() if line.startswith("designer ")]
-        yield line.split()[1]
+        lines = text.splitlines()
+        (designer,) = [line.split()[1] for line in lines if line.startswith("designer ")]
+        (simulator,) = [line.split()[2] for line in lines if line.startswith("NinjaOne simulator ")]
+        yield Platform(designer, simulator)
     finally:
         if process.returncode is None:
             process.terminate()
@@ -70,11 +83,14 @@ class Designer:
 
     Attributes:
         page: The browser's.
+        address: The designer's.
+        simulator: The simulator's.
         problems: What the browser complained of, such as a breach of the page's policy.
     """
 
     page: Page
     address: str
+    simulator: str
     problems: list[str] = attrs.Factory(list)
 
     async def sign_in(self, user: str = "Dana Reyes") -> None:
@@ -82,6 +98,12 @@ class Designer:
         await self.page.goto(self.address)
         await self.page.get_by_role("button", name=user).click()
         await self.page.get_by_role("heading", name="Workflows", exact=True).wait_for()
+
+    async def simulate(self, method: str, path: str, body: Any = None) -> Any:
+        """Has something happen at the vendor's side; answers the simulator's JSON, or None."""
+        async with aiohttp.request(method, f"{self.simulator}/_simulator/{path}", json=body) as answer:
+            answer.raise_for_status()
+            return await answer.json() if answer.status != HTTPStatus.NO_CONTENT else None
 
     async def look(self, name: str) -> None:
         """Nothing is inaccessible, in light and in dark; what it looks like is kept in ``.dev/screenshots``."""
@@ -95,12 +117,12 @@ class Designer:
 
 
 @pytest_asyncio.fixture
-async def open_designer(browser, designer) -> AsyncIterator[Designer]:
+async def open_designer(browser, platform) -> AsyncIterator[Designer]:
     """A new visitor, with an English browser."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
     page = await context.new_page()
     page.set_default_timeout(PATIENCE)
-    opened = Designer(page, designer)
+    opened = Designer(page, platform.designer, platform.simulator)
     page.on("pageerror", lambda error: opened.problems.append(str(error)))
     page.on("console", lambda said: opened.problems.append(said.text) if "Content Security" in said.text else None)
     yield opened

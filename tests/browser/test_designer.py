@@ -115,7 +115,7 @@ async def test_publish_run_and_watch(open_designer):
     await open_designer.look("run")
     await page.get_by_role("link", name="Runs", exact=True).click()
     await expect(page.get_by_role("row").filter(has_text=SAMPLE).first).to_contain_text("Succeeded")
-    await page.get_by_role("button", name="Failed").click()
+    await page.get_by_role("button", name="Canceled").click()
     await expect(page.get_by_role("heading", name="No run yet")).to_be_visible()
     await page.get_by_role("button", name="All").click()
     await open_designer.look("runs")

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from tests.browser.pages import call, press, tab_to
 from workflow_devstack.seed import CONNECTED
 
 EVENT = "RMM_ALERT_TRIGGERED"
@@ -26,19 +27,6 @@ MISSING = {
         "kept": {"as": "it is"},
     },
 }
-
-
-async def call(page: Page, method: str, path: str, body: Any = None) -> Any:
-    """A request of the page's own session; the answer's JSON."""
-    return await page.evaluate(
-        """async ([method, path, body]) => {
-            const headers = body === null ? {} : {"Content-Type": "application/json"};
-            const answer = await fetch(path, {method, headers, body: body === null ? undefined : JSON.stringify(body)});
-            if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-            return await answer.json();
-        }""",
-        [method, path, body],
-    )
 
 
 async def edit(designer: Any, definition: dict[str, Any]) -> str:
@@ -151,20 +139,6 @@ async def test_a_ticket_for_an_alert_by_mouse(open_designer):
 
 
 # ── By keyboard ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def press(page: Page, *keys: str) -> None:
-    for key in keys:
-        await page.keyboard.press(key)
-
-
-async def tab_to(page: Page, target: Locator, *, back: bool = False) -> None:
-    """Tabs until something has the focus."""
-    for _ in range(80):
-        if await target.evaluate("element => element === document.activeElement"):
-            return
-        await page.keyboard.press("Shift+Tab" if back else "Tab")
-    raise AssertionError(f"the focus does not come to {target}")
 
 
 async def add_by_keys(page: Page, words: str, name: str) -> None:
@@ -377,7 +351,7 @@ async def test_nothing_is_lost_when_one_leaves_or_the_server_is_gone(open_design
 
 
 @pytest.fixture
-def admin_dsn(tmp_path_factory, designer) -> str:
+def admin_dsn(tmp_path_factory, platform) -> str:
     """Where the platform's administrator looks at its tables."""
     (running,) = tmp_path_factory.getbasetemp().glob("designer[0-9]*/data/running.json")
     return str(json.loads(running.read_text())["admin_dsn"])

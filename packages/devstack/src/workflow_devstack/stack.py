@@ -32,6 +32,8 @@ from workflow_devstack.processes import Command, Processes, child_environment, c
 SERVER: Final = "server"
 WORKER: Final = "worker"
 WORKER_SHUTDOWN_SECONDS: Final = 10
+#: A person who tries the platform out need not wait long until they are asked what became of a lost effect.
+RECONCILE_SECONDS: Final = 10
 
 T = TypeVar("T")
 
@@ -279,6 +281,7 @@ class _Stack:
         own = {
             **self._environment(database_server.dsn(WORKER_ROLE)),
             "WORKFLOW_SHUTDOWN_SECONDS": str(WORKER_SHUTDOWN_SECONDS),
+            "WORKFLOW_RECONCILE_SECONDS": str(RECONCILE_SECONDS),
         }
         return Command(
             name=WORKER,

@@ -43,7 +43,6 @@ export default function EffectsScreen({ session }: { session: Session }) {
                   <th scope="col">{t("runs.effects.action")}</th>
                   <th scope="col">{t("runs.workflow")}</th>
                   <th scope="col">{t("runs.effects.sentAt")}</th>
-                  <th scope="col">{t("runs.settle.cause")}</th>
                   <td />
                 </tr>
               </thead>
@@ -60,7 +59,6 @@ export default function EffectsScreen({ session }: { session: Session }) {
                     <td className="muted">
                       {intl.formatDate(effect.sentAt, { dateStyle: "medium", timeStyle: "medium" })}
                     </td>
-                    <td className="muted">{effect.cause?.message}</td>
                     <td className="table-tools">
                       {may(session, "workflow:run") ? (
                         <Button onPress={() => setSettled(effect)}>{t("runs.settle.open")}</Button>

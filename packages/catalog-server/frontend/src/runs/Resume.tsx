@@ -84,8 +84,7 @@ export function Resume({
             <ul className="plain-list">
               {preview.data.sent.map((step) => (
                 <li key={step.stepPath}>
-                  <span>{titleOfStep(step.stepPath, step.stepId)}</span>
-                  <small className="muted">{label(step)}</small>
+                  <StepName title={titleOfStep(step.stepPath, step.stepId)} action={label(step)} />
                   {step.conditional ? <Badge>{t("runs.resume.conditional")}</Badge> : null}
                 </li>
               ))}
@@ -99,11 +98,10 @@ export function Resume({
             <ul className="plain-list run-reused">
               {preview.data.reused.map((step) => (
                 <li key={`${step.runId} ${step.stepPath} ${step.iteration}`}>
-                  <span>{titleOfStep(step.stepPath, step.stepId)}</span>
-                  <small className="muted">
-                    {label(step)}
-                    {step.iteration ? ` · ${t("runs.iteration", { iteration: itemText(step.iteration) })}` : ""}
-                  </small>
+                  <StepName title={titleOfStep(step.stepPath, step.stepId)} action={label(step)} />
+                  {step.iteration ? (
+                    <small className="muted">{t("runs.iteration", { iteration: itemText(step.iteration) })}</small>
+                  ) : null}
                 </li>
               ))}
             </ul>
@@ -116,6 +114,15 @@ export function Resume({
           {failed ? t("runs.resume.do", { step: titleOfStep(failed.stepPath, failed.stepId) }) : t("runs.resume")}
         </Button>
       </footer>
+    </>
+  );
+}
+
+function StepName({ title, action }: { title: string; action: string }) {
+  return (
+    <>
+      <span>{title}</span>
+      {title === action ? null : <small className="muted">{action}</small>}
     </>
   );
 }

@@ -114,6 +114,7 @@ function Shown({
       {run.dryRun ? <p className="muted">{t("runs.dry.hint")}</p> : null}
       <Facts run={run} />
       <section aria-label={t("runs.steps")}>
+        <h2 className="section-title">{t("runs.steps")}</h2>
         <StepTree nodes={nodes} content={shown} />
       </section>
       <RunData run={run} />

@@ -63,7 +63,9 @@ const StepRow = memo(function StepRow({ node }: { node: StepNode }) {
   const t = useT();
   const content = useRunContent();
   const { own, step } = node;
-  const [isOpen, setIsOpen] = useState(step?.status === "FAILED");
+  const [chosen, setChosen] = useState<boolean | null>(null);
+  // What went wrong shows itself, where it went wrong.
+  const isOpen = chosen ?? (node.parts.length === 0 && (step?.status === "FAILED" || step?.status === "WAITING"));
   const type = typeOf(own) || (step?.type ?? "");
   const title = own === undefined ? (step?.definitionStepId ?? node.path) : titleOf(t, content, own);
   const module = step?.actionId ? content.catalog.moduleOf(step.actionId) : moduleIn(content, own);
@@ -74,7 +76,7 @@ const StepRow = memo(function StepRow({ node }: { node: StepNode }) {
         className="run-step-head"
         aria-expanded={isOpen}
         disabled={step === undefined}
-        onClick={() => setIsOpen(!isOpen)}
+        onClick={() => setChosen(!isOpen)}
       >
         {type === "action.call" ? <ModuleIcon token={module?.iconToken} /> : <TypeIcon type={type} />}
         <span className="run-step-name">

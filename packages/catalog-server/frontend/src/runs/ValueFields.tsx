@@ -70,7 +70,7 @@ export function ValueField({
       ) : field.kind === "number" || field.kind === "integer" ? (
         <input type="text" inputMode="decimal" {...common} />
       ) : (
-        <textarea rows={3} spellCheck={isPlain(field)} {...common} />
+        <textarea rows={3} {...common} className={isPlain(field) ? "input prose" : "input"} spellCheck={isPlain(field)} />
       )}
       <p id={`${id}-help`} className={isWrong ? "field-error" : "field-help"}>
         {isWrong ? t("runs.value.wrong") : field.description}

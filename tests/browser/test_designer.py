@@ -108,7 +108,7 @@ async def test_publish_run_and_watch(open_designer):
     await page.get_by_role("button", name="Run", exact=True).click()
     await page.wait_for_url("**/runs/*")
     await expect(page.get_by_role("heading", name=SAMPLE)).to_be_visible()
-    await expect(page.locator(".run-head").get_by_role("status")).to_have_text("Succeeded", timeout=30_000)
+    await expect(page.locator(".page-title").get_by_role("status")).to_have_text("Succeeded", timeout=30_000)
     steps = page.get_by_role("region", name="Steps")
     await steps.get_by_role("button").first.press("Enter")
     await expect(steps.get_by_role("region", name="Output").first).to_contain_text("alerts")

@@ -65,7 +65,7 @@ async def start(page: Page, address: str, name: str, devices: list[int]) -> str:
 
 
 def status(page: Page):
-    return page.locator(".run-head").get_by_role("status")
+    return page.locator(".page-title").get_by_role("status")
 
 
 async def commands(open_designer, device: int) -> int:

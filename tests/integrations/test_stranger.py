@@ -296,6 +296,7 @@ async def test_affected_workflows(platform, system, tenants):
     [
         ("GET", "/api/integrations/nobody", {}, 404, "NOT_FOUND"),
         ("GET", "/api/integrations/globex/mappings/nothing", {}, 404, "NOT_FOUND"),
+        ("GET", "/api/integrations/globex/mappings/nothing/targets", {}, 404, "NOT_FOUND"),
         ("GET", "/api/integrations/globex/mappings/site?cursor=x", {}, 422, "VALIDATION_ERROR"),
         ("PUT", "/api/integrations/globex/mappings/site", {"json": {"mappings": []}}, 422, "VALIDATION_ERROR"),
         ("POST", "/api/integrations/globex/connect", {"json": {"values": {"no": "field"}}}, 422, "VALIDATION_ERROR"),
@@ -309,6 +310,19 @@ async def test_refusals(platform, method, path, options, status, code):
     """Wrong requests are told apart by their code."""
     answered, problem = await platform(method, path, **options)
     assert (answered, problem["code"]) == (status, code)
+
+
+async def test_what_a_record_can_be(platform, tenants):
+    """Active clients of the tenant, found by a part of their names."""
+    clients = ((tenants.a, "Lamna", False), (tenants.a, "adatum", False), (tenants.a, "Gone", True))
+    for tenant, name, gone in (*clients, (tenants.b, "Foreign", False)):
+        async with platform.services.database.tenant(tenant) as conn:
+            await conn.execute(
+                "INSERT INTO clients (tenant, client_name, is_inactive) VALUES ($1, $2, $3)", tenant, name, gone
+            )
+    targets = "/api/integrations/globex/mappings/site/targets"
+    assert [row["name"] for row in (await platform.read(targets))["targets"]] == ["adatum", "Lamna"]
+    assert [row["name"] for row in (await platform.read(f"{targets}?q=AMN&limit=1"))["targets"]] == ["Lamna"]
 
 
 async def test_wrong_mappings(platform, system, tenants):

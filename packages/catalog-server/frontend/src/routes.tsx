@@ -1,6 +1,6 @@
 /** The screens, each loaded when it is first gone to, and the areas that the navigation shows. */
 
-import { Activity, type LucideIcon, Workflow } from "lucide-react";
+import { Activity, type LucideIcon, Plug, Workflow } from "lucide-react";
 import { lazy } from "react";
 import { Navigate, type RouteObject } from "react-router";
 
@@ -12,6 +12,8 @@ const WorkflowsScreen = lazy(() => import("./workflows/WorkflowsScreen"));
 const RunsScreen = lazy(() => import("./runs/RunsScreen"));
 const RunScreen = lazy(() => import("./runs/RunScreen"));
 const EffectsScreen = lazy(() => import("./runs/EffectsScreen"));
+const ConnectionsScreen = lazy(() => import("./connections/ConnectionsScreen"));
+const ConnectionScreen = lazy(() => import("./connections/ConnectionScreen"));
 const EditorScreen = lazy(async () => ({ default: (await import("./editor/EditorScreen")).EditorScreen }));
 
 interface Area {
@@ -24,6 +26,7 @@ interface Area {
 export const AREAS: readonly Area[] = [
   { path: "/workflows", label: "shell.area.workflows", icon: Workflow },
   { path: "/runs", label: "shell.area.runs", icon: Activity },
+  { path: "/connections", label: "shell.area.connections", icon: Plug },
 ];
 
 export const ROUTES: RouteObject[] = [
@@ -46,5 +49,7 @@ export const ROUTES: RouteObject[] = [
   { path: "/runs", element: <Signed>{() => <RunsScreen />}</Signed> },
   { path: "/runs/effects", element: <Signed>{(session) => <EffectsScreen session={session} />}</Signed> },
   { path: "/runs/:id", element: <Signed>{(session) => <RunScreen session={session} />}</Signed> },
+  { path: "/connections", element: <Signed>{(session) => <ConnectionsScreen session={session} />}</Signed> },
+  { path: "/connections/:provider", element: <Signed>{() => <ConnectionScreen />}</Signed> },
   { path: "*", element: <Navigate to="/workflows" replace /> },
 ];

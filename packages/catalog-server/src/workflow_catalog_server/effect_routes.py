@@ -217,7 +217,9 @@ ORDER BY effect.sent_at DESC, effect.invocation_id LIMIT $2
 """
 
 
-async def _uncertain(conn: Connection, tenant: UUID, limit: int, after: Cursor | None, run_id: UUID | None) -> list[Record]:
+async def _uncertain(
+    conn: Connection, tenant: UUID, limit: int, after: Cursor | None, run_id: UUID | None
+) -> list[Record]:
     at, last = (None, None) if after is None else (after.at, after.id)
     return list(await conn.fetch(_UNCERTAIN, tenant, limit, at, last, run_id))
 

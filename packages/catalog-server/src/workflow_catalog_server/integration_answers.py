@@ -335,6 +335,21 @@ class MappingList:
 
 
 @attrs.frozen(kw_only=True)
+class TargetQuery:
+    """Query of ``GET …/mappings/{kind}/targets``; ``q``: a part of the name here."""
+
+    q: Annotated[str, msgspec.Meta(max_length=255)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 20
+
+
+@attrs.frozen(kw_only=True)
+class TargetList:
+    """Answer of ``GET …/mappings/{kind}/targets``, by name: what records over there can be."""
+
+    targets: list[MappedTo]
+
+
+@attrs.frozen(kw_only=True)
 class MapTo:
     """What a record over there is from now on: ``id``, a new record called ``create``, or, with neither, nothing."""
 

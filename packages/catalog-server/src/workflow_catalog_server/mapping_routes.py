@@ -17,6 +17,8 @@ from workflow_catalog_server.integration_answers import (
     PutMappings,
     PutMappingsAnswer,
     Refreshed,
+    TargetList,
+    TargetQuery,
 )
 from workflow_catalog_server.paging import encode_cursor
 from workflow_catalog_server.routing import Route
@@ -55,6 +57,15 @@ async def list_mappings(request: web.Request, principal: Principal) -> web.Strea
             nextCursor=None if last is None else encode_cursor(last.position, last.external_id),
         )
     )
+
+
+async def list_targets(request: web.Request, principal: Principal) -> web.StreamResponse:
+    """What records over there can be here, by name; so many of them as are asked for."""
+    services, query = request.app[SERVICES], read_query(request, TargetQuery)
+    mapping.kind_of(services.connector.connection(request.match_info["provider"]), request.match_info["kind"])
+    async with services.database.tenant(principal.tenant, readonly=True) as conn:
+        found = await mapping.find_targets(conn, principal.tenant, q=query.q, limit=query.limit)
+    return json_answer(TargetList(targets=[MappedTo(id=target.id, name=target.name) for target in found]))
 
 
 async def refresh_mappings(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -100,6 +111,7 @@ _PATH: Final = "/api/integrations/{provider}/mappings/{kind}"
 
 ROUTES: Final = (
     Route("GET", _PATH, Permission.ADMIN, list_mappings, query=MappingQuery, answer=MappingList),
+    Route("GET", f"{_PATH}/targets", Permission.ADMIN, list_targets, query=TargetQuery, answer=TargetList),
     Route("PUT", _PATH, Permission.ADMIN, put_mappings, body=PutMappings, answer=PutMappingsAnswer),
     Route("POST", f"{_PATH}/refresh", Permission.ADMIN, refresh_mappings, answer=Refreshed),
 )

@@ -19,6 +19,11 @@ export class Problem extends Error {
   }
 }
 
+/** What went wrong, in the server's words. */
+export function detailOf(error: unknown): string {
+  return error instanceof Problem ? error.detail : String(error);
+}
+
 export interface Answer<T> {
   body: T;
   etag: string | null;

@@ -1311,6 +1311,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/integrations/{provider}/mappings/{kind}/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What records over there can be here, by name; so many of them as are asked for.
+         * @description Needs the permission `workflow:admin`.
+         */
+        get: operations["get_integrations_by_provider_mappings_by_kind_targets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/integrations/{provider}/mappings/{kind}/refresh": {
         parameters: {
             query?: never;
@@ -2903,6 +2923,13 @@ export interface components {
          */
         StepList: {
             steps: components["schemas"]["StepAnswer"][];
+        };
+        /**
+         * TargetList
+         * @description Answer of ``GET …/mappings/{kind}/targets``, by name: what records over there can be.
+         */
+        TargetList: {
+            targets: components["schemas"]["MappedTo"][];
         };
         /**
          * TaskAnswer
@@ -5741,6 +5768,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PutMappingsAnswer"];
+                };
+            };
+            /** @description What is wrong, and what to do. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_integrations_by_provider_mappings_by_kind_targets: {
+        parameters: {
+            query?: {
+                q?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                provider: string;
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetList"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -3,20 +3,40 @@ import { I18nProvider } from "react-aria-components";
 import { createIntl, createIntlCache, type IntlShape } from "react-intl";
 
 import { configure } from "../api/client";
+import deConnections from "./de/connections.json";
 import deEditor from "./de/editor.json";
+import deJobs from "./de/jobs.json";
 import dePublish from "./de/publish.json";
 import deRuns from "./de/runs.json";
 import deShell from "./de/shell.json";
 import deWorkflows from "./de/workflows.json";
+import enConnections from "./en/connections.json";
 import enEditor from "./en/editor.json";
+import enJobs from "./en/jobs.json";
 import enPublish from "./en/publish.json";
 import enRuns from "./en/runs.json";
 import enShell from "./en/shell.json";
 import enWorkflows from "./en/workflows.json";
 import { pseudo } from "./pseudo";
 
-const en = { ...enShell, ...enPublish, ...enRuns, ...enWorkflows, ...enEditor };
-const de: Record<keyof typeof en, string> = { ...deShell, ...dePublish, ...deRuns, ...deWorkflows, ...deEditor };
+const en = {
+  ...enConnections,
+  ...enEditor,
+  ...enJobs,
+  ...enPublish,
+  ...enRuns,
+  ...enShell,
+  ...enWorkflows,
+};
+const de: Record<keyof typeof en, string> = {
+  ...deConnections,
+  ...deEditor,
+  ...deJobs,
+  ...dePublish,
+  ...deRuns,
+  ...deShell,
+  ...deWorkflows,
+};
 
 export type MessageId = keyof typeof en;
 export type Values = Record<string, string | number | boolean | Date | null | undefined>;

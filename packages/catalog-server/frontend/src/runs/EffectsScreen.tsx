@@ -2,10 +2,11 @@ import { ChevronLeft } from "lucide-react";
 import { useState } from "react";
 import { Link } from "react-router";
 
+import { detailOf } from "../api/client";
 import { useLocale, useT } from "../i18n";
 import { may, type Session } from "../session/session";
 import { Button, Empty, ErrorBanner } from "../ui/kit";
-import { detailOf, type Effect, useEffects } from "./data";
+import { type Effect, useEffects } from "./data";
 import { SettleDialog } from "./Settle";
 import "../workflows/workflows.css";
 import "./runs.css";
@@ -21,8 +22,8 @@ export default function EffectsScreen({ session }: { session: Session }) {
     <div className="page">
       <title>{t("runs.effects")}</title>
       <header className="page-head">
-        <div className="run-head">
-          <Link to="/runs" aria-label={t("runs.back")} className="run-back">
+        <div className="page-title">
+          <Link to="/runs" aria-label={t("runs.back")} className="page-back">
             <ChevronLeft size={18} aria-hidden />
           </Link>
           <h1>{t("runs.effects")}</h1>

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { get, post, Problem, type Schemas } from "../api/client";
+import { detailOf, get, post, Problem, type Schemas } from "../api/client";
 import { type ActionContract, useActions } from "../api/catalog";
 import { fieldsOf } from "../editor/model/fields";
 import { isObject, type Json } from "../editor/model/json";
@@ -9,7 +9,7 @@ import { sampleText } from "../editor/samples";
 import { useT } from "../i18n";
 import { Badge, Button, ErrorBanner } from "../ui/kit";
 import { tell } from "../ui/toasts";
-import { detailOf, forgetRun } from "./data";
+import { forgetRun } from "./data";
 import { ValueField } from "./ValueFields";
 import { readTexts, type Texts, textOf } from "./values";
 

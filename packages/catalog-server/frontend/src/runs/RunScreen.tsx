@@ -4,7 +4,7 @@ import { useCallback, useMemo, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
 import { useActions, useCatalog } from "../api/catalog";
-import { post } from "../api/client";
+import { detailOf, post } from "../api/client";
 import { useStepTypes } from "../editor/data";
 import type { Json } from "../editor/model/json";
 import { titleOf } from "../editor/tiles";
@@ -12,7 +12,7 @@ import { named, useLocale, useT } from "../i18n";
 import { may, type Session } from "../session/session";
 import { Badge, Button, type Choice, Empty, IconButton, MenuButton, ModalDialog } from "../ui/kit";
 import { tell } from "../ui/toasts";
-import { detailOf, type Effect, forgetRun, isUnderWay, RUN_TONES, type RunDetail, useEffects } from "./data";
+import { type Effect, forgetRun, isUnderWay, RUN_TONES, type RunDetail, useEffects } from "./data";
 import { Failure } from "./Failure";
 import { duration, nameOf } from "./format";
 import { useLiveRun } from "./live";
@@ -96,8 +96,8 @@ function Shown({
     <div className="page">
       <title>{t("runs.run", { name: nameOf(t, run) })}</title>
       <header className="page-head">
-        <div className="run-head">
-          <Link to="/runs" aria-label={t("runs.back")} className="run-back">
+        <div className="page-title">
+          <Link to="/runs" aria-label={t("runs.back")} className="page-back">
             <ChevronLeft size={18} aria-hidden />
           </Link>
           <h1>{nameOf(t, run)}</h1>
@@ -151,7 +151,7 @@ function Facts({ run }: { run: RunDetail }) {
     ...(run.execution > 1 ? [[t("runs.resumed"), t("runs.resumed.times", { count: run.execution - 1 })]] : []),
   ];
   return (
-    <dl className="run-facts">
+    <dl className="facts">
       {facts.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>

@@ -2,9 +2,10 @@ import { X } from "lucide-react";
 import { useState } from "react";
 import { Link, useSearchParams } from "react-router";
 
+import { detailOf } from "../api/client";
 import { named, useLocale, useT } from "../i18n";
 import { Badge, Button, Empty, ErrorBanner } from "../ui/kit";
-import { detailOf, type Run, RUN_TONES, type RunStatus, useEffects, useRuns } from "./data";
+import { type Run, RUN_TONES, type RunStatus, useEffects, useRuns } from "./data";
 import { duration, nameOf } from "./format";
 import "../workflows/workflows.css";
 import "./runs.css";
@@ -26,12 +27,12 @@ export default function RunsScreen() {
         <h1>{t("runs.title")}</h1>
       </header>
       <Undecided />
-      <div className="runs-filter" role="group" aria-label={t("runs.filter")}>
+      <div className="chips" role="group" aria-label={t("runs.filter")}>
         {STATUSES.map((each) => (
           <button
             key={each}
             type="button"
-            className="runs-chip"
+            className="chip"
             aria-pressed={status === each}
             onClick={() => setStatus(each)}
           >
@@ -39,7 +40,7 @@ export default function RunsScreen() {
           </button>
         ))}
         {workflowId ? (
-          <button type="button" className="runs-chip only" onClick={() => setQuery({})}>
+          <button type="button" className="chip only" onClick={() => setQuery({})}>
             {t("runs.onlyOne", { name: rows[0]?.workflowName ?? "" })} <X size={14} aria-hidden />
             <span className="visually-hidden">{t("runs.onlyOne.end")}</span>
           </button>

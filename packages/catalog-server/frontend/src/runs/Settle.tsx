@@ -3,12 +3,12 @@ import { useId, useState } from "react";
 import { Radio, RadioGroup } from "react-aria-components";
 
 import { useActions } from "../api/catalog";
-import { post } from "../api/client";
+import { detailOf, post } from "../api/client";
 import { fieldsOf } from "../editor/model/fields";
 import { type MessageId, useLocale, useT } from "../i18n";
 import { Button, ErrorBanner, JsonView, ModalDialog } from "../ui/kit";
 import { tell } from "../ui/toasts";
-import { detailOf, type Effect, forgetRun } from "./data";
+import { type Effect, forgetRun } from "./data";
 import { ValueFields } from "./ValueFields";
 import { readTexts, type Texts } from "./values";
 
@@ -66,7 +66,7 @@ function Settle({ effect, onClose }: { effect: Effect; onClose: () => void }) {
           at: intl.formatDate(effect.sentAt, { dateStyle: "medium", timeStyle: "medium" }),
         })}
       </p>
-      <dl className="run-facts">
+      <dl className="facts">
         {effect.cause ? (
           <div>
             <dt>{t("runs.settle.cause")}</dt>

@@ -1,6 +1,6 @@
 import { type QueryClient, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 
-import { get, Problem, type Schemas, withQuery } from "../api/client";
+import { get, type Schemas, withQuery } from "../api/client";
 import type { Json, JsonObject } from "../editor/model/json";
 
 export type Run = Schemas["RunAnswer"];
@@ -42,11 +42,6 @@ export const STEP_TONES = {
 } as const;
 
 export const isUnderWay = (status: RunStatus | undefined) => status === "RUNNING" || status === "WAITING";
-
-/** What went wrong, in the server's words. */
-export function detailOf(error: unknown): string {
-  return error instanceof Problem ? error.detail : String(error);
-}
 
 /** Runs, the newest first; looked at again every few seconds. */
 export function useRuns(status: RunStatus | "all", workflowId: string | null) {

@@ -24,7 +24,7 @@ import { useT } from "../i18n";
 export function Button({
   kind = "plain",
   ...props
-}: AriaButtonProps & { kind?: "plain" | "primary" | "quiet"; children: ReactNode }) {
+}: AriaButtonProps & { kind?: "plain" | "primary" | "quiet" | "danger"; children: ReactNode }) {
   return <AriaButton {...props} className={`button ${kind}`} />;
 }
 

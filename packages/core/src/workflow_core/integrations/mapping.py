@@ -159,6 +159,18 @@ async def list_mapped(
     return Page(await _records(conn, tenant, rows[:limit]), total, more=len(rows) > limit)
 
 
+async def find_targets(conn: DatabaseConnection, tenant: UUID, *, q: str | None, limit: int) -> list[MappedTo]:
+    """What records over there can be here: active clients, by name; ``q``: a part of it."""
+    rows = await conn.fetch(
+        "SELECT client_id, client_name FROM clients WHERE tenant = $1 AND NOT is_inactive "
+        "AND ($2::text IS NULL OR client_name ILIKE $2) ORDER BY lower(client_name), client_id LIMIT $3",
+        tenant,
+        None if q is None else like(q),
+        limit,
+    )
+    return [MappedTo(row["client_id"], row["client_name"]) for row in rows]
+
+
 async def count_mapped(conn: DatabaseConnection, tenant: UUID, integration_id: UUID) -> tuple[int, int]:
     """How many records there are, and of how many it is said what they are."""
     row = await conn.fetchrow(

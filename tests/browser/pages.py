@@ -28,7 +28,8 @@ async def press(page: Page, *keys: str) -> None:
 async def tab_to(page: Page, target: Locator, *, back: bool = False) -> None:
     """Tabs until something has the focus."""
     for _ in range(80):
-        if await target.evaluate("element => element === document.activeElement"):
+        # While a list is open, what is around it is hidden.
+        if await target.count() and await target.evaluate("element => element === document.activeElement"):
             return
         await page.keyboard.press("Shift+Tab" if back else "Tab")
     raise AssertionError(f"the focus does not come to {target}")

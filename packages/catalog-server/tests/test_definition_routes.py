@@ -39,6 +39,7 @@ async def test_created_is_found_where_it_says(server, definition):
     read = await server.a("GET", response.headers["Location"])
     assert read.headers["ETag"] == response.headers["ETag"]
     (listed,) = (await (await server.a("GET", DEFINITIONS)).json())["workflows"]
+    assert (listed["actionIds"], listed["lastRuns"]) == (["tickets.create"], [])
     assert {name: listed[name] for name in ("key", "name", "status", "draftVersion", "publishedVersion")} == {
         "key": "tickets.open",
         "name": "Open a ticket",

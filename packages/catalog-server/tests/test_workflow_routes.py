@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import uuid4
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -343,3 +344,28 @@ async def test_refused_changes_leave_no_trace(server, definition, db, assert_pro
     await assert_problem(await server.a("POST", f"{path}/draft/publish", json={}), 422, "PUBLISH_REFUSED")
     async with db.tenant(server.tenants.a) as conn:
         assert await conn.fetchval("SELECT count(*) FROM audit_logs") == 1
+
+
+async def test_the_list_tells_of_actions_and_last_runs(server, definition):
+    """The last five runs, the newest first, without dry ones and those of other tenants."""
+    created = await (await server.a("POST", DEFINITIONS, json={"definition": definition})).json()
+    workflow_id = UUID(created["workflowId"])
+    statuses = ["SUCCEEDED", "FAILED", "CANCELED", "RUNNING", "WAITING", "SUCCEEDED"]
+    rows = [(server.tenants.a, status, False) for status in statuses]
+    for number, (tenant, status, dry) in enumerate(
+        [*rows, (server.tenants.a, "FAILED", True), (server.tenants.b, "FAILED", False)]
+    ):
+        async with server.services.database.tenant(tenant) as conn:
+            await conn.execute(
+                "INSERT INTO workflow_runs (tenant, run_id, workflow_id, workflow_version, status, cause, plan, "
+                "plan_sha256, dry_run, created_at) VALUES ($1, $2, $3, 1, $4, 'api', '{}', '', $5, $6)",
+                tenant,
+                uuid4(),
+                workflow_id,
+                status,
+                dry,
+                datetime(2026, 5, 1, number, tzinfo=UTC),
+            )
+    (listed,) = (await get(server.a, DEFINITIONS))["workflows"]
+    assert [run["status"] for run in listed["lastRuns"]] == statuses[:0:-1]
+    assert listed["actionIds"] == ["tickets.create"]

@@ -1,20 +1,12 @@
 /** The screens, each loaded when it is first gone to, and the areas that the navigation shows. */
 
 import { Activity, type LucideIcon, Plug, Workflow } from "lucide-react";
-import { lazy } from "react";
+import { type ComponentType, lazy } from "react";
 import { Navigate, type RouteObject } from "react-router";
 
 import type { MessageId } from "./i18n";
-import { PublishActions } from "./publish/PublishActions";
 import { Signed } from "./session/Signed";
-
-const WorkflowsScreen = lazy(() => import("./workflows/WorkflowsScreen"));
-const RunsScreen = lazy(() => import("./runs/RunsScreen"));
-const RunScreen = lazy(() => import("./runs/RunScreen"));
-const EffectsScreen = lazy(() => import("./runs/EffectsScreen"));
-const ConnectionsScreen = lazy(() => import("./connections/ConnectionsScreen"));
-const ConnectionScreen = lazy(() => import("./connections/ConnectionScreen"));
-const EditorScreen = lazy(async () => ({ default: (await import("./editor/EditorScreen")).EditorScreen }));
+import type { Session } from "./session/session";
 
 interface Area {
   path: string;
@@ -29,27 +21,22 @@ export const AREAS: readonly Area[] = [
   { path: "/connections", label: "shell.area.connections", icon: Plug },
 ];
 
+type Screen = ComponentType<{ session: Session }>;
+
+/** A screen for those who are signed in. */
+function screen(path: string, load: () => Promise<{ default: Screen }>): RouteObject {
+  const Loaded = lazy(load);
+  return { path, element: <Signed>{(session) => <Loaded session={session} />}</Signed> };
+}
+
 export const ROUTES: RouteObject[] = [
-  { path: "/", element: <Navigate to="/workflows" replace /> },
-  { path: "/sign-in", element: <Navigate to="/workflows" replace /> },
-  { path: "/workflows", element: <Signed>{(session) => <WorkflowsScreen session={session} />}</Signed> },
-  {
-    path: "/workflows/:id",
-    element: (
-      <Signed>
-        {(session) => (
-          <EditorScreen
-            permissions={session.permissions}
-            renderActions={(editor) => <PublishActions editor={editor} session={session} />}
-          />
-        )}
-      </Signed>
-    ),
-  },
-  { path: "/runs", element: <Signed>{() => <RunsScreen />}</Signed> },
-  { path: "/runs/effects", element: <Signed>{(session) => <EffectsScreen session={session} />}</Signed> },
-  { path: "/runs/:id", element: <Signed>{(session) => <RunScreen session={session} />}</Signed> },
-  { path: "/connections", element: <Signed>{(session) => <ConnectionsScreen session={session} />}</Signed> },
-  { path: "/connections/:provider", element: <Signed>{() => <ConnectionScreen />}</Signed> },
+  screen("/workflows", () => import("./workflows/WorkflowsScreen")),
+  screen("/workflows/:id", () => import("./publish/EditorPage")),
+  screen("/workflows/:id/versions", () => import("./versions/VersionsScreen")),
+  screen("/runs", () => import("./runs/RunsScreen")),
+  screen("/runs/effects", () => import("./runs/EffectsScreen")),
+  screen("/runs/:id", () => import("./runs/RunScreen")),
+  screen("/connections", () => import("./connections/ConnectionsScreen")),
+  screen("/connections/:provider", () => import("./connections/ConnectionScreen")),
   { path: "*", element: <Navigate to="/workflows" replace /> },
 ];

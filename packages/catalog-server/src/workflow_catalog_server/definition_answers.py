@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import attrs
@@ -19,6 +20,8 @@ from workflow_core.definitions.models import (
     WorkflowSettings,
     WorkflowSummary,
 )
+from workflow_core.definitions.overview import Overview
+from workflow_core.execution.models import RunStatus
 from workflow_core.language.findings import Severity
 from workflow_core.schema import field_names
 
@@ -42,7 +45,7 @@ class WorkflowAnswer(WorkflowSettings):
     updatedAt: datetime
 
     @classmethod
-    def of(cls, workflow: WorkflowSummary, **more: Any) -> WorkflowAnswer:
+    def of(cls, workflow: WorkflowSummary, **more: Any) -> Self:
         """The answer about a workflow."""
         return cls(
             workflowId=workflow.workflow_id,
@@ -64,10 +67,44 @@ class WorkflowAnswer(WorkflowSettings):
 
 
 @attrs.frozen(kw_only=True)
+class LastRunAnswer:
+    """A run, as far as the list of workflows tells of it."""
+
+    runId: UUID
+    status: RunStatus
+    createdAt: datetime
+
+
+@attrs.frozen(kw_only=True)
+class ListedWorkflow(WorkflowAnswer):
+    """A workflow in the list.
+
+    Attributes:
+        actionIds: What the draft calls.
+        lastRuns: The last five, newest first.
+    """
+
+    actionIds: list[str]
+    lastRuns: list[LastRunAnswer]
+
+    @classmethod
+    def within(cls, workflow: WorkflowSummary, overview: Overview) -> ListedWorkflow:
+        """The answer about a workflow, with what the list tells besides."""
+        return cls.of(
+            workflow,
+            actionIds=list(overview.action_ids),
+            lastRuns=[
+                LastRunAnswer(runId=run.run_id, status=run.status, createdAt=run.created_at)
+                for run in overview.last_runs
+            ],
+        )
+
+
+@attrs.frozen(kw_only=True)
 class WorkflowList:
     """A page of ``GET /api/workflow-definitions``."""
 
-    workflows: list[WorkflowAnswer]
+    workflows: list[ListedWorkflow]
     nextCursor: str | None
 
 
@@ -106,20 +143,22 @@ class WorkflowWithDraft(WorkflowAnswer):
 
 @attrs.frozen(kw_only=True)
 class VersionAnswer:
-    """A published version without its definition."""
+    """A published version without its definition; ``publishedByName``: null where the user is not known here."""
 
     version: int
     definitionSha256: str
     publishedBy: UUID | None
+    publishedByName: str | None
     publishedAt: datetime
 
     @classmethod
-    def of(cls, version: PublishedVersion) -> VersionAnswer:
-        """The answer about a version."""
+    def of(cls, version: PublishedVersion, names: Mapping[UUID, str]) -> VersionAnswer:
+        """The answer about a version, with the names of those who published."""
         return cls(
             version=version.version,
             definitionSha256=version.sha256,
             publishedBy=version.published_by,
+            publishedByName=names.get(version.published_by) if version.published_by else None,
             publishedAt=version.published_at,
         )
 

@@ -17,6 +17,7 @@ from workflow_catalog_server.definition_answers import (
     AuditAnswer,
     AuditList,
     DefinitionAnswer,
+    ListedWorkflow,
     VersionAnswer,
     VersionList,
     WorkflowAnswer,
@@ -32,6 +33,7 @@ from workflow_catalog_server.services import SERVICES
 from workflow_core.audit import list_changes
 from workflow_core.definitions.differences import Difference, difference
 from workflow_core.definitions.models import TABLE, EditableSettings, VersionName, WorkflowKey
+from workflow_core.definitions.overview import overviews
 from workflow_core.definitions.reading import (
     WorkflowFilter,
     held_versions,
@@ -41,6 +43,7 @@ from workflow_core.definitions.reading import (
     read_workflow,
 )
 from workflow_core.definitions.writing import change_settings, create_workflow, delete_workflow, lock_draft, save_draft
+from workflow_core.records.users import user_names
 from workflow_core.schema import convert
 
 
@@ -107,9 +110,11 @@ async def list_all(request: web.Request, principal: Principal) -> web.StreamResp
     )
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         found = await list_workflows(conn, principal.tenant, matching=matching, limit=limit + 1, after=after)
-    page = found[:limit]
+        page = found[:limit]
+        parts = await overviews(conn, principal.tenant, [workflow.workflow_id for workflow in page])
     following = encode_cursor(page[-1].name, str(page[-1].workflow_id)) if len(found) > limit else None
-    return json_answer(WorkflowList(workflows=[WorkflowAnswer.of(workflow) for workflow in page], nextCursor=following))
+    workflows = [ListedWorkflow.within(workflow, parts[workflow.workflow_id]) for workflow in page]
+    return json_answer(WorkflowList(workflows=workflows, nextCursor=following))
 
 
 async def create(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -182,7 +187,9 @@ async def read_versions(request: web.Request, principal: Principal) -> web.Strea
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         versions = await list_versions(conn, principal.tenant, workflow_id)
         held = await held_versions(conn, principal.tenant, workflow_id)
-    return json_answer(VersionList(versions=[VersionAnswer.of(version) for version in versions], held=held))
+        publishers = {version.published_by for version in versions if version.published_by is not None}
+        names = await user_names(conn, principal.tenant, publishers)
+    return json_answer(VersionList(versions=[VersionAnswer.of(version, names) for version in versions], held=held))
 
 
 async def save(request: web.Request, principal: Principal) -> web.StreamResponse:

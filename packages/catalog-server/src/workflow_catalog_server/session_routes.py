@@ -21,6 +21,7 @@ from workflow_catalog_server.routing import PublicRoute, Route
 from workflow_catalog_server.services import SERVICES
 from workflow_catalog_server.session_auth import forget_session, keep_session
 from workflow_core.errors import NotFoundError
+from workflow_core.records.users import user_names
 
 
 @attrs.frozen(kw_only=True)
@@ -58,17 +59,13 @@ async def read(request: web.Request, principal: Principal) -> web.StreamResponse
     """Who is signed in, and what they may do."""
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
         company = await conn.fetchval("SELECT client_name FROM tenants WHERE tenant = $1", principal.tenant)
-        name = await conn.fetchval(
-            "SELECT concat_ws(' ', first_name, last_name) FROM users WHERE tenant = $1 AND user_id = $2",
-            principal.tenant,
-            principal.user,
-        )
+        names = await user_names(conn, principal.tenant, [principal.user])
     return json_answer(
         SessionAnswer(
             tenant=principal.tenant,
             tenantName=company,
             user=principal.user,
-            userName=name or None,
+            userName=names.get(principal.user),
             permissions=sorted(principal.permissions),
         )
     )

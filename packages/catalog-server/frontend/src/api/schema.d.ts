@@ -2200,6 +2200,65 @@ export interface components {
          */
         JobRunStatus: "cancelled" | "failed" | "queued" | "running" | "succeeded";
         /**
+         * LastRunAnswer
+         * @description A run, as far as the list of workflows tells of it.
+         */
+        LastRunAnswer: {
+            /** Format: uuid */
+            runId: string;
+            /** @enum {unknown} */
+            status: "CANCELED" | "FAILED" | "RUNNING" | "SUCCEEDED" | "WAITING";
+            createdAt: string;
+        };
+        /**
+         * ListedWorkflow
+         * @description A workflow in the list.
+         *
+         *         Attributes:
+         *             actionIds: What the draft calls.
+         *             lastRuns: The last five, newest first.
+         */
+        ListedWorkflow: {
+            /** Format: uuid */
+            workflowId: string;
+            key: string | null;
+            name: string;
+            description: string | null;
+            payloadSchemaRef: string | null;
+            trigger: Record<string, never> | null;
+            status: string;
+            draftVersion: number;
+            publishedVersion: number | null;
+            createdBy: string | null;
+            updatedBy: string | null;
+            createdAt: string;
+            updatedAt: string;
+            actionIds: string[];
+            lastRuns: components["schemas"]["LastRunAnswer"][];
+            /** @default true */
+            isVisible: boolean;
+            /** @default false */
+            isPaused: boolean;
+            /** @default null */
+            concurrencyLimit: number | null;
+            /** @default false */
+            orderedByCorrelationKey: boolean;
+            /** @default false */
+            autoPauseOnFailure: boolean;
+            /** @default null */
+            failureRateThreshold: number | null;
+            /** @default null */
+            failureRateMinRuns: number | null;
+            /** @default null */
+            retentionPolicyOverride: unknown;
+            /** @default null */
+            payloadSchemaMode: string | null;
+            /** @default null */
+            pinnedPayloadSchemaRef: string | null;
+            /** @default false */
+            isSystem: boolean;
+        };
+        /**
          * LostAnswer
          * @description Why nobody knows whether an effect happened.
          */
@@ -3120,12 +3179,13 @@ export interface components {
         };
         /**
          * VersionAnswer
-         * @description A published version without its definition.
+         * @description A published version without its definition; ``publishedByName``: null where the user is not known here.
          */
         VersionAnswer: {
             version: number;
             definitionSha256: string;
             publishedBy: string | null;
+            publishedByName: string | null;
             publishedAt: string;
         };
         /**
@@ -3227,7 +3287,7 @@ export interface components {
          * @description A page of ``GET /api/workflow-definitions``.
          */
         WorkflowList: {
-            workflows: components["schemas"]["WorkflowAnswer"][];
+            workflows: components["schemas"]["ListedWorkflow"][];
             nextCursor: string | null;
         };
         /**

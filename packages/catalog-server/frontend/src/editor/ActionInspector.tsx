@@ -17,6 +17,7 @@ import { alternatives, fieldsOf, words } from "./model/fields";
 import { findingsAt } from "./model/findings";
 import { isObject, type JsonObject } from "./model/json";
 import { CommittedText } from "./plain";
+import { StepTest } from "./StepTest";
 import { newAction } from "./tiles";
 import { ValueField } from "./ValueField";
 
@@ -49,7 +50,10 @@ export function ActionInspector({
       ) : null}
       <ActionChoice contract={contract} module={module} />
       {contract ? (
-        <Inputs contract={contract} />
+        <>
+          <Inputs contract={contract} />
+          <StepTest key={contract.id} contract={contract} />
+        </>
       ) : (
         <div className="ed-section">
           <p className="ed-note ed-note-warning">

@@ -35,7 +35,8 @@ export interface EditorHandle {
   workflowId: string;
   /** Stores what is there now; whether it is stored then. */
   flush: () => Promise<boolean>;
-  errors: number;
+  /** What is wrong with it, or doubtful, as far as it was looked at. */
+  findings: readonly Finding[];
   /** Shows a step, and a field of it. */
   show: (finding: Pick<Finding, "stepPath" | "path">) => void;
 }
@@ -48,6 +49,7 @@ interface Props {
   stepTypes: ReadonlyMap<string, StepType>;
   secretNames: readonly string[] | undefined;
   canEdit: boolean;
+  canRun: boolean;
   isAdmin: boolean;
   renderActions?: (editor: EditorHandle) => ReactNode;
 }
@@ -60,6 +62,7 @@ export function Editor({
   stepTypes,
   secretNames,
   canEdit,
+  canRun,
   isAdmin,
   renderActions,
 }: Props) {
@@ -86,8 +89,8 @@ export function Editor({
     [],
   );
   const shared = useMemo<Shared>(
-    () => ({ workflowId, canEdit, catalog, actions, events, stepTypes, dispatch, memory, announce, secretNames }),
-    [workflowId, canEdit, catalog, actions, events, stepTypes, memory, announce, secretNames],
+    () => ({ workflowId, canEdit, canRun, catalog, actions, events, stepTypes, dispatch, memory, announce, secretNames }),
+    [workflowId, canEdit, canRun, catalog, actions, events, stepTypes, memory, announce, secretNames],
   );
 
   // ── Leaving ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -214,7 +217,7 @@ export function Editor({
               actions={renderActions?.({
                 workflowId,
                 flush,
-                errors: validation.findings.errors,
+                findings: validation.findings.all,
                 show: ({ stepPath, path }) => {
                   const found = validation.findings.all.find(
                     (each) => each.stepPath === stepPath && each.path === path,

@@ -76,6 +76,7 @@ export function EditorScreen({
       stepTypes={stepTypes}
       secretNames={secretNames}
       canEdit={permissions.includes("workflow:manage")}
+      canRun={permissions.includes("workflow:run")}
       isAdmin={isAdmin}
       renderActions={renderActions}
     />

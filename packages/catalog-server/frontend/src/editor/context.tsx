@@ -10,6 +10,7 @@ import type { Environment } from "./model/scope";
 export interface Shared {
   readonly workflowId: string;
   readonly canEdit: boolean;
+  readonly canRun: boolean;
   readonly catalog: Catalog;
   readonly actions: ReadonlyMap<string, ActionContract>;
   readonly events: readonly EventType[];

@@ -9,6 +9,8 @@ import deJobs from "./de/jobs.json";
 import dePublish from "./de/publish.json";
 import deRuns from "./de/runs.json";
 import deShell from "./de/shell.json";
+import deValues from "./de/values.json";
+import deVersions from "./de/versions.json";
 import deWorkflows from "./de/workflows.json";
 import enConnections from "./en/connections.json";
 import enEditor from "./en/editor.json";
@@ -16,6 +18,8 @@ import enJobs from "./en/jobs.json";
 import enPublish from "./en/publish.json";
 import enRuns from "./en/runs.json";
 import enShell from "./en/shell.json";
+import enValues from "./en/values.json";
+import enVersions from "./en/versions.json";
 import enWorkflows from "./en/workflows.json";
 import { pseudo } from "./pseudo";
 
@@ -26,6 +30,8 @@ const en = {
   ...enPublish,
   ...enRuns,
   ...enShell,
+  ...enValues,
+  ...enVersions,
   ...enWorkflows,
 };
 const de: Record<keyof typeof en, string> = {
@@ -35,6 +41,8 @@ const de: Record<keyof typeof en, string> = {
   ...dePublish,
   ...deRuns,
   ...deShell,
+  ...deValues,
+  ...deVersions,
   ...deWorkflows,
 };
 

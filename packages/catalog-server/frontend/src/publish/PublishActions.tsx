@@ -1,66 +1,103 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Play, Rocket } from "lucide-react";
+import { Activity, FlaskConical, History, MoreHorizontal, Play, Rocket } from "lucide-react";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
-import { get, post, Problem, type Schemas } from "../api/client";
+import { detailOf, get, post, Problem, type Schemas } from "../api/client";
 import type { EditorHandle } from "../editor/Editor";
 import { useT } from "../i18n";
 import { may, type Session } from "../session/session";
-import { Badge, Button, ErrorBanner, ModalDialog } from "../ui/kit";
+import { Button, ErrorBanner, IconButton, MenuButton, ModalDialog } from "../ui/kit";
 import { tell } from "../ui/toasts";
+import { Difference } from "../versions/Difference";
+import { FindingList, type PublishFinding } from "./FindingList";
+import { StartDialog } from "./StartDialog";
 
-type Finding = Schemas["FindingAnswer"];
+type Workflow = Schemas["WorkflowWithDraft"];
+type Shown = "publish" | "try" | "run";
 
-interface Difference {
-  changes: { kind: "added" | "removed" | "moved" | "changed"; stepId: string | null }[];
-}
-
-const TONES = { added: "success", removed: "danger", moved: "plain", changed: "accent" } as const;
-
-/** Runs what is published, and publishes what is drafted. */
+/** Tries the draft out, runs what is published, and publishes what is drafted. */
 export function PublishActions({ editor, session }: { editor: EditorHandle; session: Session }) {
   const t = useT();
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const [isOpen, setIsOpen] = useState(false);
+  const [shown, setShown] = useState<Shown | null>(null);
   const workflow = useQuery({
     queryKey: ["workflow", editor.workflowId],
-    queryFn: ({ signal }) => get<Schemas["WorkflowWithDraft"]>(`/api/workflow-definitions/${editor.workflowId}`, signal),
+    queryFn: ({ signal }) => get<Workflow>(`/api/workflow-definitions/${editor.workflowId}`, signal),
   });
   const run = useMutation({
     mutationFn: () => post<Schemas["StartedRunAnswer"]>("/api/workflow-runs", { workflowId: editor.workflowId }),
     onSuccess: (started) => navigate(`/runs/${started.runId}`),
-    onError: (error) => tell(t("runs.failed", { detail: error instanceof Problem ? error.detail : String(error) })),
+    onError: (error) => tell(t("runs.failed", { detail: detailOf(error) })),
   });
-  const open = async () => {
+  const open = async (what: Shown) => {
     if (await editor.flush()) {
       await queries.invalidateQueries({ queryKey: ["workflow", editor.workflowId] });
-      setIsOpen(true);
+      setShown(what);
     }
   };
-  const published = workflow.data?.publishedVersion ?? null;
+  const found = workflow.data;
+  const published = found?.publishedVersion ?? null;
+  // What begins by hand needs no payload.
+  const start = () => (found?.payloadSchemaRef && takesPayload(found) ? void open("run") : run.mutate());
+  const choices = [
+    { id: "versions", label: t("versions.title"), icon: <History size={16} aria-hidden /> },
+    { id: "runs", label: t("runs.title"), icon: <Activity size={16} aria-hidden /> },
+  ];
+  const close = () => setShown(null);
   return (
     <>
+      {may(session, "workflow:manage") ? (
+        <IconButton label={t("publish.try")} onPress={() => void open("try")}>
+          <FlaskConical size={16} aria-hidden />
+        </IconButton>
+      ) : null}
       {may(session, "workflow:run") && published !== null ? (
-        <Button isDisabled={run.isPending} onPress={() => run.mutate()}>
+        <Button isDisabled={run.isPending} onPress={start}>
           <Play size={16} aria-hidden />
           {t("publish.run")}
         </Button>
       ) : null}
       {may(session, "workflow:publish") ? (
-        <Button kind="primary" onPress={() => void open()}>
+        <Button kind="primary" onPress={() => void open("publish")}>
           <Rocket size={16} aria-hidden />
           {t("publish.button")}
         </Button>
       ) : null}
-      {workflow.data ? (
-        <ModalDialog title={t("publish.title")} isOpen={isOpen} onClose={() => setIsOpen(false)}>
-          <PublishDialog editor={editor} workflow={workflow.data} onClose={() => setIsOpen(false)} />
-        </ModalDialog>
+      <MenuButton
+        label={t("publish.more")}
+        button={
+          <IconButton label={t("publish.more")}>
+            <MoreHorizontal size={16} aria-hidden />
+          </IconButton>
+        }
+        choices={choices}
+        onChoose={(where) =>
+          void navigate(
+            where === "versions" ? `/workflows/${editor.workflowId}/versions` : `/runs?workflow=${editor.workflowId}`,
+          )
+        }
+      />
+      {found ? (
+        <>
+          <ModalDialog title={t("publish.title")} isOpen={shown === "publish"} onClose={close}>
+            <PublishDialog editor={editor} workflow={found} onClose={close} />
+          </ModalDialog>
+          <ModalDialog title={t("publish.try")} isOpen={shown === "try"} onClose={close}>
+            <StartDialog editor={editor} workflow={found} isDry onClose={close} />
+          </ModalDialog>
+          <ModalDialog title={t("publish.run")} isOpen={shown === "run"} onClose={close}>
+            <StartDialog editor={editor} workflow={found} isDry={false} onClose={close} />
+          </ModalDialog>
+        </>
       ) : null}
     </>
   );
+}
+
+function takesPayload(workflow: Workflow): boolean {
+  return (workflow.trigger as { type?: string } | null)?.type === "event";
 }
 
 function PublishDialog({
@@ -69,19 +106,13 @@ function PublishDialog({
   onClose,
 }: {
   editor: EditorHandle;
-  workflow: Schemas["WorkflowWithDraft"];
+  workflow: Workflow;
   onClose: () => void;
 }) {
   const t = useT();
   const queries = useQueryClient();
   const published = workflow.publishedVersion;
-  const [refused, setRefused] = useState<readonly Finding[]>([]);
-  const difference = useQuery({
-    queryKey: ["difference", workflow.workflowId, published, workflow.updatedAt],
-    queryFn: ({ signal }) =>
-      get<Difference>(`/api/workflow-definitions/${workflow.workflowId}/diff?from=${published}&to=draft`, signal),
-    enabled: published !== null,
-  });
+  const [refused, setRefused] = useState<readonly PublishFinding[]>([]);
   const publish = useMutation({
     mutationFn: () =>
       post<Schemas["PublishAnswer"]>(`/api/workflow-definitions/${workflow.workflowId}/${workflow.draftVersion}/publish`),
@@ -89,58 +120,36 @@ function PublishDialog({
       tell(t("publish.done", { version: answer.publishedVersion }));
       onClose();
       await Promise.all(
-        [["workflow", workflow.workflowId], ["workflows"]].map((queryKey) => queries.invalidateQueries({ queryKey })),
+        [["workflow", workflow.workflowId], ["versions", workflow.workflowId], ["workflows"]].map((queryKey) =>
+          queries.invalidateQueries({ queryKey }),
+        ),
       );
     },
     onError: (error) => {
       if (error instanceof Problem && error.code === "PUBLISH_REFUSED") {
-        setRefused((error.document as { errors?: Finding[] }).errors ?? []);
+        setRefused(error.errors as unknown as PublishFinding[]);
       }
     },
   });
-  const changes = difference.data?.changes ?? [];
-  const show = (finding: Finding) => {
-    onClose();
-    editor.show({ stepPath: finding.stepPath, path: finding.path ?? undefined });
-  };
+  const errors = refused.length > 0 ? refused : editor.findings.filter((finding) => finding.severity === "error");
+  const warnings = editor.findings.filter((finding) => finding.severity === "warning");
   return (
     <>
-      {publish.error ? (
-        <ErrorBanner>
-          {t("publish.failed", { detail: publish.error instanceof Problem ? publish.error.detail : "" })}
-        </ErrorBanner>
+      {publish.error ? <ErrorBanner>{t("publish.failed", { detail: detailOf(publish.error) })}</ErrorBanner> : null}
+      {errors.length > 0 ? (
+        <FindingList title={t("publish.findings")} findings={errors} editor={editor} onClose={onClose} />
       ) : null}
-      {refused.length > 0 ? (
-        <section>
-          <h3>{t("publish.findings")}</h3>
-          <ul className="plain-list">
-            {refused.map((finding) => (
-              <li key={`${finding.stepPath} ${finding.path} ${finding.code}`}>
-                <span>{finding.message}</span>
-                <Button kind="quiet" onPress={() => show(finding)}>
-                  {t("publish.show")}
-                </Button>
-              </li>
-            ))}
-          </ul>
-        </section>
-      ) : published === null ? (
+      {published === null ? (
         <p>{t("publish.first", { count: stepCount(workflow) })}</p>
-      ) : changes.length === 0 ? (
-        <p>{difference.isPending ? "" : t("publish.same", { version: published })}</p>
       ) : (
         <section>
           <h3>{t("publish.changes")}</h3>
-          <ul className="plain-list">
-            {changes.map((change, index) => (
-              <li key={index}>
-                <Badge tone={TONES[change.kind]}>{t(`publish.change.${change.kind}`)}</Badge>
-                <span>{change.stepId ?? t("publish.definition")}</span>
-              </li>
-            ))}
-          </ul>
+          <Difference workflowId={workflow.workflowId} from={published} to="draft" stamp={workflow.updatedAt} />
         </section>
       )}
+      {warnings.length > 0 ? (
+        <FindingList title={t("publish.warnings")} findings={warnings} editor={editor} onClose={onClose} />
+      ) : null}
       <footer className="dialog-foot">
         <Button onPress={onClose}>{t("shell.cancel")}</Button>
         <Button kind="primary" isDisabled={publish.isPending} onPress={() => publish.mutate()}>
@@ -151,7 +160,7 @@ function PublishDialog({
   );
 }
 
-function stepCount(workflow: Schemas["WorkflowWithDraft"]): number {
+function stepCount(workflow: Workflow): number {
   const steps = (workflow.draft as { definition?: { steps?: unknown[] } } | null)?.definition?.steps;
   return steps?.length ?? 0;
 }

@@ -10,8 +10,8 @@ import { useT } from "../i18n";
 import { Badge, Button, ErrorBanner } from "../ui/kit";
 import { tell } from "../ui/toasts";
 import { forgetRun } from "./data";
-import { ValueField } from "./ValueFields";
-import { readTexts, type Texts, textOf } from "./values";
+import { ValueField } from "../values/ValueFields";
+import { readTexts, type Texts, textOf } from "../values/values";
 
 type Preview = Schemas["ResumePreviewAnswer"];
 
@@ -178,7 +178,7 @@ function Correction({
               <li key={field.name}>
                 <span className="run-given">
                   <strong>{field.label}</strong>
-                  <span className="muted">{sampleText(values[field.name] ?? undefined) || t("runs.value.none")}</span>
+                  <span className="muted">{sampleText(values[field.name] ?? undefined) || t("values.none")}</span>
                 </span>
                 <Button
                   kind="quiet"

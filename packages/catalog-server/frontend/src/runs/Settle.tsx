@@ -9,8 +9,8 @@ import { type MessageId, useLocale, useT } from "../i18n";
 import { Button, ErrorBanner, JsonView, ModalDialog } from "../ui/kit";
 import { tell } from "../ui/toasts";
 import { type Effect, forgetRun } from "./data";
-import { ValueFields } from "./ValueFields";
-import { readTexts, type Texts } from "./values";
+import { ValueFields } from "../values/ValueFields";
+import { readTexts, type Texts } from "../values/values";
 
 const DECISIONS = ["happened", "send_again", "fail"] as const;
 type Decision = (typeof DECISIONS)[number];

@@ -1,15 +1,18 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Copy, Download, MoreHorizontal, Pause, Play, Plus, Trash2, Upload } from "lucide-react";
+import { Activity, Copy, Download, History, MoreHorizontal, Pause, Play, Plus, Trash2, TriangleAlert, Upload } from "lucide-react";
 import { useDeferredValue, useState } from "react";
 import { FileTrigger, Input, SearchField } from "react-aria-components";
 import { Link, useNavigate } from "react-router";
 
+import { useCatalog } from "../api/catalog";
 import { get, post, Problem, put, remove, type Schemas } from "../api/client";
 import { named, useLocale, useT } from "../i18n";
+import { RUN_TONES } from "../runs/data";
 import { may, type Session } from "../session/session";
+import { ModuleIcon } from "../ui/icons";
 import { Badge, Button, Empty, ErrorBanner, IconButton, MenuButton } from "../ui/kit";
 import { tell } from "../ui/toasts";
-import { useLastRun, useWorkflows, type WorkflowRow } from "./data";
+import { useWorkflows, type WorkflowRow } from "./data";
 import "./workflows.css";
 
 type Definition = Record<string, unknown>;
@@ -95,6 +98,8 @@ export default function WorkflowsScreen({ session }: { session: Session }) {
       pause: () => pause(row, true),
       resume: () => pause(row, false),
       delete: () => discard(row),
+      versions: () => navigate(`/workflows/${row.workflowId}/versions`),
+      runs: () => navigate(`/runs?workflow=${row.workflowId}`),
     };
     acts[what]?.();
   };
@@ -147,10 +152,12 @@ export default function WorkflowsScreen({ session }: { session: Session }) {
             <thead>
               <tr>
                 <th scope="col">{t("workflows.name")}</th>
+                <th scope="col">{t("workflows.modules")}</th>
                 <th scope="col">{t("workflows.status")}</th>
-                <th scope="col">{t("workflows.trigger")}</th>
+                <th scope="col" className="starts">
+                  {t("workflows.trigger")}
+                </th>
                 <th scope="col">{t("workflows.lastRun")}</th>
-                <th scope="col">{t("workflows.edited")}</th>
                 <th scope="col">
                   <span className="visually-hidden">{t("workflows.actions")}</span>
                 </th>
@@ -158,7 +165,7 @@ export default function WorkflowsScreen({ session }: { session: Session }) {
             </thead>
             <tbody>
               {rows.map((row) => (
-                <Row key={row.workflowId} row={row} canManage={canManage} onAct={act} />
+                <Row key={row.workflowId} row={row} canManage={canManage} isAdmin={may(session, "workflow:admin")} onAct={act} />
               ))}
             </tbody>
           </table>
@@ -176,16 +183,19 @@ export default function WorkflowsScreen({ session }: { session: Session }) {
 function Row({
   row,
   canManage,
+  isAdmin,
   onAct,
 }: {
   row: WorkflowRow;
   canManage: boolean;
+  isAdmin: boolean;
   onAct: (row: WorkflowRow, what: string) => void;
 }) {
   const t = useT();
-  const { intl } = useLocale();
   const choices = [
     ...(canManage ? [{ id: "duplicate", label: t("workflows.duplicate"), icon: <Copy size={16} aria-hidden /> }] : []),
+    { id: "versions", label: t("versions.title"), icon: <History size={16} aria-hidden /> },
+    { id: "runs", label: t("runs.title"), icon: <Activity size={16} aria-hidden /> },
     { id: "export", label: t("workflows.export"), icon: <Download size={16} aria-hidden /> },
     ...(canManage
       ? [
@@ -205,14 +215,14 @@ function Row({
         {row.description ? <small>{row.description}</small> : null}
       </th>
       <td>
+        <Modules row={row} isAdmin={isAdmin} />
+      </td>
+      <td>
         <Status row={row} />
       </td>
-      <td className="muted">{triggerText(row, t)}</td>
+      <td className="muted starts">{triggerText(row, t)}</td>
       <td>
-        <LastRun row={row} />
-      </td>
-      <td className="muted">
-        <time dateTime={row.updatedAt}>{intl.formatDate(row.updatedAt, { dateStyle: "medium" })}</time>
+        <LastRuns row={row} />
       </td>
       <td className="table-actions">
         <MenuButton
@@ -244,27 +254,68 @@ function Status({ row }: { row: WorkflowRow }) {
   );
 }
 
-const TONES = {
-  SUCCEEDED: "success",
-  FAILED: "danger",
-  RUNNING: "accent",
-  WAITING: "warning",
-  CANCELED: "plain",
-} as const;
-
-function LastRun({ row }: { row: WorkflowRow }) {
+/** How the last runs went, the newest first; each leads to its run. */
+function LastRuns({ row }: { row: WorkflowRow }) {
   const t = useT();
   const { intl } = useLocale();
-  const run = useLastRun(row.workflowId, row.publishedVersion !== null).data;
-  if (!run) {
+  const [last, ...before] = row.lastRuns;
+  if (!last) {
     return <span className="muted">{t("workflows.neverRun")}</span>;
   }
+  const at = (run: typeof last) => intl.formatDate(run.createdAt, { dateStyle: "short", timeStyle: "short" });
   return (
     <span className="last-run">
-      <Badge tone={TONES[run.status]}>{named(t, "workflows.run", run.status)}</Badge>
-      <time dateTime={run.createdAt} className="muted">
-        {intl.formatDate(run.createdAt, { dateStyle: "short", timeStyle: "short" })}
-      </time>
+      <Link to={`/runs/${last.runId}`} className="last-run-link">
+        <Badge tone={RUN_TONES[last.status]}>{named(t, "workflows.run", last.status)}</Badge>
+        <time dateTime={last.createdAt} className="muted">
+          {at(last)}
+        </time>
+      </Link>
+      <span className="dots">
+        {before.map((run) => (
+          <Link
+            key={run.runId}
+            to={`/runs/${run.runId}`}
+            className={`dot ${RUN_TONES[run.status]}`}
+            title={`${named(t, "workflows.run", run.status)}, ${at(run)}`}
+            aria-label={`${named(t, "workflows.run", run.status)}, ${at(run)}`}
+          />
+        ))}
+      </span>
+    </span>
+  );
+}
+
+/** The modules that the draft uses; one that cannot be used says why. */
+function Modules({ row, isAdmin }: { row: WorkflowRow; isAdmin: boolean }) {
+  const t = useT();
+  const catalog = useCatalog();
+  if (!catalog) {
+    return null;
+  }
+  const used = new Map(row.actionIds.map((id) => [catalog.moduleOf(id)?.groupKey ?? id, id] as const));
+  return (
+    <span className="modules">
+      {[...used].map(([key, actionId]) => {
+        const module = catalog.moduleByKey.get(key);
+        const isMissing = module === undefined || !module.available;
+        const reason = module === undefined ? t("workflows.module.missing", { action: actionId }) : module.reason;
+        const label = [module?.label ?? actionId, isMissing ? (reason ?? t("workflows.module.unavailable")) : null]
+          .filter(Boolean)
+          .join(": ");
+        const icon = <ModuleIcon token={module?.iconToken} size={16} />;
+        return isMissing && isAdmin ? (
+          <Link key={key} to="/connections" className="module missing" title={label} aria-label={label}>
+            {icon}
+            <TriangleAlert size={12} aria-hidden />
+          </Link>
+        ) : (
+          <span key={key} className={`module ${isMissing ? "missing" : ""}`} role="img" title={label} aria-label={label}>
+            {icon}
+            {isMissing ? <TriangleAlert size={12} aria-hidden /> : null}
+          </span>
+        );
+      })}
     </span>
   );
 }

@@ -1,0 +1,65 @@
+"""What a list of workflows shows of each: the actions that its draft calls, and how its last runs went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from workflow_core.execution.models import RunStatus
+from workflow_core.storage.database import Connection
+
+#: How many of the last runs are told of.
+LAST_RUNS: Final = 5
+
+_ACTIONS: Final = """
+SELECT workflow_id, jsonb_path_query_array(draft_definition::jsonb, '$.**.actionId ? (@.type() == "string")') AS actions
+FROM workflow_definitions WHERE tenant = $1 AND workflow_id = ANY ($2::uuid[])
+"""
+_RUNS: Final = """
+SELECT run.workflow_id, run.run_id, run.status, run.created_at
+FROM unnest($2::uuid[]) AS wanted(workflow_id)
+CROSS JOIN LATERAL (
+    SELECT workflow_id, run_id, status, created_at FROM workflow_runs
+    WHERE tenant = $1 AND workflow_id = wanted.workflow_id AND NOT dry_run
+    ORDER BY created_at DESC, run_id LIMIT $3
+) AS run
+ORDER BY run.created_at DESC, run.run_id
+"""
+
+
+@attrs.frozen(kw_only=True)
+class LastRun:
+    """A run, as far as a list of workflows tells of it."""
+
+    run_id: UUID
+    status: RunStatus
+    created_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Overview:
+    """One workflow's part.
+
+    Attributes:
+        action_ids: Of the draft, each once, sorted.
+        last_runs: The newest first; dry runs are no runs.
+    """
+
+    action_ids: Sequence[str]
+    last_runs: Sequence[LastRun]
+
+
+async def overviews(conn: Connection, tenant: UUID, workflow_ids: Sequence[UUID]) -> Mapping[UUID, Overview]:
+    """The parts of these workflows, by their ids."""
+    runs: dict[UUID, list[LastRun]] = {workflow_id: [] for workflow_id in workflow_ids}
+    for row in await conn.fetch(_RUNS, tenant, workflow_ids, LAST_RUNS):
+        run = LastRun(run_id=row["run_id"], status=row["status"], created_at=row["created_at"])
+        runs[row["workflow_id"]].append(run)
+    return {
+        row["workflow_id"]: Overview(action_ids=sorted(set(row["actions"])), last_runs=runs[row["workflow_id"]])
+        for row in await conn.fetch(_ACTIONS, tenant, workflow_ids)
+    }

@@ -48,7 +48,7 @@ async def test_connected_with_credentials_by_mouse(open_designer):
     page = open_designer.page
     await open_designer.sign_in("Sam Okafor")
     await register(open_designer, "by-mouse")
-    await page.get_by_role("link", name="Connections").click()
+    await page.get_by_role("link", name="Connections", exact=True).click()
     card = page.get_by_role("article").filter(has_text="NinjaOne")
     await expect(card).to_contain_text("Not connected")
     await open_designer.look("connections")
@@ -162,10 +162,11 @@ async def test_connected_and_disconnected_by_keyboard(open_designer):
     page = open_designer.page
     await open_designer.sign_in("Sam Okafor")
     await register(open_designer, "by-keyboard")
-    await tab_to(page, page.get_by_role("link", name="Connections"))
+    await tab_to(page, page.get_by_role("link", name="Connections", exact=True))
     await page.keyboard.press("Enter")
-    await page.get_by_role("link", name="NinjaOne").wait_for()
-    await tab_to(page, page.get_by_role("link", name="NinjaOne"))
+    card = page.get_by_role("article").get_by_role("link", name="NinjaOne")
+    await card.wait_for()
+    await tab_to(page, card)
     await page.keyboard.press("Enter")
     connect = page.get_by_role("button", name="Connect", exact=True)
     await connect.wait_for()

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { Link, useParams } from "react-router";
 
 import { detailOf, post } from "../api/client";
-import type { Json } from "../editor/model/json";
+import type { Json, JsonObject } from "../editor/model/json";
 import { named, useLocale, useT } from "../i18n";
 import { may, type Session } from "../session/session";
 import { Badge, Button, Empty, ErrorBanner, JsonView } from "../ui/kit";
@@ -105,9 +105,9 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
   );
 }
 
-/** Values with names, a line each; whatever else there is, as JSON. */
+/** Values with names, a line each, plain ones first; whatever else there is, as JSON. */
 function Data({ title, value }: { title: string; value: Json }) {
-  const entries = typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : null;
+  const entries = isObject(value) ? Object.entries(value).sort(([, one], [, other]) => depth(one) - depth(other)) : null;
   if (value === null || entries?.length === 0) {
     return null;
   }
@@ -131,6 +131,10 @@ function Data({ title, value }: { title: string; value: Json }) {
     </section>
   );
 }
+
+const isObject = (value: Json): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const depth = (value: Json) => (typeof value === "object" && value !== null ? 1 : 0);
 
 function Scalar({ value }: { value: string | number | boolean | null }) {
   const t = useT();

@@ -9,15 +9,22 @@ import pytest
 
 from workflow_catalog_server.designer_routes import PAGES
 
-ROUTES = Path(__file__).parents[1] / "frontend" / "src" / "routes.tsx"
+SOURCES = Path(__file__).parents[1] / "frontend" / "src"
 
 
 def test_the_server_knows_every_screen():
     """Also when one is gone to by its address, and not from another one."""
-    screens = re.findall(r'screen\("([^"]+)"', ROUTES.read_text())
+    screens = re.findall(r'screen\("([^"]+)"', (SOURCES / "routes.tsx").read_text())
     assert len(screens) > 5
     known = [re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for path in PAGES]
     assert [path for path in screens if not any(page.fullmatch(path) for page in known)] == []
+
+
+def test_the_designer_names_no_integration():
+    """What it shows of one comes from the server, so that another package has the same chances."""
+    written = [path for path in SOURCES.rglob("*.*") if ".test." not in path.name and path.name != "schema.d.ts"]
+    assert len(written) > 50
+    assert [path.name for path in written if re.search("ninja", path.read_text(), re.IGNORECASE)] == []
 
 
 @pytest.mark.parametrize("path", PAGES)

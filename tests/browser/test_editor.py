@@ -387,3 +387,55 @@ async def test_an_integration_is_disconnected_while_the_editor_is_open(open_desi
         await conn.close()
     await expect(tile).to_be_visible(timeout=40_000)
     await expect(page.get_by_role("button", name="No problems")).to_be_visible()
+
+
+async def test_the_palette_by_keyboard(open_designer, admin_dsn):
+    """Nothing but keys: the tile goes with the connection, and says where to connect; another tenant has none."""
+    page = open_designer.page
+    await page.goto(open_designer.address)
+    await tab_to(page, page.get_by_role("button", name="Dana Reyes"))
+    await press(page, "Enter")
+    palette = page.get_by_role("region", name="Palette")
+    tile = palette.get_by_role("button", name="Add NinjaOne")
+    await search_by_keyboard(page, "NinjaOne")
+    await tab_to(page, tile)
+    conn = await asyncpg.connect(admin_dsn)
+    switch = "UPDATE rmm_integrations SET is_active = $2 WHERE tenant = $1"
+    try:
+        await conn.execute(switch, CONNECTED.tenant, False)
+        await expect(tile).to_have_count(0, timeout=40_000)
+        await tab_to(page, palette.get_by_role("switch", name="Show unavailable (1)"))
+        await press(page, "Space")
+        await tab_to(page, palette.get_by_role("link", name="Go to connections").first, back=True)
+        await press(page, "Enter")
+        await expect(page.get_by_role("article").filter(has_text="NinjaOne")).to_contain_text("Not connected")
+    finally:
+        await conn.execute(switch, CONNECTED.tenant, True)
+        await conn.close()
+    await tab_to(page, page.get_by_role("button", name="You", exact=True))
+    await press(page, "Enter", "Enter")
+    await page.get_by_role("button", name="Sam Okafor").wait_for()
+    await tab_to(page, page.get_by_role("button", name="Sam Okafor"))
+    await press(page, "Enter")
+    workflows = page.get_by_role("link", name="Workflows", exact=True)
+    await workflows.wait_for()
+    await tab_to(page, workflows)
+    await press(page, "Enter")
+    await search_by_keyboard(page, "Ticket")
+    await expect(palette.get_by_role("button", name="Add Ticket")).to_be_visible()
+    await press(page, "Control+a")
+    await page.keyboard.type("NinjaOne")
+    await expect(palette.get_by_role("button", name="Add Ticket")).to_have_count(0)
+    await expect(tile).to_have_count(0)
+
+
+async def search_by_keyboard(page: Page, words: str) -> None:
+    """From the list of workflows to a new one, and into its palette's search."""
+    new = page.get_by_role("button", name="New workflow")
+    await new.wait_for()
+    await tab_to(page, new)
+    await press(page, "Enter")
+    field = page.get_by_role("region", name="Palette").get_by_role("searchbox")
+    await field.wait_for()
+    await tab_to(page, field)
+    await page.keyboard.type(words)

@@ -6,10 +6,10 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import attrs
@@ -105,10 +105,10 @@ class Designer:
             answer.raise_for_status()
             return await answer.json() if answer.status != HTTPStatus.NO_CONTENT else None
 
-    async def look(self, name: str) -> None:
+    async def look(self, name: str, schemes: Sequence[Literal["light", "dark"]] = ("light", "dark")) -> None:
         """Nothing is inaccessible, in light and in dark; what it looks like is kept in ``.dev/screenshots``."""
         SHOTS.mkdir(parents=True, exist_ok=True)
-        for scheme in ("light", "dark"):
+        for scheme in schemes:
             await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             await self.page.screenshot(path=SHOTS / f"{name}-{scheme}.png")
             found = await Axe().run(self.page)

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from workflow_catalog_server.designer_routes import PAGES
+
+ROUTES = Path(__file__).parents[1] / "frontend" / "src" / "routes.tsx"
+
+
+def test_the_server_knows_every_screen():
+    """Also when one is gone to by its address, and not from another one."""
+    screens = re.findall(r'screen\("([^"]+)"', ROUTES.read_text())
+    assert len(screens) > 5
+    known = [re.compile(re.sub(r"\{\w+\}", "[^/]+", path)) for path in PAGES]
+    assert [path for path in screens if not any(page.fullmatch(path) for page in known)] == []
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -56,6 +56,19 @@ async def test_workers_that_differ(serve, temporal_client, register_worker):
     assert live["missingActions"] == ["acme.backups.find@1", "acme.backups.start@1"]
     assert live["differentActions"] == ["tickets.create@1"]
     assert live["additionalActions"] == ["more.things@1"]
+    assert live["differentDistributions"] == []
+
+
+async def test_worker_of_another_version(serve, temporal_client, register_worker):
+    """The same actions from another version, without one package and with another, are told apart."""
+    await register_worker(distributions={"workflow-acme": "0.9", "workflow-more": "2"})
+    async with serve(temporal=temporal_client) as server:
+        _, document = await ready(server)
+    (live,) = document["workers"]["live"]
+    found = {entry["name"]: (entry["here"], entry["there"]) for entry in live["differentDistributions"]}
+    loaded = {entry["distribution"]: entry["version"] for entry in document["discovery"]["loaded"]}
+    assert found["workflow-acme"] == (loaded["workflow-acme"], "0.9")
+    assert found["workflow-more"] == (None, "2")
 
 
 @pytest.mark.parametrize(

@@ -47,3 +47,28 @@ async def test_stored_secret_can_be_used(server, definition, worker):
     assert [finding["code"] for finding in answer["errors"]] == ["SECRET_NOT_FOUND"]
     await server.a("PUT", f"{SECRETS}/API_KEY", json={"value": "hunter2"})
     assert (await (await server.a("POST", path, json={"definition": definition})).json())["ok"] is True
+
+
+async def test_secret_names_the_workflows_that_use_it(server, definition, worker):
+    """In a draft, or as published; a draft that no longer does, and whatever another tenant has, count for nothing."""
+    await server.a("PUT", f"{SECRETS}/API_KEY", json={"value": "hunter2"})
+    await server.b("PUT", f"{SECRETS}/API_KEY", json={"value": "hunter3"})
+    created = await (await server.a("POST", "/api/workflow-definitions", json={"definition": definition})).json()
+    assert await used_by(server.a) == []
+    draft = f"/api/workflow-definitions/{created['workflowId']}/draft"
+    definition["steps"][0]["config"]["inputMapping"]["description"] = {"$secret": "API_KEY"}
+    stored = await server.a("PUT", draft, json={"definition": definition}, headers={"If-Match": "*"})
+    assert stored.status == 200, await stored.text()
+    use = {"workflowId": created["workflowId"], "name": definition["name"]}
+    assert await used_by(server.a) == [use]
+    assert await used_by(server.b) == []
+    published = await server.a("POST", f"/api/workflow-definitions/{created['workflowId']}/1/publish", json={})
+    assert published.status == 200, await published.text()
+    definition["steps"][0]["config"]["inputMapping"]["description"] = "plain"
+    await server.a("PUT", draft, json={"definition": definition}, headers={"If-Match": "*"})
+    assert await used_by(server.a) == [use]
+
+
+async def used_by(ask):
+    (secret,) = (await (await ask("GET", SECRETS)).json())["secrets"]
+    return secret["usedBy"]

@@ -28,6 +28,7 @@ PAGES: Final = (
     "/runs",
     "/runs/{id}",
     "/tasks",
+    "/tasks/{id}",
     "/connections",
     "/connections/{provider}",
     "/secrets",

@@ -1,8 +1,11 @@
 """The tenant's secrets for ``{"$secret": "NAME"}``: stored and deleted here, and never shown."""
 
+# ruff: noqa: N815 - fields are named as in the API
+
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +17,9 @@ from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import read_body
 from workflow_catalog_server.routing import Route
 from workflow_catalog_server.services import SERVICES
+from workflow_core.definitions.overview import workflows_by_secret
 from workflow_core.errors import NotFoundError
+from workflow_core.records.users import user_names
 from workflow_core.secrets import WORKFLOW_SCOPE
 from workflow_core.storage.database import Connection
 
@@ -26,10 +31,42 @@ class SecretValue:
     value: str = attrs.field(repr=False)
 
 
+@attrs.frozen(kw_only=True)
+class SecretUse:
+    """A workflow that uses a secret."""
+
+    workflowId: UUID
+    name: str
+
+
+@attrs.frozen(kw_only=True)
+class SecretAnswer:
+    """A secret, without its value.
+
+    Attributes:
+        updatedBy: The user who stored it last.
+        usedBy: The workflows whose draft or published version names it, by name.
+    """
+
+    name: str
+    createdAt: datetime
+    updatedAt: datetime
+    updatedBy: UUID | None
+    updatedByName: str | None
+    usedBy: list[SecretUse]
+
+
+@attrs.frozen(kw_only=True)
+class SecretList:
+    """The tenant's secrets, by name."""
+
+    secrets: list[SecretAnswer]
+
+
 async def list_secrets(request: web.Request, principal: Principal) -> web.StreamResponse:
-    """Names, and when each was stored last."""
+    """Names, when each was stored last, and which workflows use it."""
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
-        return json_answer({"secrets": await _listed(conn, principal.tenant)})
+        return json_answer(SecretList(secrets=await _listed(conn, principal.tenant)))
 
 
 async def store_secret(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -55,20 +92,26 @@ async def delete_secret(request: web.Request, principal: Principal) -> web.Strea
     return web.Response(status=204)
 
 
-async def _listed(conn: Connection, tenant: UUID) -> list[dict[str, object]]:
+async def _listed(conn: Connection, tenant: UUID) -> list[SecretAnswer]:
     rows = await conn.fetch(
         "SELECT name, created_at, updated_at, updated_by FROM tenant_secrets "
         'WHERE tenant = $1 AND scope = $2 ORDER BY name COLLATE "C"',
         tenant,
         WORKFLOW_SCOPE,
     )
+    names = await user_names(conn, tenant, {row["updated_by"] for row in rows if row["updated_by"] is not None})
+    uses = await workflows_by_secret(conn, tenant)
     return [
-        {
-            "name": row["name"],
-            "createdAt": row["created_at"],
-            "updatedAt": row["updated_at"],
-            "updatedBy": row["updated_by"],
-        }
+        SecretAnswer(
+            name=row["name"],
+            createdAt=row["created_at"],
+            updatedAt=row["updated_at"],
+            updatedBy=row["updated_by"],
+            updatedByName=names.get(row["updated_by"]),
+            usedBy=[
+                SecretUse(workflowId=workflow_id, name=name) for workflow_id, name in uses.get(row["name"], {}).items()
+            ],
+        )
         for row in rows
     ]
 
@@ -77,7 +120,7 @@ _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
 _PREFIX: Final = "/api/workflow/secrets"
 
 ROUTES: Final = (
-    Route("GET", _PREFIX, Permission.ADMIN, list_secrets),
+    Route("GET", _PREFIX, Permission.ADMIN, list_secrets, answer=SecretList),
     Route("PUT", f"{_PREFIX}/{{name}}", Permission.ADMIN, store_secret, body=SecretValue, status=204),
     Route("DELETE", f"{_PREFIX}/{{name}}", Permission.ADMIN, delete_secret, status=204),
 )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Self
 from uuid import UUID
@@ -28,6 +29,8 @@ from workflow_core.execution.tasks import (
     read_task,
     reassign_task,
 )
+from workflow_core.records.users import user_names
+from workflow_core.storage.database import Connection
 
 #: Bytes of a response as JSON: it travels into the run.
 MAX_RESPONSE: Final = 256 * 1024
@@ -61,13 +64,16 @@ class TaskAnswer:
     """A task.
 
     Attributes:
+        workflowName: Null: the workflow is deleted.
         status: ``OPEN`` as long as its run waits for it.
         assignedTo: The user who has taken it over, or was given it.
+        assignedToName: Null where nobody is, or the user has no name.
     """
 
     taskId: UUID
     runId: UUID
     workflowId: UUID
+    workflowName: str | None
     stepPath: str
     iteration: str
     taskType: str
@@ -76,18 +82,21 @@ class TaskAnswer:
     contextData: Any
     status: TaskStatus
     assignedTo: UUID | None
+    assignedToName: str | None
     completedBy: UUID | None
+    completedByName: str | None
     response: dict[str, Any] | None
     createdAt: datetime
     endedAt: datetime | None
 
     @classmethod
-    def of(cls, task: Task) -> Self:
-        """The answer about a task."""
+    def of(cls, task: Task, names: Mapping[UUID, str]) -> Self:
+        """The answer about a task, with the names of users."""
         return cls(
             taskId=task.task_id,
             runId=task.run_id,
             workflowId=task.workflow_id,
+            workflowName=task.workflow_name,
             stepPath=task.step_path,
             iteration=task.iteration,
             taskType=task.task_type,
@@ -96,7 +105,9 @@ class TaskAnswer:
             contextData=task.context_data,
             status=task.status,
             assignedTo=task.assigned_to,
+            assignedToName=_name(names, task.assigned_to),
             completedBy=task.completed_by,
+            completedByName=_name(names, task.completed_by),
             response=task.response,
             createdAt=task.created_at,
             endedAt=task.ended_at,
@@ -125,8 +136,9 @@ async def list_all(request: web.Request, principal: Principal) -> web.StreamResp
             assigned_to=query.assignedTo,
             run_id=query.runId,
         )
+        names = await _names(conn, principal.tenant, tasks)
     following = Cursor(tasks[-1].created_at, tasks[-1].task_id).encode() if more else None
-    return json_answer(TaskList(tasks=[TaskAnswer.of(task) for task in tasks], nextCursor=following))
+    return json_answer(TaskList(tasks=[TaskAnswer.of(task, names) for task in tasks], nextCursor=following))
 
 
 async def read_one(request: web.Request, principal: Principal) -> web.StreamResponse:
@@ -169,7 +181,17 @@ async def complete(request: web.Request, principal: Principal) -> web.StreamResp
 
 async def _answer(request: web.Request, principal: Principal) -> web.Response:
     async with request.app[SERVICES].database.tenant(principal.tenant, readonly=True) as conn:
-        return json_answer(TaskAnswer.of(await read_task(conn, principal.tenant, path_uuid(request, "id"))))
+        task = await read_task(conn, principal.tenant, path_uuid(request, "id"))
+        return json_answer(TaskAnswer.of(task, await _names(conn, principal.tenant, [task])))
+
+
+async def _names(conn: Connection, tenant: UUID, tasks: Sequence[Task]) -> Mapping[UUID, str]:
+    users = {user for task in tasks for user in (task.assigned_to, task.completed_by) if user is not None}
+    return await user_names(conn, tenant, users)
+
+
+def _name(names: Mapping[UUID, str], user: UUID | None) -> str | None:
+    return None if user is None else names.get(user)
 
 
 _PREFIX: Final = "/api/workflow-tasks"

@@ -63,6 +63,11 @@ class LiveWorker:
                 key for key, contract in ours.actions.items() if theirs.get(key, contract) != contract
             ),
             "additionalActions": sorted(set(theirs) - set(ours.actions)),
+            "differentDistributions": [
+                {"name": name, "here": here, "there": there}
+                for name in sorted({*ours.distributions, *self.manifest.distributions})
+                if (here := ours.distributions.get(name)) != (there := self.manifest.distributions.get(name))
+            ],
         }
 
 

@@ -138,3 +138,15 @@ async def test_the_first_end_stays(bench, end, steps):
     async with bench.db.tenant(bench.tenant) as conn:
         assert await conn.fetchval("SELECT status FROM workflow_runs WHERE run_id = $1", run_id) == "CANCELED"
     assert await steps(run_id) == {"done": "SUCCEEDED"}
+
+
+async def test_a_step_that_waits_has_no_end(bench):
+    """Its row says neither when it was completed nor how long it took, until it is."""
+    run_id = await bench.new_run()
+    await put(bench, run_id, trace("ask", "WAITING"))
+    waiting = "SELECT completed_at, duration_ms FROM workflow_run_steps WHERE run_id = $1"
+    async with bench.db.tenant(bench.tenant) as conn:
+        assert tuple(await conn.fetchrow(waiting, run_id)) == (None, None)
+    await put(bench, run_id, trace("ask", "SUCCEEDED"))
+    async with bench.db.tenant(bench.tenant) as conn:
+        assert None not in tuple(await conn.fetchrow(waiting, run_id))

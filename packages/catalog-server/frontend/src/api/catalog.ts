@@ -63,6 +63,8 @@ export interface ActionContract {
   effect: Effect;
   io: string;
   groupKey: string;
+  /** The package that brings it. */
+  distribution: string;
   inputSchema: Schema;
   outputSchema: Schema;
   /** The fields that have options to pick from, and the fields that narrow them. */

@@ -1114,7 +1114,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Names, and when each was stored last.
+         * Names, when each was stored last, and which workflows use it.
          * @description Needs the permission `workflow:admin`.
          */
         get: operations["get_workflow_secrets"];
@@ -2751,6 +2751,38 @@ export interface components {
             granted: boolean;
         };
         /**
+         * SecretAnswer
+         * @description A secret, without its value.
+         *
+         *         Attributes:
+         *             updatedBy: The user who stored it last.
+         *             usedBy: The workflows whose draft or published version names it, by name.
+         */
+        SecretAnswer: {
+            name: string;
+            createdAt: string;
+            updatedAt: string;
+            updatedBy: string | null;
+            updatedByName: string | null;
+            usedBy: components["schemas"]["SecretUse"][];
+        };
+        /**
+         * SecretList
+         * @description The tenant's secrets, by name.
+         */
+        SecretList: {
+            secrets: components["schemas"]["SecretAnswer"][];
+        };
+        /**
+         * SecretUse
+         * @description A workflow that uses a secret.
+         */
+        SecretUse: {
+            /** Format: uuid */
+            workflowId: string;
+            name: string;
+        };
+        /**
          * SecretValue
          * @description Body of ``PUT /api/workflow/secrets/{name}``.
          */
@@ -2995,8 +3027,10 @@ export interface components {
          * @description A task.
          *
          *         Attributes:
+         *             workflowName: Null: the workflow is deleted.
          *             status: ``OPEN`` as long as its run waits for it.
          *             assignedTo: The user who has taken it over, or was given it.
+         *             assignedToName: Null where nobody is, or the user has no name.
          */
         TaskAnswer: {
             /** Format: uuid */
@@ -3005,6 +3039,7 @@ export interface components {
             runId: string;
             /** Format: uuid */
             workflowId: string;
+            workflowName: string | null;
             stepPath: string;
             iteration: string;
             taskType: string;
@@ -3014,7 +3049,9 @@ export interface components {
             /** @enum {unknown} */
             status: "CANCELED" | "COMPLETED" | "OPEN";
             assignedTo: string | null;
+            assignedToName: string | null;
             completedBy: string | null;
+            completedByName: string | null;
             response: Record<string, never> | null;
             createdAt: string;
             endedAt: string | null;
@@ -5473,7 +5510,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["SecretList"];
                 };
             };
             /** @description What is wrong, and what to do. */

@@ -7,7 +7,7 @@ import { detailOf, post, type Schemas } from "../api/client";
 import { named, useLocale, useT } from "../i18n";
 import { JobList } from "../jobs/JobList";
 import { ModuleIcon } from "../ui/icons";
-import { Badge, Button, Empty, ErrorBanner, ModalDialog } from "../ui/kit";
+import { Badge, Button, Empty, ErrorBanner, ModalDialog, WorkflowLinks } from "../ui/kit";
 import { tell } from "../ui/toasts";
 import { ConnectForm } from "./ConnectForm";
 import { type Detail, forgetConnection, pathOf, STATUS_TONES, useIntegration } from "./data";
@@ -178,18 +178,5 @@ function Uses({ detail }: { detail: Detail }) {
         <WorkflowLinks workflows={detail.workflows} />
       )}
     </section>
-  );
-}
-
-/** Workflows by name, each a link to its editor. */
-export function WorkflowLinks({ workflows }: { workflows: readonly { workflowId: string; name: string }[] }) {
-  return (
-    <ul className="plain-list">
-      {workflows.map(({ workflowId, name }) => (
-        <li key={workflowId}>
-          <Link to={`/workflows/${workflowId}`}>{name}</Link>
-        </li>
-      ))}
-    </ul>
   );
 }

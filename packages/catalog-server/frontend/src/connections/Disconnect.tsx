@@ -2,9 +2,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { detailOf, post, type Schemas } from "../api/client";
 import { useT } from "../i18n";
-import { Button, ErrorBanner } from "../ui/kit";
+import { Button, ErrorBanner, WorkflowLinks } from "../ui/kit";
 import { tell } from "../ui/toasts";
-import { WorkflowLinks } from "./ConnectionScreen";
 import { type Detail, forgetConnection, pathOf } from "./data";
 
 type Disconnected = Schemas["Disconnected"];

@@ -4,7 +4,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
 
 import type { ActionContract, EventType, Schema } from "../api/catalog";
-import { get, post, send, withQuery } from "../api/client";
+import { get, post, type Schemas, send, withQuery } from "../api/client";
 import { useLocale } from "../i18n";
 import type { WorkflowDocument } from "./model/document";
 import type { ServerFinding } from "./model/findings";
@@ -71,7 +71,7 @@ export function useSecretNames(isAdmin: boolean): string[] | undefined {
   return useQuery({
     queryKey: ["secretNames"],
     queryFn: async ({ signal }) =>
-      (await get<{ name: string }[]>("/api/workflow/secrets", signal)).map(({ name }) => name),
+      (await get<Schemas["SecretList"]>("/api/workflow/secrets", signal)).secrets.map(({ name }) => name),
     enabled: isAdmin,
   }).data;
 }

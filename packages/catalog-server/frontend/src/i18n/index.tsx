@@ -8,7 +8,10 @@ import deEditor from "./de/editor.json";
 import deJobs from "./de/jobs.json";
 import dePublish from "./de/publish.json";
 import deRuns from "./de/runs.json";
+import deSecrets from "./de/secrets.json";
 import deShell from "./de/shell.json";
+import deSystem from "./de/system.json";
+import deTasks from "./de/tasks.json";
 import deValues from "./de/values.json";
 import deVersions from "./de/versions.json";
 import deWorkflows from "./de/workflows.json";
@@ -17,7 +20,10 @@ import enEditor from "./en/editor.json";
 import enJobs from "./en/jobs.json";
 import enPublish from "./en/publish.json";
 import enRuns from "./en/runs.json";
+import enSecrets from "./en/secrets.json";
 import enShell from "./en/shell.json";
+import enSystem from "./en/system.json";
+import enTasks from "./en/tasks.json";
 import enValues from "./en/values.json";
 import enVersions from "./en/versions.json";
 import enWorkflows from "./en/workflows.json";
@@ -29,7 +35,10 @@ const en = {
   ...enJobs,
   ...enPublish,
   ...enRuns,
+  ...enSecrets,
   ...enShell,
+  ...enSystem,
+  ...enTasks,
   ...enValues,
   ...enVersions,
   ...enWorkflows,
@@ -40,7 +49,10 @@ const de: Record<keyof typeof en, string> = {
   ...deJobs,
   ...dePublish,
   ...deRuns,
+  ...deSecrets,
   ...deShell,
+  ...deSystem,
+  ...deTasks,
   ...deValues,
   ...deVersions,
   ...deWorkflows,

@@ -8,7 +8,6 @@ import { may, type Session } from "../session/session";
 import { Button, Empty, ErrorBanner } from "../ui/kit";
 import { type Effect, useEffects } from "./data";
 import { SettleDialog } from "./Settle";
-import "../workflows/workflows.css";
 import "./runs.css";
 
 /** Effects of which nobody knows whether they happened, until a person says so. */

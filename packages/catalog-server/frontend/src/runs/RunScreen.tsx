@@ -102,8 +102,8 @@ function Shown({
   );
   const isOver = !isUnderWay(run.status);
   const shown = useMemo<RunContent>(
-    () => ({ ...content, workflowId: run.workflowId, canRun, isOver, onSettle }),
-    [content, run.workflowId, canRun, isOver, onSettle],
+    () => ({ ...content, runId: id, workflowId: run.workflowId, canRun, isOver, onSettle }),
+    [content, id, run.workflowId, canRun, isOver, onSettle],
   );
   const titles = useMemo(() => titlesOf(nodes, (own) => titleOf(t, content, own)), [nodes, t, content]);
   return (
@@ -159,7 +159,7 @@ function Facts({ run }: { run: RunDetail }) {
   const { intl } = useLocale();
   const facts = [
     [t("runs.started"), intl.formatDate(run.createdAt, { dateStyle: "medium", timeStyle: "medium" })],
-    [t("runs.duration"), duration(run)],
+    ...(run.completedAt === null ? [] : [[t("runs.duration"), duration(run)]]),
     [t("runs.cause"), named(t, "runs.cause", run.cause)],
     [t("runs.version"), run.workflowVersion > 0 ? String(run.workflowVersion) : t("runs.version.draft")],
     ...(run.execution > 1 ? [[t("runs.resumed"), t("runs.resumed.times", { count: run.execution - 1 })]] : []),

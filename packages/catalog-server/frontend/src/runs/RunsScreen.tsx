@@ -4,10 +4,9 @@ import { Link, useSearchParams } from "react-router";
 
 import { detailOf } from "../api/client";
 import { named, useLocale, useT } from "../i18n";
-import { Badge, Button, Empty, ErrorBanner } from "../ui/kit";
+import { Badge, Button, Empty, ErrorBanner, Loading } from "../ui/kit";
 import { type Run, RUN_TONES, type RunStatus, useEffects, useRuns } from "./data";
 import { duration, nameOf } from "./format";
-import "../workflows/workflows.css";
 import "./runs.css";
 
 const STATUSES = ["all", "RUNNING", "WAITING", "FAILED", "SUCCEEDED", "CANCELED"] as const;
@@ -51,11 +50,7 @@ export default function RunsScreen() {
           {t("runs.failed", { detail: detailOf(runs.error) })}
         </ErrorBanner>
       ) : runs.isPending ? (
-        <div className="workflows-loading" role="status" aria-label={t("shell.loading")}>
-          {[0, 1, 2, 3].map((each) => (
-            <div key={each} className="skeleton" />
-          ))}
-        </div>
+        <Loading />
       ) : rows.length === 0 ? (
         <Empty title={t("runs.empty")}>
           <p>{t("runs.emptyHint")}</p>
@@ -109,7 +104,7 @@ function Row({ run }: { run: Run }) {
   return (
     <tr>
       <th scope="row">
-        <Link to={`/runs/${run.runId}`} className="workflow-name">
+        <Link to={`/runs/${run.runId}`} className="row-link">
           {nameOf(t, run)}
         </Link>
         {error ? <small>{error.message}</small> : null}

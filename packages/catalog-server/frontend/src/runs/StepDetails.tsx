@@ -9,10 +9,12 @@ import { useRunContent } from "./StepTree";
 /** What a step took and gave, and why it failed. */
 export function StepDetails({ step }: { step: Step }) {
   const t = useT();
-  const { workflowId, canRun, onSettle } = useRunContent();
+  const { runId, workflowId, canRun, onSettle } = useRunContent();
   const isUncertain = step.status === "WAITING" && step.error?.code === "EFFECT_UNCERTAIN";
   const effect = isUncertain ? step.error?.details?.invocationId : undefined;
+  const waitsForPerson = step.status === "WAITING" && step.type === "human.task";
   const called = (step.output as { childRunId?: string } | null)?.childRunId;
+  const isEmpty = step.error === null && step.input === null && step.output === null && step.notes.length === 0;
   return (
     <div className="run-step-body">
       {step.error ? (
@@ -26,9 +28,9 @@ export function StepDetails({ step }: { step: Step }) {
           }
         />
       ) : null}
-      {step.status === "WAITING" && step.type === "human.task" ? (
+      {waitsForPerson ? (
         <p>
-          {t("runs.waitsForTask")} <Link to="/tasks">{t("runs.waitsForTask.go")}</Link>
+          {t("runs.waitsForTask")} <Link to={`/tasks?run=${runId}`}>{t("runs.waitsForTask.go")}</Link>
         </p>
       ) : null}
       {step.type === "control.callWorkflow" && called ? (
@@ -43,9 +45,7 @@ export function StepDetails({ step }: { step: Step }) {
       ))}
       {step.input === null ? null : <Value label={t("runs.input")} value={step.input} />}
       {step.output === null ? null : <Value label={t("runs.output")} value={step.output} />}
-      {step.error === null && step.input === null && step.output === null && step.notes.length === 0 ? (
-        <p className="muted">{t("runs.nothing")}</p>
-      ) : null}
+      {isEmpty && !waitsForPerson ? <p className="muted">{t("runs.nothing")}</p> : null}
     </div>
   );
 }

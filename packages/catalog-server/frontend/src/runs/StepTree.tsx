@@ -16,6 +16,7 @@ import type { Part, StepNode } from "./tree";
 
 /** What the steps of a run are shown with. */
 export interface RunContent {
+  runId: string;
   workflowId: string;
   canRun: boolean;
   catalog: Catalog;

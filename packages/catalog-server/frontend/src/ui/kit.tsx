@@ -18,6 +18,7 @@ import {
   Tooltip,
   TooltipTrigger,
 } from "react-aria-components";
+import { Link } from "react-router";
 
 import { useT } from "../i18n";
 
@@ -99,6 +100,18 @@ export function ErrorBanner({ children, action }: { children: ReactNode; action?
   );
 }
 
+/** Where a list is going to be. */
+export function Loading() {
+  const t = useT();
+  return (
+    <div className="loading" role="status" aria-label={t("shell.loading")}>
+      {[0, 1, 2, 3].map((each) => (
+        <div key={each} className="skeleton" />
+      ))}
+    </div>
+  );
+}
+
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="empty">
@@ -144,5 +157,18 @@ export function JsonView({ value, label }: { value: unknown; label: string }) {
     <pre className="json" tabIndex={0} role="region" aria-label={label}>
       {JSON.stringify(value, null, 2)}
     </pre>
+  );
+}
+
+/** Workflows by name, each a link to its editor. */
+export function WorkflowLinks({ workflows }: { workflows: readonly { workflowId: string; name: string }[] }) {
+  return (
+    <ul className="plain-list">
+      {workflows.map(({ workflowId, name }) => (
+        <li key={workflowId}>
+          <Link to={`/workflows/${workflowId}`}>{name}</Link>
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -10,7 +10,7 @@ import { named, useLocale, useT } from "../i18n";
 import { RUN_TONES } from "../runs/data";
 import { may, type Session } from "../session/session";
 import { ModuleIcon } from "../ui/icons";
-import { Badge, Button, Empty, ErrorBanner, IconButton, MenuButton } from "../ui/kit";
+import { Badge, Button, Empty, ErrorBanner, IconButton, Loading, MenuButton } from "../ui/kit";
 import { tell } from "../ui/toasts";
 import { useWorkflows, type WorkflowRow } from "./data";
 import "./workflows.css";
@@ -137,11 +137,7 @@ export default function WorkflowsScreen({ session }: { session: Session }) {
           {t("workflows.failed", { detail: workflows.error instanceof Problem ? workflows.error.detail : "" })}
         </ErrorBanner>
       ) : workflows.isPending ? (
-        <div className="workflows-loading" role="status" aria-label={t("shell.loading")}>
-          {[0, 1, 2, 3].map((each) => (
-            <div key={each} className="skeleton" />
-          ))}
-        </div>
+        <Loading />
       ) : rows.length === 0 ? (
         <Empty title={t(searched ? "workflows.noMatch" : "workflows.empty")}>
           {searched ? null : <p>{t("workflows.emptyHint")}</p>}
@@ -209,7 +205,7 @@ function Row({
   return (
     <tr>
       <th scope="row">
-        <Link to={`/workflows/${row.workflowId}`} className="workflow-name">
+        <Link to={`/workflows/${row.workflowId}`} className="row-link">
           {row.name}
         </Link>
         {row.description ? <small>{row.description}</small> : null}

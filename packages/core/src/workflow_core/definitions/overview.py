@@ -1,4 +1,4 @@
-"""What a list of workflows shows of each: the actions that its draft calls, and how its last runs went."""
+"""What drafts use, and how the last runs of workflows went: what lists tell without the definitions themselves."""
 
 from __future__ import annotations
 
@@ -31,6 +31,18 @@ CROSS JOIN LATERAL (
     ORDER BY created_at DESC, run_id LIMIT $3
 ) AS run
 ORDER BY run.created_at DESC, run.run_id
+"""
+
+_SECRETS: Final = """
+SELECT DISTINCT secret.name AS secret, workflow.workflow_id, workflow.name
+FROM workflow_definitions AS workflow
+LEFT JOIN workflow_definition_versions AS version
+  ON version.tenant = $1 AND version.workflow_id = workflow.workflow_id AND version.version = workflow.published_version
+CROSS JOIN LATERAL (VALUES (workflow.draft_definition::jsonb), (version.definition_json::jsonb)) AS stored (definition)
+CROSS JOIN LATERAL jsonb_path_query(stored.definition, '$.**."$secret" ? (@.type() == "string")') AS found (name)
+CROSS JOIN LATERAL (SELECT found.name #>> '{}' AS name) AS secret
+WHERE workflow.tenant = $1
+ORDER BY secret.name, workflow.name, workflow.workflow_id
 """
 
 
@@ -66,3 +78,11 @@ async def overviews(conn: Connection, tenant: UUID, workflow_ids: Sequence[UUID]
         row["workflow_id"]: Overview(action_ids=sorted(set(row["actions"])), last_runs=runs[row["workflow_id"]])
         for row in await conn.fetch(_ACTIONS, tenant, workflow_ids)
     }
+
+
+async def workflows_by_secret(conn: Connection, tenant: UUID) -> Mapping[str, Mapping[UUID, str]]:
+    """The names of the workflows that use a secret, in their draft or as they are published, by the secret's name."""
+    found: dict[str, dict[UUID, str]] = {}
+    for row in await conn.fetch(_SECRETS, tenant):
+        found.setdefault(row["secret"], {})[row["workflow_id"]] = row["name"]
+    return found

@@ -110,7 +110,8 @@ async def _write_steps(conn: Connection, tenant: UUID, run_id: UUID, trace: Sequ
     rows = []
     for step in trace:
         started = datetime.fromisoformat(step.started_at)
-        completed = datetime.fromisoformat(step.completed_at) if step.completed_at else None
+        ended = None if step.status == "WAITING" else step.completed_at
+        completed = datetime.fromisoformat(ended) if ended else None
         rows.append(
             (
                 tenant,

@@ -21,13 +21,14 @@ TaskStatus = Literal["OPEN", "COMPLETED", "CANCELED"]
 
 _STATUS: Final = "CASE wait.status WHEN 'WAITING' THEN 'OPEN' WHEN 'RESOLVED' THEN 'COMPLETED' ELSE 'CANCELED' END"
 _COLUMNS: Final = f"""
-task.task_id, task.run_id, task.workflow_id, wait.step_path, wait.iteration, task.task_type, task.title,
-task.description, task.context_data, {_STATUS} AS status, task.assigned_to, task.completed_by, task.response,
-task.created_at, wait.resolved_at AS ended_at
+task.task_id, task.run_id, task.workflow_id, workflow.name AS workflow_name, wait.step_path, wait.iteration,
+task.task_type, task.title, task.description, task.context_data, {_STATUS} AS status,
+task.assigned_to, task.completed_by, task.response, task.created_at, wait.resolved_at AS ended_at
 """
 _FROM: Final = """
 FROM workflow_human_tasks AS task
 JOIN workflow_run_waits AS wait ON wait.tenant = task.tenant AND wait.wait_id = task.task_id
+LEFT JOIN workflow_definitions AS workflow ON workflow.tenant = task.tenant AND workflow.workflow_id = task.workflow_id
 WHERE task.tenant = $1
 """
 
@@ -37,6 +38,7 @@ class Task:
     """A task.
 
     Attributes:
+        workflow_name: None: the workflow is deleted.
         status: ``OPEN`` as long as its run waits for it.
         assigned_to: The user who has taken it over, or was given it.
         response: What the one who completed it has answered.
@@ -45,6 +47,7 @@ class Task:
     task_id: UUID
     run_id: UUID
     workflow_id: UUID
+    workflow_name: str | None
     step_path: str
     iteration: str
     task_type: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
@@ -155,6 +157,28 @@ async def test_disconnected_with_what_it_affects(open_designer, connected):
     await ending.get_by_role("button", name="Disconnect").click()
     await expect(page.locator(".page-title").get_by_role("status")).to_have_text("Not connected")
     assert not await is_in_palette(page)
+
+
+async def test_what_is_typed_outlives_a_server_that_is_away(open_designer, connected):
+    """The connection is looked at again and again: a look that fails takes no form away."""
+    page = connected
+    await page.get_by_role("button", name="Connect again", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Connect NinjaOne")
+    await dialog.get_by_label("Client secret").fill("typed")
+    failed = 0
+
+    async def fail(route) -> None:
+        nonlocal failed
+        failed += 1
+        await route.fulfill(status=503, json={"code": "ENGINE_UNAVAILABLE", "detail": "Away for a moment."})
+
+    await page.route("**/api/integrations/ninjaone", fail)
+    async with asyncio.timeout(40):
+        while failed < 3:
+            await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
+    await expect(dialog.get_by_label("Client secret")).to_have_value("typed")
+    await page.unroute("**/api/integrations/ninjaone")
 
 
 async def test_connected_and_disconnected_by_keyboard(open_designer):

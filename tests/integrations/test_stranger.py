@@ -1,6 +1,8 @@
 """A stranger's integration connects, maps, is picked from, syncs, receives and disconnects; nothing knows it."""
 
 import io
+import random
+import string
 
 import aiohttp
 import asyncpg
@@ -353,3 +355,13 @@ async def test_wrong_mappings(platform, system, tenants):
         ("mappings[4].id", "NOT_FOUND"),
     }
     assert await platform.rows("SELECT 1 FROM clients") == []
+
+
+async def test_names_have_an_end(platform, system):
+    """What no index takes, is told as what it is: too long."""
+    await platform.connect()
+    sites = "/api/integrations/globex/mappings/site"
+    await platform("POST", f"{sites}/refresh")
+    name = "".join(random.Random(1).choices(string.ascii_letters, k=9000))
+    status, problem = await platform("PUT", sites, json={"mappings": [{"externalId": "1", "create": name}]})
+    assert (status, problem["code"]) == (422, "VALIDATION_ERROR")

@@ -346,6 +346,18 @@ async def test_refused_changes_leave_no_trace(server, definition, db, assert_pro
         assert await conn.fetchval("SELECT count(*) FROM audit_logs") == 1
 
 
+async def test_the_list_tells_of_the_actions_of_steps_alone(server, definition):
+    """A value that happens to be called like that is none; steps within steps have theirs."""
+    create = definition["steps"][0]
+    create["config"]["inputMapping"]["actionId"] = "no.action"
+    inner = {"id": "inner", "type": "action.call", "config": {"actionId": "acme.backups.find"}}
+    loop = {"id": "each", "type": "control.forEach", "items": {"$expr": "[1]"}, "itemVar": "one", "body": [inner]}
+    changed = {**definition, "steps": [create, loop], "metadata": {"actionId": "neither"}}
+    await server.a("POST", DEFINITIONS, json={"definition": changed})
+    (listed,) = (await get(server.a, DEFINITIONS))["workflows"]
+    assert listed["actionIds"] == ["acme.backups.find", "tickets.create"]
+
+
 async def test_the_list_tells_of_actions_and_last_runs(server, definition):
     """The last five runs, the newest first, without dry ones and those of other tenants."""
     created = await (await server.a("POST", DEFINITIONS, json={"definition": definition})).json()

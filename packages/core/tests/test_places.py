@@ -29,7 +29,7 @@ class Holder:
         await settled()
 
     async def _hold(self, name):
-        async with self.places.hold(name[0]):
+        async with self.places.hold(name[0], ahead=name.endswith("!")):
             self.got.append(name)
             await self.going[name].wait()
 
@@ -81,6 +81,15 @@ async def test_who_holds_fewer_comes_first():
         assert holder.got == ["a1", "a2", "a3", "b1", "a4"]
         await holder.go("a3")
         assert holder.got[-1] == "b2"
+
+
+async def test_what_cannot_wait_goes_ahead_of_its_tenant():
+    """In the order in which they came, and ahead of no other tenant."""
+    async with holding(Places(1)) as holder:
+        await holder.ask("a1", "a2", "b1", "a3!", "a4", "a5!")
+        for name in ("a1", "a3!", "b1", "a5!", "a2"):
+            await holder.go(name)
+        assert holder.got == ["a1", "a3!", "b1", "a5!", "a2", "a4"]
 
 
 async def test_a_tenant_holds_no_more_than_its_share():

@@ -355,7 +355,7 @@ class MapTo:
 
     externalId: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     id: UUID | None = None
-    create: Trimmed | None = None
+    create: Annotated[Trimmed, msgspec.Meta(max_length=255)] | None = None
 
 
 @attrs.frozen(kw_only=True)

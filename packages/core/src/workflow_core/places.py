@@ -1,8 +1,8 @@
 """Places that tenants share: for what a process can do only so much of at once.
 
 Of the tenants that wait, the one that holds the fewest places comes first, and equals take turns; within a tenant,
-whoever came first. So a thousand who wait of one tenant delay another one by as long as somebody holds a place, and no
-longer.
+whoever came first, but that some go ahead: what has begun and cannot wait. So a thousand who wait of one tenant delay
+another one by as long as somebody holds a place, and no longer.
 
 What is scarce behind the places may be shared all the same: the processor, above all. So a tenant may have fewer of
 them while others are about than when it is alone.
@@ -17,6 +17,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from itertools import takewhile
 from threading import Lock
 from typing import Final
 
@@ -24,6 +25,18 @@ import attrs
 
 #: Seconds for which a tenant is about after it has asked for a place.
 _ABOUT: Final = 2.0
+
+
+class _Turn(Future[None]):
+    """Of one who waits.
+
+    Attributes:
+        ahead: Whether it goes ahead of its tenant's others.
+    """
+
+    def __init__(self, *, ahead: bool) -> None:
+        super().__init__()
+        self.ahead = ahead
 
 
 @attrs.define(eq=False)
@@ -44,7 +57,7 @@ class Places:
     _lock: Lock = attrs.field(init=False, factory=Lock)
     _held: Counter[str] = attrs.field(init=False, factory=Counter)
     #: Who wait, by tenant; those that were just given a place come last.
-    _queues: dict[str, deque[Future[None]]] = attrs.field(init=False, factory=dict)
+    _queues: dict[str, deque[_Turn]] = attrs.field(init=False, factory=dict)
     _watchers: list[tuple[str | None, int, Future[None]]] = attrs.field(init=False, factory=list)
     #: Who asked last, and when; and when anybody else did.
     _last: str = attrs.field(init=False, default="")
@@ -52,9 +65,9 @@ class Places:
     _others_at: float = attrs.field(init=False, default=-math.inf)
 
     @asynccontextmanager
-    async def hold(self, tenant: str) -> AsyncIterator[None]:
-        """Holds a place during the block."""
-        turn = self._ask(tenant)
+    async def hold(self, tenant: str, *, ahead: bool = False) -> AsyncIterator[None]:
+        """Holds a place during the block; ``ahead``: before those of the same tenant that came earlier."""
+        turn = self._ask(tenant, ahead=ahead)
         if turn is not None:
             try:
                 await asyncio.wrap_future(turn)
@@ -92,7 +105,7 @@ class Places:
             return self._held.total() + sum(map(len, self._queues.values()))
         return self._held[tenant] + len(self._queues.get(tenant, ()))
 
-    def _ask(self, tenant: str) -> Future[None] | None:
+    def _ask(self, tenant: str, *, ahead: bool = False) -> _Turn | None:
         """None: the place is there; else what is waited for."""
         with self._lock:
             self._note(tenant)
@@ -100,11 +113,12 @@ class Places:
             if queue is None and self._has_room(tenant):
                 self._held[tenant] += 1
                 return None
-            turn: Future[None] = Future()
-            self._queues.setdefault(tenant, deque()).append(turn)
+            turn, queue = _Turn(ahead=ahead), self._queues.setdefault(tenant, deque())
+            place = sum(1 for _ in takewhile(lambda other: other.ahead, queue)) if ahead else len(queue)
+            queue.insert(place, turn)
             return turn
 
-    def _give_up(self, tenant: str, turn: Future[None]) -> None:
+    def _give_up(self, tenant: str, turn: _Turn) -> None:
         """Whoever waited does not any more; a place that was given meanwhile is given back."""
         with self._lock:
             queue = self._queues.get(tenant)
@@ -124,7 +138,7 @@ class Places:
         for turn in told:
             turn.set_result(None)
 
-    def _give(self) -> list[Future[None]]:
+    def _give(self) -> list[_Turn]:
         """Gives the places that are free to those whose turn it is."""
         given = []
         while (tenant := self._next()) is not None:

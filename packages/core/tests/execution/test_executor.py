@@ -11,10 +11,12 @@ import asyncpg
 import pytest
 
 from workflow_core.errors import ActionError, NotFoundError, Refused, TransientError, WorkflowError
+from workflow_core.execution.executor import Executor
 from workflow_core.execution.failed_attempts import ExecutionFailedError
 from workflow_core.execution.history import write_action_step
 from workflow_core.execution.ledger import LocalEffect, effect_key
 from workflow_core.execution.models import StepTrace
+from workflow_core.places import Places
 from workflow_core.secrets import TenantSecrets
 
 TOKEN = {"text": {"$secret": "TOKEN"}}
@@ -689,6 +691,59 @@ async def test_a_worker_that_was_held_up_does_not_act_after_its_lease(bench, pro
     busy = await failing(bench, bench.call(await bench.new_run(), "once"))
     assert (busy.error["code"], busy.counts, probe.calls) == ("KEY_BUSY", False, [])
     assert [row["status"] for row in await bench.ledger()] == ["failed"]
+
+
+async def test_a_call_does_not_wait_behind_all_its_tenant_does(bench, probe):
+    """Its time limit is for the other system: not for a thousand transactions of the tenant that came before."""
+    places = Places(1)
+    executor = Executor(
+        database=bench.db.in_turn(places), registry=probe.registry(), secrets=bench.secrets, http=bench.executor._http
+    )
+
+    async def short():
+        async with places.hold(str(bench.tenant)):
+            await asyncio.sleep(0.1)
+
+    async def at(point, _call):
+        if point == "after-sent":
+            others.extend(asyncio.create_task(short()) for _ in range(20))
+            await asyncio.sleep(0)
+
+    async def behave(given, ctx):
+        async with ctx.transaction() as conn:
+            return {"text": await conn.fetchval("SELECT 'done'"), "calls": 1}
+
+    others: list[asyncio.Task[None]] = []
+    executor._at, probe.behave = at, behave
+    try:
+        result = await executor.execute(bench.call(await bench.new_run(), "once"))
+        assert result.output == {"text": "done", "calls": 1}
+        assert not all(task.done() for task in others)
+    finally:
+        await asyncio.gather(*others)
+
+
+async def test_waiting_for_a_turn_is_no_reason_not_to_act(bench, probe, monkeypatch):
+    """The lease begins when ``sent`` is written, and not when it was asked whether it may be."""
+    monkeypatch.setattr("workflow_core.execution.executor._LATEST_START", 0.3)
+    places = Places(1)
+    executor = Executor(
+        database=bench.db.in_turn(places), registry=probe.registry(), secrets=bench.secrets, http=bench.executor._http
+    )
+
+    async def short():
+        async with places.hold(str(bench.tenant)):
+            await asyncio.sleep(0.5)
+
+    async def at(point, _call):
+        if point == "after-prepare":
+            others.append(asyncio.create_task(short()))
+            await asyncio.sleep(0)
+
+    others: list[asyncio.Task[None]] = []
+    executor._at = at
+    assert (await executor.execute(bench.call(await bench.new_run(), "once"))).output["calls"] == 1
+    await asyncio.gather(*others)
 
 
 async def test_two_successes_give_one_answer(bench, probe):

@@ -12,8 +12,8 @@ asked for the device itself. So neither a list that broke off nor one that left 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -143,14 +143,16 @@ class _Sync:
     # ── What NinjaOne has ────────────────────────────────────────────────────────────────────────────────────────
 
     async def _read_list(self, client: vendor.NinjaOneClient, course: _Course) -> None:
-        async for page in _ahead(client.device_pages(after=course.after, page_size=PAGE, detailed=self._full)):
-            found = page.devices if self._full else await self._with_details_of_new(client, page.devices)
-            stored = await self._store(found)
-            course.after = page.after
-            course.seen += len(page.devices)
-            course.created += sum(asset.created for asset in stored.values())
-            await self._save(course)
-            await self._ctx.progress(course.seen, message="Reading devices")
+        coming = _ahead(client.device_pages(after=course.after, page_size=PAGE, detailed=self._full))
+        async with aclosing(coming) as pages:  # nothing is fetched any more when storing fails
+            async for page in pages:
+                found = page.devices if self._full else await self._with_details_of_new(client, page.devices)
+                stored = await self._store(found)
+                course.after = page.after
+                course.seen += len(page.devices)
+                course.created += sum(asset.created for asset in stored.values())
+                await self._save(course)
+                await self._ctx.progress(course.seen, message="Reading devices")
         course.is_listed = True
         await self._save(course)
 
@@ -162,13 +164,16 @@ class _Sync:
     async def _with_details_of_new(
         self, client: vendor.NinjaOneClient, page: Sequence[vendor.Device]
     ) -> list[vendor.Device]:
-        """The devices in their short form, but those in full that are not known here: of them nothing else is."""
+        """The devices in their short form, but those in full that become assets: of them nothing else is known."""
         ctx = self._ctx
         async with ctx.transaction() as conn:
             known = await devices.known_devices(conn, ctx.tenant, PROVIDER, (str(device.id) for device in page))
+            organizations = await rmm.list_organizations(conn, ctx.tenant, ctx.integration_id)
+        left_alone = {each.external_organization_id for each in organizations if not each.auto_sync_assets}
         found = []
         for number, device in enumerate(page):
-            detailed = device if str(device.id) in known else await _look_at(client, device.id)
+            is_enough = str(device.id) in known or str(device.organization_id) in left_alone
+            detailed = device if is_enough else await _look_at(client, device.id)
             if detailed is not None:
                 found.append(detailed)
             if number % _STEP == 0:
@@ -183,24 +188,25 @@ class _Sync:
         async with ctx.transaction() as conn:
             missing = await devices.unseen_devices(conn, ctx.tenant, PROVIDER, began)
         for start in range(0, len(missing), _STEP):
-            gone, found = [], []
+            gone, found, hidden = [], [], []
             for device_id in missing[start : start + _STEP]:
                 try:
                     device = await client.get_device(int(device_id))
                 except (NotFoundError, ValueError):
                     gone.append(device_id)
                 except PermissionDeniedError:
-                    continue  # it is there, and not ours to see
+                    hidden.append(device_id)  # it is there, and not ours to see
                 else:
                     found.append(device)
             async with ctx.transaction() as conn:
                 await store_devices(conn, ctx.tenant, ctx.integration_id, found, by_itself=True)
+                await devices.see_devices(conn, ctx.tenant, PROVIDER, hidden)
                 course.retired += await devices.retire_devices(conn, ctx.tenant, PROVIDER, gone, unseen_since=began)
             await self._save(course)
             await ctx.progress(start, len(missing), "Looking for devices that are gone")
 
 
-async def _ahead(pages: AsyncIterator[vendor.DevicePage]) -> AsyncIterator[vendor.DevicePage]:
+async def _ahead(pages: AsyncIterator[vendor.DevicePage]) -> AsyncGenerator[vendor.DevicePage]:
     """The same, each asked for while the one before is being stored."""
 
     async def next_page() -> vendor.DevicePage | None:

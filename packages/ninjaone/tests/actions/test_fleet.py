@@ -9,7 +9,7 @@ import pytest
 from workflow_core.errors import TransientError
 from workflow_core.records import rmm
 from workflow_core.records.assets import Device
-from workflow_core.records.devices import upsert_devices
+from workflow_core.records.devices import unseen_devices, upsert_devices
 from workflow_ninjaone import fleet
 from workflow_ninjaone.actions import access
 from workflow_ninjaone.actions.normalise import reported_device
@@ -144,6 +144,42 @@ async def test_an_organization_that_is_not_synced(account):
     assert 90_000 not in found
     await account.json("devices.sync", device_id=90_000)
     assert 90_000 in await assets(account)
+
+
+async def test_devices_that_become_no_assets_are_not_looked_at(account, monkeypatch):
+    """Of an organization that is not synced, each refresh would ask for all of them, one by one."""
+    await account.run_job(FULL)
+    async with account.db.tenant(account.tenant) as conn:
+        await rmm.map_organization(conn, account.tenant, account.integration_id, "1", client_id=None,
+                                   auto_sync_assets=False)  # fmt: skip
+    for number in range(5):
+        account.simulator.state.add_device({"id": 90_000 + number, "organizationId": 1})
+    account.simulator.state.add_device({"id": 91_000, "organizationId": 2})
+    looked_at, look = [], fleet._look_at
+
+    async def noted(client, device_id):
+        looked_at.append(device_id)
+        return await look(client, device_id)
+
+    monkeypatch.setattr(fleet, "_look_at", noted)
+    await account.run_job(INCREMENTAL)
+    assert looked_at == [91_000]
+    assert {90_000, 91_000} & (await assets(account)).keys() == {91_000}
+
+
+async def test_devices_that_are_not_ours_to_see_are_looked_at_once(account):
+    """They are there; an attempt that goes on does not ask for them again."""
+    await account.run_job(FULL)
+    state = account.simulator.state
+    for identity in (101, 102):
+        state.delete_device(identity)
+        state.add_fault({"path": f"/device/{identity}", "times": None, "effect": {"status": 403}})
+    async with account.db.tenant(account.tenant) as conn:
+        began = await conn.fetchval("SELECT now()")
+    assert (await account.run_job(INCREMENTAL))["retired"] == 0
+    assert {row["status"] for row in (await assets(account)).values()} == {"active"}
+    async with account.db.tenant(account.tenant) as conn:
+        assert await unseen_devices(conn, account.tenant, "ninjaone", began) == []
 
 
 async def test_what_changes_by_the_hour(account):

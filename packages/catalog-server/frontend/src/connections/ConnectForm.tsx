@@ -153,7 +153,7 @@ function Input({
   const id = useId();
   const shown = value ?? field.value ?? "";
   const isListed = (one: string) => field.choices.some((choice) => choice.value === one);
-  const [isOther, setOther] = useState(shown !== "" && !isListed(shown));
+  const [isOther, setOther] = useState(field.choices.length > 0 && shown !== "" && !isListed(shown));
   const isStoredSecret = field.kind === "secret" && field.isStored;
   const help = [field.help, isStoredSecret ? t("connections.field.stored") : ""].filter(Boolean).join(" ");
   const common = {

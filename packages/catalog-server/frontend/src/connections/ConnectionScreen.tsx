@@ -21,7 +21,7 @@ export default function ConnectionScreen() {
   const t = useT();
   const { provider = "" } = useParams();
   const integration = useIntegration(provider);
-  if (integration.error) {
+  if (integration.error && !integration.data) {
     return (
       <Empty title={t("connections.gone")}>
         <p>{detailOf(integration.error)}</p>

@@ -10,6 +10,8 @@ import { tell } from "../ui/toasts";
 import { type MappingRow, type MappingState, pathOf, useMappings, type Wanted } from "./data";
 import { TargetPicker } from "./TargetPicker";
 
+/** Records that the server takes at once. */
+const MOST = 500;
 const STATES: readonly MappingState[] = ["all", "unmapped", "mapped"];
 
 /** What records over there are here, said row by row. */
@@ -59,7 +61,7 @@ export function Mappings({
           {suggested.length > 0 ? (
             <Button
               isDisabled={save.isPending}
-              onPress={() => save.mutate(suggested.map((row) => ({ externalId: row.externalId, id: row.suggestion?.id })))}
+              onPress={() => save.mutate(suggested.slice(0, MOST).map((row) => ({ externalId: row.externalId, id: row.suggestion?.id })))}
             >
               {t("connections.mappings.acceptAll", { count: suggested.length })}
             </Button>
@@ -97,7 +99,9 @@ export function Mappings({
           ))}
         </div>
       </div>
-      {rows.length === 0 ? (
+      {mappings.error && mappings.data === undefined ? (
+        <ErrorBanner>{detailOf(mappings.error)}</ErrorBanner>
+      ) : rows.length === 0 ? (
         <p className="muted">{mappings.isPending ? "" : t("connections.mappings.none")}</p>
       ) : (
         <div className="table-box">

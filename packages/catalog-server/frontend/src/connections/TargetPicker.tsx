@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Button, ComboBox, Input, ListBox, ListBoxItem, Popover } from "react-aria-components";
 
 import { useT } from "../i18n";
-import { type MappingRow, useTargets } from "./data";
+import { type MappingRow, TARGETS, useTargets } from "./data";
 
 /** The item that stands for a record that there is not yet. */
 const CREATE = "create";
@@ -27,8 +27,10 @@ export function TargetPicker({
   const [isOpen, setOpen] = useState(false);
   const mapped = row.mappedTo?.name ?? "";
   const shown = typed ?? mapped;
-  const { data: targets = [] } = useTargets(provider, kind, (typed ?? "").trim(), isOpen);
-  const newName = (typed ?? "").trim() || (row.name ?? "");
+  const search = (typed ?? "").trim();
+  const { data: targets = [] } = useTargets(provider, kind, search, isOpen);
+  // Its own name is offered only where all that there are have been looked at: one of them may be called so.
+  const newName = search || (targets.length < TARGETS ? (row.name ?? "") : "");
   const isNew = newName !== "" && !targets.some((target) => target.name.toLowerCase() === newName.toLowerCase());
   const items = [
     ...targets,

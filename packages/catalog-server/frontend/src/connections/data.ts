@@ -64,13 +64,16 @@ export function useMappings(provider: string, kind: string, q: string, state: Ma
   });
 }
 
+/** Targets that are shown at once. */
+export const TARGETS = 20;
+
 /** What a record over there can be here. */
 export function useTargets(provider: string, kind: string, q: string, enabled: boolean) {
   return useQuery({
     queryKey: ["targets", provider, kind, q],
     queryFn: ({ signal }) =>
       get<Schemas["TargetList"]>(
-        withQuery(`${pathOf(provider)}/mappings/${encodeURIComponent(kind)}/targets`, { q }),
+        withQuery(`${pathOf(provider)}/mappings/${encodeURIComponent(kind)}/targets`, { q, limit: TARGETS }),
         signal,
       ),
     select: ({ targets }) => targets,

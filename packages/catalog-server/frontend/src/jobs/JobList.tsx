@@ -14,7 +14,7 @@ export function JobList({ provider, canRun }: { provider?: string; canRun: boole
   const t = useT();
   const jobs = useJobs(provider);
   const [shown, setShown] = useState<Job | null>(null);
-  if (jobs.error) {
+  if (jobs.error && !jobs.data) {
     return <ErrorBanner>{detailOf(jobs.error)}</ErrorBanner>;
   }
   if (jobs.data?.length === 0) {
@@ -136,6 +136,9 @@ function JobRuns({ job }: { job: Job }) {
   const t = useT();
   const { intl } = useLocale();
   const runs = useJobRuns(job.id);
+  if (runs.error && !runs.data) {
+    return <ErrorBanner>{detailOf(runs.error)}</ErrorBanner>;
+  }
   if (runs.data?.length === 0) {
     return <p className="muted">{t("jobs.never")}</p>;
   }

@@ -29,8 +29,8 @@ export function FindingList({
     <section>
       <h3>{title}</h3>
       <ul className="plain-list">
-        {findings.map((finding) => (
-          <li key={`${finding.stepPath} ${finding.path} ${finding.code}`}>
+        {findings.map((finding, index) => (
+          <li key={index}>
             <span>
               {finding.message}
               {finding.suggestion ? <small className="muted finding-suggestion">{finding.suggestion}</small> : null}

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useNavigate } from "react-router";
 
 import { detailOf, get, post, Problem, type Schemas } from "../api/client";
+import { useStarting } from "../api/starting";
 import type { EditorHandle } from "../editor/Editor";
 import { useT } from "../i18n";
 import { may, type Session } from "../session/session";
@@ -26,8 +27,9 @@ export function PublishActions({ editor, session }: { editor: EditorHandle; sess
     queryKey: ["workflow", editor.workflowId],
     queryFn: ({ signal }) => get<Workflow>(`/api/workflow-definitions/${editor.workflowId}`, signal),
   });
+  const startRun = useStarting<Schemas["StartedRunAnswer"]>();
   const run = useMutation({
-    mutationFn: () => post<Schemas["StartedRunAnswer"]>("/api/workflow-runs", { workflowId: editor.workflowId }),
+    mutationFn: () => startRun("/api/workflow-runs", { workflowId: editor.workflowId }),
     onSuccess: (started) => navigate(`/runs/${started.runId}`),
     onError: (error) => tell(t("runs.failed", { detail: detailOf(error) })),
   });
@@ -115,7 +117,11 @@ function PublishDialog({
   const [refused, setRefused] = useState<readonly PublishFinding[]>([]);
   const publish = useMutation({
     mutationFn: () =>
-      post<Schemas["PublishAnswer"]>(`/api/workflow-definitions/${workflow.workflowId}/${workflow.draftVersion}/publish`),
+      post<Schemas["PublishAnswer"]>(
+        `/api/workflow-definitions/${workflow.workflowId}/${workflow.draftVersion}/publish`,
+        {},
+        { "If-Match": `"${workflow.draft.definitionSha256}"` }, // what is shown, and nothing that came after it
+      ),
     onSuccess: async (answer) => {
       tell(t("publish.done", { version: answer.publishedVersion }));
       onClose();

@@ -4,6 +4,7 @@ import { useNavigate } from "react-router";
 
 import type { Schema } from "../api/catalog";
 import { detailOf, get, post, Problem, type Schemas } from "../api/client";
+import { useStarting } from "../api/starting";
 import { useSamples } from "../editor/data";
 import type { EditorHandle } from "../editor/Editor";
 import { exampleOf } from "../editor/model/fields";
@@ -30,6 +31,7 @@ export function StartDialog({
   const navigate = useNavigate();
   const text = typed ?? (example === undefined ? "" : JSON.stringify(example, null, 2));
   const payload = parsed(text);
+  const startRun = useStarting<Schemas["StartedRunAnswer"]>();
   const start = useMutation({
     mutationFn: () =>
       isDry
@@ -37,7 +39,7 @@ export function StartDialog({
             `/api/workflow-definitions/${workflow.workflowId}/${workflow.draftVersion}/simulate`,
             { payload },
           )
-        : post<Schemas["StartedRunAnswer"]>("/api/workflow-runs", { workflowId: workflow.workflowId, payload }),
+        : startRun("/api/workflow-runs", { workflowId: workflow.workflowId, payload }),
     onSuccess: ({ runId }) => navigate(`/runs/${runId}`),
   });
   const findings = start.error instanceof Problem ? (start.error.errors as unknown as PublishFinding[]) : [];

@@ -70,7 +70,7 @@ export default function EffectsScreen({ session }: { session: Session }) {
             </table>
           </div>
         </>
-      ) : (
+      ) : effects.error ? null : (
         <div role="status" aria-label={t("shell.loading")} />
       )}
       {effects.hasNextPage ? <Button onPress={() => void effects.fetchNextPage()}>{t("runs.more")}</Button> : null}

@@ -62,8 +62,8 @@ export function Resume({
         <ErrorBanner>
           {t("runs.failed", { detail: detailOf(problem) })}
           <ul>
-            {(problem instanceof Problem ? problem.errors : []).map((each) => (
-              <li key={each.path}>{`${each.path}: ${each.message}`}</li>
+            {(problem instanceof Problem ? problem.errors : []).map((each, index) => (
+              <li key={index}>{`${each.path}: ${each.message}`}</li>
             ))}
           </ul>
         </ErrorBanner>

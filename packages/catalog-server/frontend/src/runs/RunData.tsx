@@ -2,8 +2,9 @@ import { type ReactNode, useState } from "react";
 import { Button as AriaButton, Disclosure, DisclosurePanel, Heading } from "react-aria-components";
 import { ChevronRight } from "lucide-react";
 
+import { detailOf } from "../api/client";
 import { useLocale, useT } from "../i18n";
-import { Badge, JsonView } from "../ui/kit";
+import { Badge, ErrorBanner, JsonView } from "../ui/kit";
 import { type RunDetail, useLog } from "./data";
 
 /** What a run was started with, what it gave, and what it wrote down; each is shown when it is asked for. */
@@ -40,7 +41,10 @@ const LEVEL_TONES = { DEBUG: "plain", INFO: "plain", WARN: "warning", ERROR: "da
 function Log({ run }: { run: RunDetail }) {
   const t = useT();
   const { intl } = useLocale();
-  const { data: lines } = useLog(run.runId, run.status, true);
+  const { data: lines, error } = useLog(run.runId, run.status, true);
+  if (error && lines === undefined) {
+    return <ErrorBanner>{t("runs.failed", { detail: detailOf(error) })}</ErrorBanner>;
+  }
   if (lines?.length === 0) {
     return <p className="muted">{t("runs.log.empty")}</p>;
   }

@@ -4,13 +4,14 @@ import { useCallback, useMemo, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 
 import { useActions, useCatalog } from "../api/catalog";
-import { detailOf, post } from "../api/client";
+import { detailOf, post, Problem } from "../api/client";
+import { useStarting } from "../api/starting";
 import { useStepTypes } from "../editor/data";
 import type { Json } from "../editor/model/json";
 import { titleOf } from "../editor/tiles";
 import { named, useLocale, useT } from "../i18n";
 import { may, type Session } from "../session/session";
-import { Badge, Button, type Choice, Empty, IconButton, MenuButton, ModalDialog } from "../ui/kit";
+import { Badge, Button, type Choice, Empty, ErrorBanner, IconButton, MenuButton, ModalDialog } from "../ui/kit";
 import { tell } from "../ui/toasts";
 import { type Effect, forgetRun, isUnderWay, RUN_TONES, type RunDetail, useEffects } from "./data";
 import { Failure } from "./Failure";
@@ -31,7 +32,7 @@ export default function RunScreen({ session }: { session: Session }) {
 
 function OneRun({ id, session }: { id: string; session: Session }) {
   const t = useT();
-  const { run, steps } = useLiveRun(id);
+  const { run, steps, error, again } = useLiveRun(id);
   const catalog = useCatalog();
   const actions = useActions();
   const stepTypes = useStepTypes();
@@ -41,11 +42,20 @@ function OneRun({ id, session }: { id: string; session: Session }) {
     () => (catalog && actions && stepTypes ? { catalog, actions, stepTypes } : undefined),
     [catalog, actions, stepTypes],
   );
-  if (run.error) {
+  if (error instanceof Problem && error.status === 404) {
     return (
       <Empty title={t("runs.gone")}>
         <Link to="/runs">{t("runs.back")}</Link>
       </Empty>
+    );
+  }
+  if (error) {
+    return (
+      <div className="page">
+        <ErrorBanner action={<Button onPress={again}>{t("shell.again")}</Button>}>
+          {t("runs.failed", { detail: detailOf(error) })}
+        </ErrorBanner>
+      </div>
     );
   }
   if (!run.data || !nodes || !content) {
@@ -78,13 +88,17 @@ function Shown({
   const [resumes, setResumes] = useState(false);
   const [settled, setSettled] = useState<Effect | null>(null);
   const effects = useEffects(id, run.status === "WAITING").data?.pages.flatMap((page) => page.effects);
+  const navigate = useNavigate();
   const onSettle = useCallback(
-    (path: string, iteration: string) => {
-      // An effect that another run had sent stands elsewhere than the step that waits for it.
-      const here = (effect: Effect) => effect.stepPath === path && effect.iteration === iteration;
-      setSettled(effects?.find(here) ?? effects?.[0] ?? null);
+    (invocationId: string) => {
+      const effect = effects?.find((each) => each.invocationId === invocationId);
+      if (effect) {
+        setSettled(effect);
+      } else {
+        void navigate("/runs/effects"); // never another one than the step waits for
+      }
     },
-    [effects],
+    [effects, navigate],
   );
   const isOver = !isUnderWay(run.status);
   const shown = useMemo<RunContent>(
@@ -175,8 +189,9 @@ function Tools({ run, canRun, onResume }: { run: RunDetail; canRun: boolean; onR
     onError: failed,
     onSettled: () => forgetRun(queries, id),
   });
+  const replay = useStarting<{ runId: string }>();
   const again = useMutation({
-    mutationFn: () => post<{ runId: string }>(`/api/workflow-runs/${id}/replay`),
+    mutationFn: () => replay(`/api/workflow-runs/${id}/replay`),
     onSuccess: ({ runId }) => navigate(`/runs/${runId}`),
     onError: failed,
   });

@@ -45,7 +45,7 @@ export default function RunsScreen() {
           </button>
         ) : null}
       </div>
-      {runs.error ? (
+      {runs.error && runs.data === undefined ? (
         <ErrorBanner action={<Button onPress={() => void runs.refetch()}>{t("shell.again")}</Button>}>
           {t("runs.failed", { detail: detailOf(runs.error) })}
         </ErrorBanner>

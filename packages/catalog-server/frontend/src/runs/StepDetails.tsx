@@ -11,6 +11,7 @@ export function StepDetails({ step }: { step: Step }) {
   const t = useT();
   const { runId, workflowId, canRun, onSettle } = useRunContent();
   const isUncertain = step.status === "WAITING" && step.error?.code === "EFFECT_UNCERTAIN";
+  const effect = isUncertain ? step.error?.details?.invocationId : undefined;
   const waitsForPerson = step.status === "WAITING" && step.type === "human.task";
   const called = (step.output as { childRunId?: string } | null)?.childRunId;
   const isEmpty = step.error === null && step.input === null && step.output === null && step.notes.length === 0;
@@ -22,7 +23,7 @@ export function StepDetails({ step }: { step: Step }) {
           workflowId={workflowId}
           action={
             isUncertain && canRun ? (
-              <Button onPress={() => onSettle(step.stepPath, step.iteration)}>{t("runs.settle.open")}</Button>
+              <Button onPress={() => onSettle(String(effect))}>{t("runs.settle.open")}</Button>
             ) : null
           }
         />
@@ -37,8 +38,8 @@ export function StepDetails({ step }: { step: Step }) {
           <Link to={`/runs/${called}`}>{t("runs.called")}</Link>
         </p>
       ) : null}
-      {step.notes.map((note) => (
-        <p key={note} className="muted">
+      {step.notes.map((note, index) => (
+        <p key={index} className="muted">
           {note}
         </p>
       ))}

@@ -24,7 +24,7 @@ export interface RunContent {
   stepTypes: ReadonlyMap<string, StepType>;
   /** The run has ended: what was not reached will not be. */
   isOver: boolean;
-  onSettle: (path: string, iteration: string) => void;
+  onSettle: (invocationId: string) => void;
 }
 
 const Content = createContext<RunContent | null>(null);

@@ -16,9 +16,13 @@ export function duration(run: Pick<Run, "startedAt" | "completedAt">): string {
 }
 
 export function milliseconds(taken: number): string {
-  const seconds = Math.max(0, taken) / 1000;
-  if (seconds < 1) {
-    return `${Math.round(seconds * 1000)} ms`;
+  const whole = Math.max(0, Math.round(taken));
+  if (whole < 1000) {
+    return `${whole} ms`;
   }
-  return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  if (whole < 59_950) {
+    return `${(whole / 1000).toFixed(1)} s`;
+  }
+  const seconds = Math.round(whole / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }

@@ -63,7 +63,13 @@ export function useLiveRun(id: string) {
       }
     };
   }, [id, goesOn, isKnown, queries]);
-  return { run, steps: steps.data?.steps };
+  // What was read once is shown on, whatever becomes of a later look.
+  const error = (run.data ? null : run.error) ?? (steps.data ? null : steps.error);
+  const again = () => {
+    void run.refetch();
+    void steps.refetch();
+  };
+  return { run, steps: steps.data?.steps, error, again };
 }
 
 function merged(before: Steps | undefined, news: ReadonlyMap<string, Step>): Steps {

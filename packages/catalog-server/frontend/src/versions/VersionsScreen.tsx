@@ -27,7 +27,7 @@ export default function VersionsScreen({ session }: { session: Session }) {
     queryFn: ({ signal }) => get<Schemas["VersionList"]>(`${path}/versions`, signal),
   });
   const [wanted, setWanted] = useState<number | null>(null);
-  if (workflow.error ?? list.error) {
+  if ((workflow.error && !workflow.data) || (list.error && !list.data)) {
     return (
       <Empty title={t("editor.load.gone")}>
         <Link to="/workflows">{t("editor.back")}</Link>

@@ -15,8 +15,11 @@ from workflow_core.storage.database import Connection
 #: How many of the last runs are told of.
 LAST_RUNS: Final = 5
 
+# Only of steps: a field of an action may be called `actionId` as well.
 _ACTIONS: Final = """
-SELECT workflow_id, jsonb_path_query_array(draft_definition::jsonb, '$.**.actionId ? (@.type() == "string")') AS actions
+SELECT workflow_id, jsonb_path_query_array(
+    draft_definition::jsonb, '$.** ? (@.type == "action.call").config.actionId ? (@.type() == "string")'
+) AS actions
 FROM workflow_definitions WHERE tenant = $1 AND workflow_id = ANY ($2::uuid[])
 """
 _RUNS: Final = """

@@ -91,13 +91,15 @@ class Executor:
         at: FaultPoint = no_fault,
     ) -> None:
         self._database = database
+        #: For what an external call does once it has begun: its time limit and its lease run.
+        self._ahead = database.ahead()
         self._registry = registry
         self._secrets = secrets
         self._http = http
         self._tokens = tokens or (ConnectionTokens(database, secrets, http) if secrets is not None else None)
         self._at = at
         self._admission = Admission(database, registry, secrets)
-        self._reconciler = Reconciler(database, self._limited, self._admission.pass_gate, at, look_for)
+        self._reconciler = Reconciler(self._ahead, self._limited, self._admission.pass_gate, at, look_for)
 
     async def execute(self, call: ActionCall) -> ActionResult:
         """Executes one attempt.
@@ -283,8 +285,8 @@ class Executor:
     async def _mark_sent(self, attempt: Attempt, prepared: Any) -> SentEffect:
         """Commits *sent*. Whatever happens here, nothing has been sent: the progress stays ``RESERVED`` until it is."""
         clock = asyncio.get_running_loop().time
-        began = clock()
-        async with self._database.tenant(attempt.tenant) as conn:
+        async with self._ahead.tenant(attempt.tenant) as conn:
+            began = clock()
             sent = await ledger.mark_sent(
                 conn, attempt.tenant, attempt.held, lease=attempt.time_limit, prepared=attempt.redactor.redact(prepared)
             )
@@ -313,7 +315,7 @@ class Executor:
         output = attempt.read_output(result)
 
         async def write() -> Any:
-            async with self._database.tenant(attempt.tenant) as conn:
+            async with self._ahead.tenant(attempt.tenant) as conn:
                 kept = await ledger.mark_succeeded(conn, attempt.tenant, hold, output)
                 try:
                     attempt.check_size(kept)
@@ -391,7 +393,7 @@ class Executor:
                 owner=call.action_id,
                 redactor=attempt.redactor,
                 secrets=self._secrets,
-                database=self._database,
+                database=self._ahead,
                 tx=tx,
                 tokens=self._tokens,
             ),
@@ -405,7 +407,7 @@ class Executor:
     @asynccontextmanager
     async def _short_transaction(self, attempt: Attempt) -> AsyncIterator[Connection]:
         try:
-            async with self._database.tenant(attempt.tenant, readonly=attempt.call.dry_run) as conn:
+            async with self._ahead.tenant(attempt.tenant, readonly=attempt.call.dry_run) as conn:
                 yield conn
         except (*CONNECTION_GONE, FileNotFoundError) as error:  # a socket that is not there
             raise _explain(attempt, error) from error
@@ -444,7 +446,7 @@ class Executor:
             return
 
         async def write() -> None:
-            async with self._database.tenant(attempt.tenant) as conn:
+            async with self._ahead.tenant(attempt.tenant) as conn:
                 await ledger.mark_failed(conn, attempt.tenant, hold, shown)
 
         try:

@@ -14,7 +14,9 @@ from workflow_core.storage.database import Connection as DatabaseConnection
 
 _PUBLISHED: Final = """
 SELECT d.workflow_id, d.name, v.trigger_event,
-       jsonb_path_query_array(v.definition_json::jsonb, '$.**.actionId ? (@.type() == "string")') AS action_ids
+       jsonb_path_query_array(
+           v.definition_json::jsonb, '$.** ? (@.type == "action.call").config.actionId ? (@.type() == "string")'
+       ) AS action_ids
 FROM workflow_definitions d
 JOIN workflow_definition_versions v
   ON v.tenant = $1 AND v.workflow_id = d.workflow_id AND v.version = d.published_version

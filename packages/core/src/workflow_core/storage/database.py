@@ -129,13 +129,21 @@ class Database:
     """
 
     def __init__(
-        self, dsn: str, pool: _Pool, *, application_name: str, connect_timeout: float, places: Places | None = None
+        self,
+        dsn: str,
+        pool: _Pool,
+        *,
+        application_name: str,
+        connect_timeout: float,
+        places: Places | None = None,
+        goes_ahead: bool = False,
     ) -> None:
         self._dsn = dsn
         self._pool = pool
         self._application_name = application_name
         self._connect_timeout = connect_timeout
         self._places = places
+        self._goes_ahead = goes_ahead
         self._listeners: set[Listener] = set()
 
     @classmethod
@@ -218,12 +226,20 @@ class Database:
 
     def in_turn(self, places: Places) -> Database:
         """The same connections, for work of which each tenant has its share: it waits for a place as well."""
+        return self._with(places, goes_ahead=False)
+
+    def ahead(self) -> Database:
+        """The same, for what must not wait behind all other work of its tenant, since a time limit runs."""
+        return self._with(self._places, goes_ahead=True)
+
+    def _with(self, places: Places | None, *, goes_ahead: bool) -> Database:
         return Database(
             self._dsn,
             self._pool,
             application_name=self._application_name,
             connect_timeout=self._connect_timeout,
             places=places,
+            goes_ahead=goes_ahead,
         )
 
     async def _verify_role(self) -> None:
@@ -308,7 +324,7 @@ class Database:
         if self._places is None or _has_turn.get():
             yield
             return
-        async with self._places.hold(str(tenant)):
+        async with self._places.hold(str(tenant), ahead=self._goes_ahead):
             _has_turn.set(True)
             try:
                 yield

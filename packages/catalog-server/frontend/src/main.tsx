@@ -11,11 +11,14 @@ import { LanguageProvider } from "./i18n";
 import { ROUTES } from "./routes";
 import { applyTheme } from "./shell/theme";
 
+/** What was refused is refused again; only what passes is worth another try. */
+const passes = (error: Error) => !(error instanceof Problem && error.status > 0 && error.status < 500);
+
 const queries = new QueryClient({
   defaultOptions: {
     queries: {
-      // What was refused is refused again; only what passes is worth another try.
-      retry: (count, error) => count < 2 && !(error instanceof Problem && error.status > 0 && error.status < 500),
+      retry: (count, error) => count < 2 && passes(error),
+      refetchInterval: ({ state }) => (state.error !== null && passes(state.error) ? 10_000 : false),
     },
   },
 });

@@ -104,7 +104,7 @@ async def read_timeline(conn: Connection, tenant: UUID, run_id: UUID) -> Timelin
         NotFoundError: The tenant has no such run.
     """
     await _require_run(conn, tenant, run_id)
-    steps = [TimelineEntry.of_step(row) for row in await conn.fetch(_STEPS, tenant, run_id)]
+    steps = [TimelineEntry.of_step(row) for row in await conn.fetch(_STEP_FACTS, tenant, run_id)]
     lines = [TimelineEntry.of_line(row) for row in await conn.fetch(_LINES, tenant, run_id)]
     unknown = datetime.max.replace(tzinfo=UTC)
     return Timeline(timeline=sorted([*steps, *lines], key=lambda entry: entry.at or unknown))
@@ -137,10 +137,14 @@ async def read_steps_by_id(
     return [(StepAnswer.of(row), row["updated_at"]) for row in rows]
 
 
-_STEP: Final = """
+_FACTS: Final = """
 step_id, step_path, iteration, definition_step_id, step_type, sequence, status, attempt, action_id, action_version,
-input_json, output_json, error_json, notes, would_do, started_at, completed_at, duration_ms
+error_json, would_do, started_at, completed_at, duration_ms
 """
+_STEP: Final = f"{_FACTS}, input_json, output_json, notes"
+_STEP_FACTS: Final = f"""
+SELECT {_FACTS} FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 ORDER BY sequence, step_path, iteration
+"""  # noqa: S608 - the columns are constant
 _STEPS: Final = f"""
 SELECT {_STEP} FROM workflow_run_steps WHERE tenant = $1 AND run_id = $2 ORDER BY sequence, step_path, iteration
 """  # noqa: S608 - the columns are constant

@@ -3,7 +3,7 @@ import { ChevronLeft } from "lucide-react";
 import { useEffect, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 
-import { detailOf, post, type Schemas } from "../api/client";
+import { detailOf, post, Problem, type Schemas } from "../api/client";
 import { named, useLocale, useT } from "../i18n";
 import { JobList } from "../jobs/JobList";
 import { ModuleIcon } from "../ui/icons";
@@ -22,9 +22,9 @@ export default function ConnectionScreen() {
   const { provider = "" } = useParams();
   const integration = useIntegration(provider);
   if (integration.error && !integration.data) {
+    const isGone = integration.error instanceof Problem && integration.error.status === 404;
     return (
-      <Empty title={t("connections.gone")}>
-        <p>{detailOf(integration.error)}</p>
+      <Empty title={isGone ? t("connections.gone") : detailOf(integration.error)}>
         <Link to="/connections">{t("connections.back")}</Link>
       </Empty>
     );

@@ -39,4 +39,10 @@ describe("values that a person types", () => {
     );
     expect(readTexts(FIELDS, texts).values).toEqual(values);
   });
+
+  it("are typed anew where a secret is in them", () => {
+    const [title, tags] = [FIELDS.find(({ name }) => name === "title"), FIELDS.find(({ name }) => name === "tags")];
+    expect(title && textOf(title, "Bearer [REDACTED]")).toBe("");
+    expect(tags && textOf(tags, ["[REDACTED]"])).toBe("");
+  });
 });

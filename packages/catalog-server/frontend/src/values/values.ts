@@ -11,9 +11,12 @@ export interface Read {
   wrong: readonly string[];
 }
 
-/** How a value is typed. */
+/** What the server shows in place of a secret. */
+const REDACTED = "[REDACTED]";
+
+/** How a value is typed. One with a secret in it has to be typed anew: nobody but the server knows it. */
 export function textOf(field: Field, value: Json | undefined): string {
-  if (value === undefined || value === null) {
+  if (value === undefined || value === null || JSON.stringify(value).includes(REDACTED)) {
     return "";
   }
   return typeof value === "string" && isPlain(field) ? value : JSON.stringify(value, null, 2);

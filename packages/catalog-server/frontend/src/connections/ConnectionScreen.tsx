@@ -7,7 +7,7 @@ import { detailOf, post, Problem, type Schemas } from "../api/client";
 import { named, useLocale, useT } from "../i18n";
 import { JobList } from "../jobs/JobList";
 import { ModuleIcon } from "../ui/icons";
-import { Badge, Button, Empty, ErrorBanner, ModalDialog, WorkflowLinks } from "../ui/kit";
+import { Badge, Button, Empty, ErrorBanner, Facts, ModalDialog, WorkflowLinks } from "../ui/kit";
 import { tell } from "../ui/toasts";
 import { ConnectForm } from "./ConnectForm";
 import { type Detail, forgetConnection, pathOf, STATUS_TONES, useIntegration } from "./data";
@@ -136,25 +136,17 @@ function Connected({ detail }: { detail: Detail }) {
   const { intl } = useLocale();
   const method = detail.methods.find(({ key }) => key === detail.method);
   const granted = detail.scopes.filter((scope) => scope.granted).map((scope) => scope.label);
-  const facts = [
-    [t("connections.account"), detail.account],
-    [
-      t("connections.since"),
-      detail.connectedAt && intl.formatDate(detail.connectedAt, { dateStyle: "medium", timeStyle: "short" }),
-    ],
-    [t("connections.method"), method?.label],
-    [t("connections.scopes.granted"), granted.join(", ")],
-  ].filter(([, value]) => value);
+  const since = detail.connectedAt && intl.formatDate(detail.connectedAt, { dateStyle: "medium", timeStyle: "short" });
   return (
     <>
-      <dl className="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts
+        facts={[
+          [t("connections.account"), detail.account],
+          [t("connections.since"), since],
+          [t("connections.method"), method?.label],
+          [t("connections.scopes.granted"), granted.join(", ")],
+        ]}
+      />
       {detail.mappings.map((kind) => (
         <Mappings key={kind.key} provider={detail.provider} kind={kind} name={detail.label} />
       ))}

@@ -5,7 +5,7 @@ import { Input, SearchField } from "react-aria-components";
 
 import { detailOf, post, put, type Schemas } from "../api/client";
 import { type MessageId, useLocale, useT } from "../i18n";
-import { Button, ErrorBanner, IconButton } from "../ui/kit";
+import { Button, Chips, ErrorBanner, IconButton, Table } from "../ui/kit";
 import { tell } from "../ui/toasts";
 import { type MappingRow, type MappingState, pathOf, useMappings, type Wanted } from "./data";
 import { TargetPicker } from "./TargetPicker";
@@ -85,48 +85,31 @@ export function Mappings({
         <SearchField aria-label={t("connections.mappings.search")} value={search} onChange={setSearch}>
           <Input className="input" placeholder={t("connections.mappings.search")} />
         </SearchField>
-        <div className="chips" role="group" aria-label={t("connections.mappings.state")}>
-          {STATES.map((each) => (
-            <button
-              key={each}
-              type="button"
-              className="chip"
-              aria-pressed={state === each}
-              onClick={() => setState(each)}
-            >
-              {t(`connections.mappings.state.${each}` as MessageId)}
-            </button>
-          ))}
-        </div>
+        <Chips
+          label={t("connections.mappings.state")}
+          choices={STATES}
+          chosen={state}
+          nameOf={(each) => t(`connections.mappings.state.${each}` as MessageId)}
+          onChoose={setState}
+        />
       </div>
       {mappings.error && mappings.data === undefined ? (
         <ErrorBanner>{detailOf(mappings.error)}</ErrorBanner>
       ) : rows.length === 0 ? (
         <p className="muted">{mappings.isPending ? "" : t("connections.mappings.none")}</p>
       ) : (
-        <div className="table-box">
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">{t("connections.mappings.there", { name })}</th>
-                <th scope="col">{t("connections.mappings.here")}</th>
-                <td />
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((row) => (
-                <Row
-                  key={row.externalId}
-                  row={row}
-                  provider={provider}
-                  kind={kind.key}
-                  isSaved={isSaved(row)}
-                  onMap={(to) => save.mutate([{ externalId: row.externalId, ...to }])}
-                />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={[t("connections.mappings.there", { name }), t("connections.mappings.here"), null]}>
+          {rows.map((row) => (
+            <Row
+              key={row.externalId}
+              row={row}
+              provider={provider}
+              kind={kind.key}
+              isSaved={isSaved(row)}
+              onMap={(to) => save.mutate([{ externalId: row.externalId, ...to }])}
+            />
+          ))}
+        </Table>
       )}
       {mappings.hasNextPage ? (
         <Button isDisabled={mappings.isFetchingNextPage} onPress={() => void mappings.fetchNextPage()}>

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { detailOf, post, type Schemas } from "../api/client";
 import { named, useLocale, useT } from "../i18n";
 import { CopyField } from "../ui/CopyField";
-import { Badge, Button, ErrorBanner } from "../ui/kit";
+import { Badge, Button, ErrorBanner, Facts } from "../ui/kit";
 import { tell } from "../ui/toasts";
 import { type Detail, pathOf } from "./data";
 
@@ -27,11 +27,6 @@ export function Webhook({ detail, webhook }: { detail: Detail; webhook: Schemas[
   const problem = register.error ? detailOf(register.error) : webhook.reason?.message;
   const moment = (at: string | null) =>
     at === null ? null : intl.formatDate(at, { dateStyle: "medium", timeStyle: "short" });
-  const facts = [
-    [t("connections.webhook.last"), moment(webhook.lastReceivedAt)],
-    [t("connections.webhook.waiting"), webhook.waiting || null],
-    [t("connections.webhook.parked"), webhook.parked || null],
-  ].filter(([, value]) => value !== null);
   return (
     <section aria-label={t("connections.webhook")}>
       <div className="section-head">
@@ -43,16 +38,13 @@ export function Webhook({ detail, webhook }: { detail: Detail; webhook: Schemas[
       </div>
       <p className="muted">{t("connections.webhook.hint", { name: detail.label })}</p>
       {problem ? <ErrorBanner>{problem}</ErrorBanner> : null}
-      {facts.length > 0 ? (
-        <dl className="facts">
-          {facts.map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
-      ) : null}
+      <Facts
+        facts={[
+          [t("connections.webhook.last"), moment(webhook.lastReceivedAt)],
+          [t("connections.webhook.waiting"), webhook.waiting],
+          [t("connections.webhook.parked"), webhook.parked],
+        ]}
+      />
       {manual ? (
         <div className="connection-form">
           <p>{t("connections.webhook.manual.hint", { name: detail.label })}</p>

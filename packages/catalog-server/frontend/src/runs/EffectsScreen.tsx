@@ -5,7 +5,7 @@ import { Link } from "react-router";
 import { detailOf } from "../api/client";
 import { useLocale, useT } from "../i18n";
 import { may, type Session } from "../session/session";
-import { Button, Empty, ErrorBanner } from "../ui/kit";
+import { Button, Empty, ErrorBanner, Table } from "../ui/kit";
 import { type Effect, useEffects } from "./data";
 import { SettleDialog } from "./Settle";
 import "./runs.css";
@@ -36,39 +36,27 @@ export default function EffectsScreen({ session }: { session: Session }) {
       ) : rows ? (
         <>
           <p className="muted">{t("runs.effects.hint")}</p>
-          <div className="table-box">
-            <table className="table">
-              <thead>
-                <tr>
-                  <th scope="col">{t("runs.effects.action")}</th>
-                  <th scope="col">{t("runs.workflow")}</th>
-                  <th scope="col">{t("runs.effects.sentAt")}</th>
-                  <td />
-                </tr>
-              </thead>
-              <tbody>
-                {rows.map((effect) => (
-                  <tr key={effect.invocationId}>
-                    <th scope="row">
-                      {effect.actionLabel ?? effect.actionId}
-                      <small>{effect.moduleLabel}</small>
-                    </th>
-                    <td>
-                      <Link to={`/runs/${effect.runId}`}>{effect.workflowName ?? t("runs.ofNone")}</Link>
-                    </td>
-                    <td className="muted">
-                      {intl.formatDate(effect.sentAt, { dateStyle: "medium", timeStyle: "medium" })}
-                    </td>
-                    <td className="table-tools">
-                      {may(session, "workflow:run") ? (
-                        <Button onPress={() => setSettled(effect)}>{t("runs.settle.open")}</Button>
-                      ) : null}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table columns={[t("runs.effects.action"), t("runs.workflow"), t("runs.effects.sentAt"), null]}>
+            {rows.map((effect) => (
+              <tr key={effect.invocationId}>
+                <th scope="row">
+                  {effect.actionLabel ?? effect.actionId}
+                  <small>{effect.moduleLabel}</small>
+                </th>
+                <td>
+                  <Link to={`/runs/${effect.runId}`}>{effect.workflowName ?? t("runs.ofNone")}</Link>
+                </td>
+                <td className="muted">
+                  {intl.formatDate(effect.sentAt, { dateStyle: "medium", timeStyle: "medium" })}
+                </td>
+                <td className="table-tools">
+                  {may(session, "workflow:run") ? (
+                    <Button onPress={() => setSettled(effect)}>{t("runs.settle.open")}</Button>
+                  ) : null}
+                </td>
+              </tr>
+            ))}
+          </Table>
         </>
       ) : effects.error ? null : (
         <div role="status" aria-label={t("shell.loading")} />

@@ -11,7 +11,7 @@ import type { Json } from "../editor/model/json";
 import { titleOf } from "../editor/tiles";
 import { named, useLocale, useT } from "../i18n";
 import { may, type Session } from "../session/session";
-import { Badge, Button, type Choice, Empty, ErrorBanner, IconButton, MenuButton, ModalDialog } from "../ui/kit";
+import { Badge, Button, type Choice, Empty, ErrorBanner, Facts, IconButton, MenuButton, ModalDialog } from "../ui/kit";
 import { tell } from "../ui/toasts";
 import { type Effect, forgetRun, isUnderWay, RUN_TONES, type RunDetail, useEffects } from "./data";
 import { Failure } from "./Failure";
@@ -126,7 +126,7 @@ function Shown({
       </header>
       {run.error ? <Failure error={run.error} workflowId={run.workflowId} /> : null}
       {run.dryRun ? <p className="muted">{t("runs.dry.hint")}</p> : null}
-      <Facts run={run} />
+      <RunFacts run={run} />
       <section aria-label={t("runs.steps")}>
         <h2 className="section-title">{t("runs.steps")}</h2>
         <StepTree nodes={nodes} content={shown} />
@@ -154,25 +154,19 @@ function titlesOf(nodes: readonly StepNode[], title: (own: Json) => string) {
   return found;
 }
 
-function Facts({ run }: { run: RunDetail }) {
+function RunFacts({ run }: { run: RunDetail }) {
   const t = useT();
   const { intl } = useLocale();
-  const facts = [
-    [t("runs.started"), intl.formatDate(run.createdAt, { dateStyle: "medium", timeStyle: "medium" })],
-    ...(run.completedAt === null ? [] : [[t("runs.duration"), duration(run)]]),
-    [t("runs.cause"), named(t, "runs.cause", run.cause)],
-    [t("runs.version"), run.workflowVersion > 0 ? String(run.workflowVersion) : t("runs.version.draft")],
-    ...(run.execution > 1 ? [[t("runs.resumed"), t("runs.resumed.times", { count: run.execution - 1 })]] : []),
-  ];
   return (
-    <dl className="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value || "–"}</dd>
-        </div>
-      ))}
-    </dl>
+    <Facts
+      facts={[
+        [t("runs.started"), intl.formatDate(run.createdAt, { dateStyle: "medium", timeStyle: "medium" })],
+        [t("runs.duration"), run.completedAt !== null && duration(run)],
+        [t("runs.cause"), named(t, "runs.cause", run.cause)],
+        [t("runs.version"), run.workflowVersion > 0 ? run.workflowVersion : t("runs.version.draft")],
+        [t("runs.resumed"), run.execution > 1 && t("runs.resumed.times", { count: run.execution - 1 })],
+      ]}
+    />
   );
 }
 

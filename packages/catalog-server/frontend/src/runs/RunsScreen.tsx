@@ -4,7 +4,7 @@ import { Link, useSearchParams } from "react-router";
 
 import { detailOf } from "../api/client";
 import { named, useLocale, useT } from "../i18n";
-import { Badge, Button, Empty, ErrorBanner, Loading } from "../ui/kit";
+import { Badge, Button, Chips, Empty, ErrorBanner, Loading, Table } from "../ui/kit";
 import { type Run, RUN_TONES, type RunStatus, useEffects, useRuns } from "./data";
 import { duration, nameOf } from "./format";
 import "./runs.css";
@@ -26,25 +26,20 @@ export default function RunsScreen() {
         <h1>{t("runs.title")}</h1>
       </header>
       <Undecided />
-      <div className="chips" role="group" aria-label={t("runs.filter")}>
-        {STATUSES.map((each) => (
-          <button
-            key={each}
-            type="button"
-            className="chip"
-            aria-pressed={status === each}
-            onClick={() => setStatus(each)}
-          >
-            {each === "all" ? t("runs.all") : named(t, "workflows.run", each)}
-          </button>
-        ))}
+      <Chips
+        label={t("runs.filter")}
+        choices={STATUSES}
+        chosen={status}
+        nameOf={(each) => (each === "all" ? t("runs.all") : named(t, "workflows.run", each))}
+        onChoose={setStatus}
+      >
         {workflowId ? (
           <button type="button" className="chip only" onClick={() => setQuery({})}>
             {t("runs.onlyOne", { name: rows[0]?.workflowName ?? "" })} <X size={14} aria-hidden />
             <span className="visually-hidden">{t("runs.onlyOne.end")}</span>
           </button>
         ) : null}
-      </div>
+      </Chips>
       {runs.error && runs.data === undefined ? (
         <ErrorBanner action={<Button onPress={() => void runs.refetch()}>{t("shell.again")}</Button>}>
           {t("runs.failed", { detail: detailOf(runs.error) })}
@@ -56,24 +51,19 @@ export default function RunsScreen() {
           <p>{t("runs.emptyHint")}</p>
         </Empty>
       ) : (
-        <div className="table-box">
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">{t("runs.workflow")}</th>
-                <th scope="col">{t("runs.status")}</th>
-                <th scope="col">{t("runs.cause")}</th>
-                <th scope="col">{t("runs.started")}</th>
-                <th scope="col">{t("runs.duration")}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((run) => (
-                <Row key={run.runId} run={run} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          columns={[
+            t("runs.workflow"),
+            t("runs.status"),
+            t("runs.cause"),
+            t("runs.started"),
+            t("runs.duration"),
+          ]}
+        >
+          {rows.map((run) => (
+            <Row key={run.runId} run={run} />
+          ))}
+        </Table>
       )}
       {runs.hasNextPage ? (
         <Button isDisabled={runs.isFetchingNextPage} onPress={() => void runs.fetchNextPage()}>

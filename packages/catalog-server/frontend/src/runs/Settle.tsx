@@ -6,7 +6,7 @@ import { useActions } from "../api/catalog";
 import { detailOf, post } from "../api/client";
 import { fieldsOf } from "../editor/model/fields";
 import { type MessageId, useLocale, useT } from "../i18n";
-import { Button, ErrorBanner, JsonView, ModalDialog } from "../ui/kit";
+import { Button, ErrorBanner, Facts, JsonView, ModalDialog } from "../ui/kit";
 import { tell } from "../ui/toasts";
 import { type Effect, forgetRun } from "./data";
 import { ValueFields } from "../values/ValueFields";
@@ -66,20 +66,12 @@ function Settle({ effect, onClose }: { effect: Effect; onClose: () => void }) {
           at: intl.formatDate(effect.sentAt, { dateStyle: "medium", timeStyle: "medium" }),
         })}
       </p>
-      <dl className="facts">
-        {effect.cause ? (
-          <div>
-            <dt>{t("runs.settle.cause")}</dt>
-            <dd>{effect.cause.message}</dd>
-          </div>
-        ) : null}
-        {effect.lastLook ? (
-          <div>
-            <dt>{t("runs.settle.lastLook")}</dt>
-            <dd>{effect.lastLook}</dd>
-          </div>
-        ) : null}
-      </dl>
+      <Facts
+        facts={[
+          [t("runs.settle.cause"), effect.cause?.message],
+          [t("runs.settle.lastLook"), effect.lastLook],
+        ]}
+      />
       <JsonView value={effect.input} label={t("runs.input")} />
       <RadioGroup
         className="choices"

@@ -3,7 +3,7 @@ import { Link } from "react-router";
 
 import { detailOf } from "../api/client";
 import { useLocale, useT } from "../i18n";
-import { Button, Empty, ErrorBanner, Loading, ModalDialog } from "../ui/kit";
+import { Button, Empty, ErrorBanner, Loading, ModalDialog, Table } from "../ui/kit";
 import { type Secret, useSecrets } from "./data";
 import { DeleteSecret } from "./DeleteSecret";
 import { StoreSecret } from "./StoreSecret";
@@ -39,23 +39,11 @@ export default function SecretsScreen() {
           <p>{t("secrets.emptyHint")}</p>
         </Empty>
       ) : (
-        <div className="table-box">
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">{t("secrets.name")}</th>
-                <th scope="col">{t("secrets.usedBy")}</th>
-                <th scope="col">{t("secrets.stored")}</th>
-                <td />
-              </tr>
-            </thead>
-            <tbody>
-              {secrets.data.map((secret) => (
-                <Row key={secret.name} secret={secret} onTask={(kind) => setTask({ kind, secret })} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={[t("secrets.name"), t("secrets.usedBy"), t("secrets.stored"), null]}>
+          {secrets.data.map((secret) => (
+            <Row key={secret.name} secret={secret} onTask={(kind) => setTask({ kind, secret })} />
+          ))}
+        </Table>
       )}
       <ModalDialog
         title={task?.kind === "replace" ? t("secrets.replace.title", { name: task.secret.name }) : t("secrets.new")}

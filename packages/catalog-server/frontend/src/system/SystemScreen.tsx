@@ -5,7 +5,7 @@ import { detailOf } from "../api/client";
 import { useT } from "../i18n";
 import { JobList } from "../jobs/JobList";
 import { ModuleIcon } from "../ui/icons";
-import { Badge, Button, ErrorBanner, Loading } from "../ui/kit";
+import { Badge, Button, ErrorBanner, Loading, Table } from "../ui/kit";
 import { type Health, HEALTH_TONES, useHealth, type Worker } from "./data";
 import { differencesOf, problemsOf } from "./problems";
 import "./system.css";
@@ -79,35 +79,23 @@ function Packages({ health }: { health: Health }) {
   return (
     <section aria-label={t("system.packages")}>
       <h2 className="section-title">{t("system.packages")}</h2>
-      <div className="table-box">
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">{t("system.package")}</th>
-              <th scope="col">{t("system.version")}</th>
-              <th scope="col">{t("system.state")}</th>
-              <th scope="col">{t("system.modules")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map(({ distribution, version, state, cause }) => (
-              <tr key={distribution}>
-                <th scope="row">
-                  <code>{distribution}</code>
-                  {cause === null ? null : <small className="system-cause">{cause}</small>}
-                </th>
-                <td className="muted">{version}</td>
-                <td>
-                  <Badge tone={STATE_TONES[state]}>{t(`system.state.${state}`)}</Badge>
-                </td>
-                <td>
-                  <Modules contents={contents?.get(distribution) ?? NOTHING} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table columns={[t("system.package"), t("system.version"), t("system.state"), t("system.modules")]}>
+        {rows.map(({ distribution, version, state, cause }) => (
+          <tr key={distribution}>
+            <th scope="row">
+              <code>{distribution}</code>
+              {cause === null ? null : <small className="system-cause">{cause}</small>}
+            </th>
+            <td className="muted">{version}</td>
+            <td>
+              <Badge tone={STATE_TONES[state]}>{t(`system.state.${state}`)}</Badge>
+            </td>
+            <td>
+              <Modules contents={contents?.get(distribution) ?? NOTHING} />
+            </td>
+          </tr>
+        ))}
+      </Table>
     </section>
   );
 }
@@ -163,31 +151,19 @@ function Processes({ health }: { health: Health }) {
   return (
     <section aria-label={t("system.processes")}>
       <h2 className="section-title">{t("system.processes")}</h2>
-      <div className="table-box">
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">{t("system.process")}</th>
-              <th scope="col">{t("system.fingerprint")}</th>
-              <th scope="col">{t("system.compared")}</th>
-              <th scope="col">{t("system.heard")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            <tr>
-              <th scope="row">{t("system.server")}</th>
-              <td>
-                <Fingerprint value={health.fingerprint} />
-              </td>
-              <td className="muted">–</td>
-              <td className="muted">{t("system.now")}</td>
-            </tr>
-            {health.workers.live?.map((worker) => (
-              <WorkerRow key={worker.identity} worker={worker} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table columns={[t("system.process"), t("system.fingerprint"), t("system.compared"), t("system.heard")]}>
+        <tr>
+          <th scope="row">{t("system.server")}</th>
+          <td>
+            <Fingerprint value={health.fingerprint} />
+          </td>
+          <td className="muted">–</td>
+          <td className="muted">{t("system.now")}</td>
+        </tr>
+        {health.workers.live?.map((worker) => (
+          <WorkerRow key={worker.identity} worker={worker} />
+        ))}
+      </Table>
     </section>
   );
 }

@@ -1,13 +1,12 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ChevronLeft } from "lucide-react";
-import type { ReactNode } from "react";
 import { Link, useParams } from "react-router";
 
 import { detailOf, post } from "../api/client";
 import type { Json, JsonObject } from "../editor/model/json";
 import { named, useLocale, useT } from "../i18n";
 import { may, type Session } from "../session/session";
-import { Badge, Button, Empty, ErrorBanner, JsonView } from "../ui/kit";
+import { Badge, Button, Empty, ErrorBanner, Facts, JsonView } from "../ui/kit";
 import { Assignee } from "./Assignee";
 import { CompleteForm } from "./CompleteForm";
 import { forgetTask, pathOf, type Task, TASK_TONES, useTask } from "./data";
@@ -78,29 +77,26 @@ function Shown({ task, session }: { task: Task; session: Session }) {
         </div>
       </header>
       {problem ? <ErrorBanner>{detailOf(problem)}</ErrorBanner> : null}
-      <dl className="facts">
-        <Fact name={t("tasks.run")}>
-          <Link to={`/runs/${task.runId}`}>{task.workflowName ?? t("tasks.run.unnamed")}</Link>
-        </Fact>
-        <Fact name={t(task.completedBy === null ? "tasks.assignee" : "tasks.completedBy")}>
-          <Assignee task={task} session={session} />
-        </Fact>
-        <Fact name={t("tasks.created")}>{moment(task.createdAt)}</Fact>
-        {task.endedAt === null ? null : <Fact name={t("tasks.ended")}>{moment(task.endedAt)}</Fact>}
-      </dl>
+      <Facts
+        facts={[
+          [
+            t("tasks.run"),
+            <Link key={task.runId} to={`/runs/${task.runId}`}>
+              {task.workflowName ?? t("tasks.run.unnamed")}
+            </Link>,
+          ],
+          [
+            t(task.completedBy === null ? "tasks.assignee" : "tasks.completedBy"),
+            <Assignee key={task.taskId} task={task} session={session} />,
+          ],
+          [t("tasks.created"), moment(task.createdAt)],
+          [t("tasks.ended"), task.endedAt && moment(task.endedAt)],
+        ]}
+      />
       {task.description ? <p className="task-description">{task.description}</p> : null}
       <Data title={t("tasks.context")} value={task.contextData as Json} />
       {task.response === null ? null : <Data title={t("tasks.response")} value={task.response} />}
       {canAct && (isMine || task.assignedTo === null) ? <CompleteForm task={task} /> : null}
-    </div>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
     </div>
   );
 }

@@ -5,7 +5,7 @@ import { Link, useSearchParams } from "react-router";
 import { detailOf } from "../api/client";
 import { named, useLocale, useT } from "../i18n";
 import type { Session } from "../session/session";
-import { Badge, Button, Empty, ErrorBanner, Loading } from "../ui/kit";
+import { Badge, Button, Chips, Empty, ErrorBanner, Loading, Table } from "../ui/kit";
 import { type Task, TASK_TONES, useTasks } from "./data";
 import { Assignee } from "./Assignee";
 
@@ -26,25 +26,20 @@ export default function TasksScreen({ session }: { session: Session }) {
       <header className="page-head">
         <h1>{t("tasks.title")}</h1>
       </header>
-      <div className="chips" role="group" aria-label={t("tasks.filter")}>
-        {FILTERS.map((each) => (
-          <button
-            key={each}
-            type="button"
-            className="chip"
-            aria-pressed={filter === each}
-            onClick={() => setFilter(each)}
-          >
-            {t(`tasks.filter.${each}`)}
-          </button>
-        ))}
+      <Chips
+        label={t("tasks.filter")}
+        choices={FILTERS}
+        chosen={filter}
+        nameOf={(each) => t(`tasks.filter.${each}`)}
+        onChoose={setFilter}
+      >
         {runId === null ? null : (
           <button type="button" className="chip only" onClick={() => setQuery({})}>
             {t("tasks.ofRun")} <X size={14} aria-hidden />
             <span className="visually-hidden">{t("tasks.ofRun.end")}</span>
           </button>
         )}
-      </div>
+      </Chips>
       {tasks.error ? (
         <ErrorBanner action={<Button onPress={() => void tasks.refetch()}>{t("shell.again")}</Button>}>
           {detailOf(tasks.error)}
@@ -56,23 +51,11 @@ export default function TasksScreen({ session }: { session: Session }) {
           <p>{t("tasks.emptyHint")}</p>
         </Empty>
       ) : (
-        <div className="table-box">
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">{t("tasks.task")}</th>
-                <th scope="col">{t("tasks.status")}</th>
-                <th scope="col">{t("tasks.assignee")}</th>
-                <th scope="col">{t("tasks.created")}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((task) => (
-                <Row key={task.taskId} task={task} session={session} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={[t("tasks.task"), t("tasks.status"), t("tasks.assignee"), t("tasks.created")]}>
+          {rows.map((task) => (
+            <Row key={task.taskId} task={task} session={session} />
+          ))}
+        </Table>
       )}
       {tasks.hasNextPage ? (
         <Button isDisabled={tasks.isFetchingNextPage} onPress={() => void tasks.fetchNextPage()}>

@@ -151,6 +151,79 @@ export function ModalDialog({
   );
 }
 
+/** A table of rows; null is a column for the tools of each row. */
+export function Table({ columns, children }: { columns: readonly (string | null)[]; children: ReactNode }) {
+  return (
+    <div className="table-box">
+      <table className="table">
+        <thead>
+          <tr>
+            {columns.map((column) =>
+              column === null ? (
+                <td key="" />
+              ) : (
+                <th key={column} scope="col">
+                  {column}
+                </th>
+              ),
+            )}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Short values, each below its name; those that are missing are left out. */
+export function Facts({ facts }: { facts: readonly (readonly [name: string, value: ReactNode])[] }) {
+  const known = facts.filter(([, value]) => value);
+  return known.length === 0 ? null : (
+    <dl className="facts">
+      {known.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** What a list is narrowed to: one of a few choices, and whatever else narrows it. */
+export function Chips<K extends string>({
+  label,
+  choices,
+  chosen,
+  nameOf,
+  onChoose,
+  children,
+}: {
+  label: string;
+  choices: readonly K[];
+  chosen: K;
+  nameOf: (choice: K) => string;
+  onChoose: (choice: K) => void;
+  children?: ReactNode;
+}) {
+  return (
+    <div className="chips" role="group" aria-label={label}>
+      {choices.map((choice) => (
+        <button
+          key={choice}
+          type="button"
+          className="chip"
+          aria-pressed={chosen === choice}
+          onClick={() => onChoose(choice)}
+        >
+          {nameOf(choice)}
+        </button>
+      ))}
+      {children}
+    </div>
+  );
+}
+
 /** A JSON value to read. */
 export function JsonView({ value, label }: { value: unknown; label: string }) {
   return (

@@ -6,7 +6,7 @@ import { Link, useParams } from "react-router";
 import { detailOf, get, post, Problem, type Schemas } from "../api/client";
 import { useLocale, useT } from "../i18n";
 import { may, type Session } from "../session/session";
-import { Badge, Button, Empty, ErrorBanner, ModalDialog } from "../ui/kit";
+import { Badge, Button, Empty, ErrorBanner, ModalDialog, Table } from "../ui/kit";
 import { tell } from "../ui/toasts";
 import { Difference, type VersionName } from "./Difference";
 
@@ -57,50 +57,38 @@ export default function VersionsScreen({ session }: { session: Session }) {
         </Empty>
       ) : (
         <>
-          <div className="table-box">
-            <table className="table">
-              <thead>
-                <tr>
-                  <th scope="col">{t("runs.version")}</th>
-                  <th scope="col">{t("versions.publishedAt")}</th>
-                  <th scope="col">{t("versions.publishedBy")}</th>
-                  <td />
-                </tr>
-              </thead>
-              <tbody>
-                {versions.map((version) => (
-                  <tr key={version.version}>
-                    <th scope="row">
-                      {t("versions.version", { version: version.version })}{" "}
-                      {version.version === newest ? <Badge tone="success">{t("versions.current")}</Badge> : null}
-                    </th>
-                    <td className="muted">
-                      {intl.formatDate(version.publishedAt, { dateStyle: "medium", timeStyle: "short" })}
-                    </td>
-                    <td className="muted">{version.publishedByName ?? "–"}</td>
-                    <td className="table-tools">
-                      {canPublish && version.version !== newest ? (
-                        <RollBackButton version={version.version} onPress={setWanted} />
-                      ) : null}
-                    </td>
-                  </tr>
-                ))}
-                {held.map((version) => (
-                  <tr key={version}>
-                    <th scope="row">
-                      {t("versions.version", { version })} <Badge tone="warning">{t("versions.held")}</Badge>
-                    </th>
-                    <td className="muted" colSpan={2}>
-                      {t("versions.heldHint")}
-                    </td>
-                    <td className="table-tools">
-                      {canPublish ? <RollBackButton version={version} onPress={setWanted} /> : null}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table columns={[t("runs.version"), t("versions.publishedAt"), t("versions.publishedBy"), null]}>
+            {versions.map((version) => (
+              <tr key={version.version}>
+                <th scope="row">
+                  {t("versions.version", { version: version.version })}{" "}
+                  {version.version === newest ? <Badge tone="success">{t("versions.current")}</Badge> : null}
+                </th>
+                <td className="muted">
+                  {intl.formatDate(version.publishedAt, { dateStyle: "medium", timeStyle: "short" })}
+                </td>
+                <td className="muted">{version.publishedByName ?? "–"}</td>
+                <td className="table-tools">
+                  {canPublish && version.version !== newest ? (
+                    <RollBackButton version={version.version} onPress={setWanted} />
+                  ) : null}
+                </td>
+              </tr>
+            ))}
+            {held.map((version) => (
+              <tr key={version}>
+                <th scope="row">
+                  {t("versions.version", { version })} <Badge tone="warning">{t("versions.held")}</Badge>
+                </th>
+                <td className="muted" colSpan={2}>
+                  {t("versions.heldHint")}
+                </td>
+                <td className="table-tools">
+                  {canPublish ? <RollBackButton version={version} onPress={setWanted} /> : null}
+                </td>
+              </tr>
+            ))}
+          </Table>
           <Compare workflowId={id} versions={versions} stamp={workflow.data.updatedAt} />
         </>
       )}

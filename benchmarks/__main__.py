@@ -7,11 +7,12 @@ import asyncio
 
 from rich.console import Console
 
-from benchmarks import bundles, catalog, fairness, language, ledger, loops, runs, scale, sync, waits, webhooks
+from benchmarks import bundles, catalog, designer, fairness, language, ledger, loops, runs, scale, sync, waits, webhooks
 from benchmarks.platform import running_platform
 
 BENCHMARKS = {
     "catalog": catalog.measure,
+    "designer": designer.measure,
     "runs": runs.measure,
     "ledger": ledger.measure,
     "loops": loops.measure,

@@ -228,6 +228,50 @@ async def test_a_ticket_for_an_alert_by_keyboard(open_designer):
     check_built(await stored(page, draft))
 
 
+# ── Size ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_long_workflow_is_gone_through_and_mapped(open_designer):
+    """Of 300 steps few are drawn, and still all are counted, found by keys, and their data by a search."""
+    page = open_designer.page
+    await open_designer.sign_in()
+    steps = [
+        {
+            "id": f"s{number}",
+            "type": "action.call",
+            "name": f"Find {number}.",
+            "config": {
+                "actionId": "ninjaone.devices.find",
+                "version": 1,
+                "inputMapping": {"query": "server"},
+                "saveAs": f"found_{number}",
+            },
+        }
+        for number in range(1, 301)
+    ]
+    draft = await edit(open_designer, {"name": "Long", "steps": steps})
+    assert await page.get_by_role("treeitem").count() < len(steps) / 3
+
+    await step(page, "Find 1.").click()
+    await press(page, "End")
+    last = step(page, "Find 300.")
+    await expect(last).to_be_focused()
+    await expect(last).to_have_attribute("aria-posinset", "300")
+    await press(page, "F2")
+    await expect(field(page, "name").get_by_role("textbox")).to_be_focused()
+    await page.keyboard.type(" The last")
+    await press(page, "Escape")
+    await expect(step(page, "Find 300. The last")).to_be_focused()
+
+    await pick(page, "query", "found_1. host", "vars.found_1.devices[0].hostname")
+    await press(page, "Escape", "Home")
+    await expect(step(page, "Find 1.")).to_be_focused()
+    stored_steps = (await stored(page, draft))["steps"]
+    assert stored_steps[0] == steps[0]
+    assert stored_steps[-1]["name"] == "Find 300. The last"
+    assert stored_steps[-1]["config"]["inputMapping"] == {"query": {"$expr": "vars.found_1.devices[0].hostname"}}
+
+
 # ── Findings ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

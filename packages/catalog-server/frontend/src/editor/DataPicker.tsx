@@ -1,5 +1,5 @@
 import { ChevronRight, CircleDashed, Search } from "lucide-react";
-import { type ReactNode, useMemo, useState } from "react";
+import { type ReactNode, useDeferredValue, useMemo, useState } from "react";
 import { Button, Input, SearchField, Tree, TreeItem, TreeItemContent } from "react-aria-components";
 
 import { type MessageId, useT } from "../i18n";
@@ -15,12 +15,17 @@ import { moduleOf, titleOf } from "./tiles";
 
 /** How deep a search looks, and how much of what it finds is shown. */
 const DEPTH = 5;
-const SHOWN = 80;
+const SHOWN = 24;
+/** So many of the nearest steps stand in the tree; a search finds the others. */
+const NEAREST = 30;
+/** From the beginning the nearest groups are open, until there are so many rows. */
+const OPEN = 24;
 
 interface PickerGroup {
   id: string;
   label: string;
   icon: ReactNode;
+  isStep: boolean;
   nodes: DataNode[];
 }
 
@@ -42,7 +47,14 @@ export function DataPicker({
   const groups = usePickerGroups(scope);
   const [query, setQuery] = useState("");
   const [expanded, setExpanded] = useState<Set<string | number>>(() => initiallyExpanded(groups));
-  const found = useMemo(() => (query.trim() === "" ? null : search(groups, query)), [groups, query]);
+  const wanted = useDeferredValue(query);
+  const isSearching = wanted.trim() !== "";
+  const entries = useMemo(() => (isSearching ? entriesOf(groups) : []), [groups, isSearching]);
+  const found = useMemo(() => (isSearching ? search(entries, wanted) : null), [entries, wanted, isSearching]);
+  // The dialog is there at once, and its tree follows.
+  const isOpen = useDeferredValue(true, false);
+  const near = useMemo(() => nearest(groups), [groups]);
+  const more = found === null ? groups.length - near.length : found.length - SHOWN;
   const byId = useMemo(() => new Map<string, DataNode>(), []);
   const pick = (id: string | number) => {
     const node = byId.get(String(id));
@@ -134,9 +146,9 @@ export function DataPicker({
         <Search size={12} aria-hidden /> {t(scope.isReal ? "editor.picker.real" : "editor.picker.madeUp")}
       </p>
       {found !== null && found.length === 0 ? (
-        <p className="ed-empty">{t("editor.picker.nothing", { query })}</p>
+        <p className="ed-empty">{t("editor.picker.nothing", { query: wanted })}</p>
       ) : null}
-      {found === null || found.length > 0 ? (
+      {isOpen && (found === null || found.length > 0) ? (
         <Tree
           aria-label={title}
           className="ed-data-tree"
@@ -147,7 +159,7 @@ export function DataPicker({
         >
           {found
             ? found.slice(0, SHOWN).map(({ node, group }) => item(node, group, true))
-            : groups.map((group) => (
+            : near.map((group) => (
                 <TreeItem
                   key={group.id}
                   id={group.id}
@@ -172,6 +184,7 @@ export function DataPicker({
               ))}
         </Tree>
       ) : null}
+      {more > 0 ? <p className="ed-more">{t("editor.palette.more", { count: more })}</p> : null}
     </ModalDialog>
   );
 }
@@ -208,6 +221,7 @@ function usePickerGroups(scope: Scope): PickerGroup[] {
             ) : (
               <TypeIcon type={typeOf(own)} size={14} />
             ),
+          isStep: group.kind === "step",
           nodes: nodesOf(group),
         };
       }),
@@ -226,9 +240,20 @@ function nodesOf(group: Group): DataNode[] {
   return only?.kind === "object" && only.hasChildren && others.length === 0 ? [only, ...childrenOf(only)] : nodes;
 }
 
+/** All but the steps that are far away. */
+function nearest(groups: readonly PickerGroup[]): PickerGroup[] {
+  let steps = 0;
+  return groups.filter(({ isStep }) => !isStep || ++steps <= NEAREST);
+}
+
 function initiallyExpanded(groups: readonly PickerGroup[]): Set<string | number> {
   const open = new Set<string | number>();
-  for (const group of groups.slice(0, 6)) {
+  let rows = 0;
+  for (const group of groups) {
+    if (rows >= OPEN) {
+      break;
+    }
+    rows += group.nodes.length;
     open.add(group.id);
   }
   return open;
@@ -247,17 +272,26 @@ function isWholeOf(node: DataNode, group: PickerGroup): boolean {
   return node === group.nodes[0] && group.nodes.length > 1 && group.nodes[1]?.path.length === node.path.length + 1;
 }
 
-function search(groups: readonly PickerGroup[], query: string): { node: DataNode; group: PickerGroup }[] {
-  const wanted = query.toLowerCase().split(/\s+/).filter(Boolean);
-  const found: { node: DataNode; group: PickerGroup; rank: number }[] = [];
+interface Entry {
+  node: DataNode;
+  group: PickerGroup;
+  /** What it is found by, and what of that is its own name. */
+  words: string;
+  name: string;
+}
+
+/** All that can be found, made once for a search's many letters. */
+function entriesOf(groups: readonly PickerGroup[]): Entry[] {
+  const entries: Entry[] = [];
   for (const group of groups) {
     const walk = (node: DataNode, depth: number) => {
-      const text =
-        `${group.label} ${node.source} ${node.label} ${node.description} ${sampleText(node.sample)}`.toLowerCase();
-      if (wanted.every((word) => text.includes(word))) {
-        const own = `${node.name} ${node.label}`.toLowerCase();
-        found.push({ node, group, rank: wanted.filter((word) => !own.includes(word)).length });
-      }
+      const { source, name, label, description, sample } = node;
+      entries.push({
+        node,
+        group,
+        words: `${group.label} ${source} ${label} ${description} ${sampleText(sample)}`.toLowerCase(),
+        name: `${name} ${label}`.toLowerCase(),
+      });
       if (depth < DEPTH && node.hasChildren) {
         for (const child of childrenOf(node)) {
           walk(child, depth + 1);
@@ -270,5 +304,14 @@ function search(groups: readonly PickerGroup[], query: string): { node: DataNode
       }
     }
   }
-  return found.sort((one, other) => one.rank - other.rank);
+  return entries;
+}
+
+/** Those that have all words; first those that have them in their names. */
+function search(entries: readonly Entry[], query: string): Entry[] {
+  const wanted = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const rank = ({ name }: Entry) => wanted.filter((word) => !name.includes(word)).length;
+  return entries
+    .filter(({ words }) => wanted.every((word) => words.includes(word)))
+    .sort((one, other) => rank(one) - rank(other));
 }

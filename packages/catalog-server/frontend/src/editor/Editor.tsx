@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { ChevronsDownUp, ChevronsUpDown, PanelLeft, Plus, Zap } from "lucide-react";
-import { type ReactNode, useCallback, useEffect, useMemo, useReducer, useRef, useState } from "react";
+import { type ReactNode, useCallback, useDeferredValue, useEffect, useMemo, useReducer, useRef, useState } from "react";
 import { Button } from "react-aria-components";
 import { useBlocker } from "react-router";
 
@@ -121,9 +121,17 @@ export function Editor({
   );
 
   // ── Moving the focus ────────────────────────────────────────────────────────────────────────────────────────
-  const inspect = useCallback((field?: string) => {
-    requestAnimationFrame(() => inspector.current && focusField(inspector.current, field));
-  }, []);
+  const [sought, setSought] = useState<{ field?: string } | null>(null);
+  const inspect = useCallback((field?: string) => setSought({ field }), []);
+  // The list answers at once; the inspector's many fields follow, and the focus goes there when they are there.
+  const shown = useDeferredValue(useMemo(() => ({ selected, sought }), [selected, sought]));
+  const inspected = shown.selected === "workflow" || document.nodes[shown.selected] ? shown.selected : selected;
+  useEffect(() => {
+    if (shown.sought) {
+      const { field } = shown.sought;
+      requestAnimationFrame(() => inspector.current && focusField(inspector.current, field));
+    }
+  }, [shown.sought]);
 
   const showFinding = useCallback(
     (finding: Finding) => {
@@ -293,10 +301,10 @@ export function Editor({
               ) : null}
             </section>
             <aside ref={inspector} className="ed-inspector" aria-label={t("editor.inspector")}>
-              {selected === "workflow" ? (
+              {inspected === "workflow" ? (
                 <WorkflowInspector document={document} findings={validation.findings} />
               ) : (
-                <StepInspector key={selected} document={document} step={selected} findings={validation.findings} />
+                <StepInspector key={inspected} document={document} step={inspected} findings={validation.findings} />
               )}
             </aside>
             <div className="visually-hidden" role="status" aria-live="polite">

@@ -1,6 +1,6 @@
 import { GripVertical, Plug, Plus } from "lucide-react";
-import { memo, useDeferredValue, useMemo, useState } from "react";
-import { Button, Input, SearchField, Switch } from "react-aria-components";
+import { memo, useMemo, useState } from "react";
+import { Input, SearchField, Switch } from "react-aria-components";
 import { Link } from "react-router";
 
 import type { CatalogAction, CatalogModule } from "../api/catalog";
@@ -8,6 +8,7 @@ import { useT } from "../i18n";
 import { ModuleIcon, TypeIcon } from "../ui/icons";
 import { useShared } from "./context";
 import { startDrag } from "./drag";
+import type { Found } from "./model/palette";
 import { bySection, type Offer, offers, SECTIONS, usePalette } from "./offer";
 
 /** Everything that can be added; a tile is added where the list is, or dragged to where it belongs. */
@@ -19,22 +20,15 @@ export const PalettePanel = memo(function PalettePanel({
   onAdd: (offer: Offer) => void;
 }) {
   const t = useT();
-  const { canEdit } = useShared();
   const palette = usePalette();
   const [query, setQuery] = useState("");
   const [showsUnavailable, setShowsUnavailable] = useState(false);
-  const wanted = useDeferredValue(query);
-  const found = useMemo(() => palette.find(wanted), [palette, wanted]);
-  const sections = useMemo(() => bySection(found), [found]);
-  const isSearching = wanted.trim() !== "";
-  // More than anybody reads is found by more words.
-  const shownModules = new Set(
-    isSearching
-      ? found.modules.filter(({ module }) => module.available || showsUnavailable).slice(0, FOUND)
-      : found.modules,
-  );
+  const isSearching = query.trim() !== "";
+  const all = useMemo(() => palette.find(""), [palette]);
+  const found = useMemo(() => (isSearching ? palette.find(query) : all), [palette, query, isSearching, all]);
   const hidden = found.modules.filter(({ module }) => !module.available).length;
   const count = found.types.length + found.modules.length - (showsUnavailable ? 0 : hidden);
+  const common = { showsUnavailable, onAdd };
   return (
     <section className="ed-palette" aria-label={t("editor.palette.label")}>
       <SearchField className="ed-search" value={query} onChange={setQuery} aria-label={t("editor.palette.search")}>
@@ -44,44 +38,15 @@ export const PalettePanel = memo(function PalettePanel({
         {isSearching ? t("editor.palette.found", { count }) : ""}
       </div>
       <div className="ed-palette-list">
-        {SECTIONS.map((section) => {
-          const { types, modules } = sections[section];
-          const shown = modules.filter((each) => shownModules.has(each) && (each.module.available || showsUnavailable));
-          if (types.length + shown.length === 0) {
-            return null;
-          }
-          return (
-            <div key={section} className="ed-palette-section">
-              <h2>{t(`editor.section.${section}`)}</h2>
-              <ul>
-                {types.map((type) => (
-                  <li key={type.type}>
-                    <Tile
-                      offer={offers.ofType(type.type, type.label)}
-                      icon={<TypeIcon type={type.type} />}
-                      description={type.description}
-                      isDisabled={!canEdit}
-                      onAdd={onAdd}
-                    />
-                  </li>
-                ))}
-                {shown.map(({ module, actions, isByName }) => (
-                  <ModuleTile
-                    key={module.groupKey}
-                    module={module}
-                    actions={isSearching && !(isByName && actions.length === module.actions.length) ? actions : NONE}
-                    isDisabled={!canEdit}
-                    onAdd={onAdd}
-                  />
-                ))}
-              </ul>
-            </div>
-          );
-        })}
+        {/* A search hides the tiles: to draw hundreds of them anew takes longer. */}
+        <div hidden={isSearching}>
+          <Sections found={all} {...common} />
+        </div>
+        {isSearching ? <Sections found={found} isAnswer {...common} /> : null}
         {isSearching && found.modules.length - hidden > FOUND ? (
           <p className="ed-more">{t("editor.palette.more", { count: found.modules.length - hidden - FOUND })}</p>
         ) : null}
-        {count === 0 ? <p className="ed-empty">{t("editor.palette.nothing", { query: wanted })}</p> : null}
+        {count === 0 ? <p className="ed-empty">{t("editor.palette.nothing", { query })}</p> : null}
       </div>
       {isAdmin && hidden > 0 ? (
         <footer className="ed-palette-foot">
@@ -95,10 +60,61 @@ export const PalettePanel = memo(function PalettePanel({
   );
 });
 
+/** More modules, and more actions of one, than anybody reads in a search's answer are found by more words. */
+const FOUND = 12;
+const SHOWN = 5;
 const NONE: readonly CatalogAction[] = [];
-/** More actions of one module than fit a search's answer are found by more words. */
-const SHOWN = 8;
-const FOUND = 25;
+
+/** The tiles, by sections; in a search's answer modules have the actions that were found beside them. */
+const Sections = memo(function Sections({
+  found,
+  isAnswer = false,
+  showsUnavailable,
+  onAdd,
+}: {
+  found: Found;
+  isAnswer?: boolean;
+  showsUnavailable: boolean;
+  onAdd: (offer: Offer) => void;
+}) {
+  const t = useT();
+  const { canEdit } = useShared();
+  const possible = found.modules.filter(({ module }) => module.available || showsUnavailable);
+  const sections = bySection({ ...found, modules: isAnswer ? possible.slice(0, FOUND) : possible });
+  return SECTIONS.map((section) => {
+    const { types, modules } = sections[section];
+    if (types.length + modules.length === 0) {
+      return null;
+    }
+    return (
+      <div key={section} className="ed-palette-section">
+        <h2>{t(`editor.section.${section}`)}</h2>
+        <ul>
+          {types.map((type) => (
+            <li key={type.type}>
+              <Tile
+                offer={offers.ofType(type.type, type.label)}
+                icon={<TypeIcon type={type.type} />}
+                description={type.description}
+                isDisabled={!canEdit}
+                onAdd={onAdd}
+              />
+            </li>
+          ))}
+          {modules.map(({ module, actions, isByName }) => (
+            <ModuleTile
+              key={module.groupKey}
+              module={module}
+              actions={isAnswer && !(isByName && actions.length === module.actions.length) ? actions : NONE}
+              isDisabled={!canEdit}
+              onAdd={onAdd}
+            />
+          ))}
+        </ul>
+      </div>
+    );
+  });
+});
 
 const ModuleTile = memo(function ModuleTile({
   module,
@@ -142,10 +158,11 @@ const ModuleTile = memo(function ModuleTile({
         <ul className="ed-tile-actions">
           {actions.slice(0, SHOWN).map((action) => (
             <li key={action.id}>
-              <Button
+              <button
+                type="button"
                 className="ed-tile-action"
-                isDisabled={isDisabled}
-                onPress={() => onAdd(offers.ofAction(module, action.id))}
+                disabled={isDisabled}
+                onClick={() => onAdd(offers.ofAction(module, action.id))}
               >
                 <Plus size={12} aria-hidden />
                 <span>
@@ -154,7 +171,7 @@ const ModuleTile = memo(function ModuleTile({
                   </span>
                   {action.label}
                 </span>
-              </Button>
+              </button>
             </li>
           ))}
           {actions.length > SHOWN ? (
@@ -186,7 +203,7 @@ function Tile({
       onDragStart={(event) => startDrag(event, { kind: "offer", offer })}
       className="ed-tile-drag"
     >
-      <Button className="ed-tile" isDisabled={isDisabled} onPress={() => onAdd(offer)}>
+      <button type="button" className="ed-tile" disabled={isDisabled} onClick={() => onAdd(offer)}>
         {icon}
         <span className="ed-tile-words" title={description}>
           <span className="ed-tile-label">
@@ -196,7 +213,7 @@ function Tile({
           <small>{description}</small>
         </span>
         <GripVertical className="ed-grip" size={14} aria-hidden />
-      </Button>
+      </button>
     </div>
   );
 }

@@ -18,7 +18,7 @@ import { bySection, type Offer, offers, SECTIONS, usePalette } from "./offer";
 import { EffectBadge } from "./tiles";
 
 /** As many as anybody reads; more words find the rest. */
-const SHOWN = 60;
+const SHOWN = 24;
 
 interface Choice {
   id: string;
@@ -50,10 +50,11 @@ function Choices({ onChoose }: { onChoose: (offer: Offer) => void }) {
   const { actions } = useShared();
   const palette = usePalette();
   const [query, setQuery] = useState("");
-  const wanted = useDeferredValue(query);
+  // The dialog is there at once, and its list follows.
+  const isOpen = useDeferredValue(true, false);
   const { sections, byId, more } = useMemo(() => {
-    const found = palette.find(wanted);
-    const isSearching = wanted.trim() !== "";
+    const found = palette.find(query);
+    const isSearching = query.trim() !== "";
     const byId = new Map<string, Offer>();
     let left = SHOWN;
     let more = 0;
@@ -102,51 +103,53 @@ function Choices({ onChoose }: { onChoose: (offer: Offer) => void }) {
       return { id: section, choices: shown };
     }).filter(({ choices }) => choices.length > 0);
     return { sections, byId, more };
-  }, [palette, wanted, actions]);
+  }, [palette, query, actions]);
   return (
     <div className="ed-choices">
       <Autocomplete inputValue={query} onInputChange={setQuery}>
         <SearchField className="ed-search" aria-label={t("editor.add.search")} autoFocus>
           <Input className="ed-input" placeholder={t("editor.add.search")} />
         </SearchField>
-        <ListBox
-          className="ed-listbox"
-          aria-label={t("editor.add.title")}
-          items={sections}
-          selectionMode="none"
-          onAction={(id) => {
-            const offer = byId.get(String(id));
-            if (offer) {
-              onChoose(offer);
-            }
-          }}
-          renderEmptyState={() => <p className="ed-empty">{t("editor.palette.nothing", { query: wanted })}</p>}
-        >
-          {(section) => (
-            <ListBoxSection id={`section:${section.id}`}>
-              <Header className="ed-choices-head">{t(`editor.section.${section.id}`)}</Header>
-              <Collection items={section.choices}>
-                {(choice) => (
-                  <ListBoxItem
-                    id={choice.id}
-                    textValue={`${choice.offer.label} ${choice.detail ?? ""}`}
-                    className="ed-option ed-choice"
-                  >
-                    {choice.icon}
-                    <span className="ed-tile-words">
-                      <span className="ed-tile-label">
-                        {choice.offer.label}
-                        {choice.detail ? <em>{choice.detail}</em> : null}
+        {isOpen ? (
+          <ListBox
+            className="ed-listbox"
+            aria-label={t("editor.add.title")}
+            items={sections}
+            selectionMode="none"
+            onAction={(id) => {
+              const offer = byId.get(String(id));
+              if (offer) {
+                onChoose(offer);
+              }
+            }}
+            renderEmptyState={() => <p className="ed-empty">{t("editor.palette.nothing", { query })}</p>}
+          >
+            {(section) => (
+              <ListBoxSection id={`section:${section.id}`}>
+                <Header className="ed-choices-head">{t(`editor.section.${section.id}`)}</Header>
+                <Collection items={section.choices}>
+                  {(choice) => (
+                    <ListBoxItem
+                      id={choice.id}
+                      textValue={`${choice.offer.label} ${choice.detail ?? ""}`}
+                      className="ed-option ed-choice"
+                    >
+                      {choice.icon}
+                      <span className="ed-tile-words">
+                        <span className="ed-tile-label">
+                          {choice.offer.label}
+                          {choice.detail ? <em>{choice.detail}</em> : null}
+                        </span>
+                        <small>{choice.description}</small>
                       </span>
-                      <small>{choice.description}</small>
-                    </span>
-                    {choice.badge}
-                  </ListBoxItem>
-                )}
-              </Collection>
-            </ListBoxSection>
-          )}
-        </ListBox>
+                      {choice.badge}
+                    </ListBoxItem>
+                  )}
+                </Collection>
+              </ListBoxSection>
+            )}
+          </ListBox>
+        ) : null}
         {more > 0 ? <p className="ed-more">{t("editor.palette.more", { count: more })}</p> : null}
       </Autocomplete>
     </div>

@@ -67,15 +67,17 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
 
   const select = useCallback(
     (id: string) => {
+      const row = now.current.rows.find((each) => each.id === id);
       // It may be drawn only now.
-      flushSync(() => setFocused(id));
+      flushSync(() => {
+        setFocused(id);
+        if (row?.kind === "step") {
+          dispatch({ type: "select", selected: row.key });
+        }
+      });
       const element = rowElement(list.current, id);
       element?.focus({ preventScroll: true });
       element?.scrollIntoView({ block: "nearest" });
-      const row = now.current.rows.find((each) => each.id === id);
-      if (row?.kind === "step") {
-        dispatch({ type: "select", selected: row.key });
-      }
     },
     [dispatch],
   );

@@ -1,5 +1,5 @@
 import { Braces, KeyRound, SquareFunction, TextCursorInput } from "lucide-react";
-import { useState } from "react";
+import { memo, useCallback, useRef, useState } from "react";
 import { ToggleButton, ToggleButtonGroup, Tooltip, TooltipTrigger } from "react-aria-components";
 
 import { type MessageId, useT } from "../i18n";
@@ -78,6 +78,9 @@ export function ValueField({
     redraw((count) => count + 1);
     announce(t("editor.said.mode", { field: field.label, mode: t(`editor.mode.${next}`) }));
   };
+  const now = useRef(choose);
+  now.current = choose;
+  const onChoose = useCallback((next: Mode) => now.current(next), []);
 
   return (
     <FieldFrame
@@ -88,29 +91,7 @@ export function ValueField({
       findings={findings}
       className={className}
       tools={
-        offered.length > 1 ? (
-          <ToggleButtonGroup
-            className="ed-modes"
-            aria-label={t("editor.mode.label", { field: field.label })}
-            selectionMode="single"
-            disallowEmptySelection
-            selectedKeys={[mode]}
-            isDisabled={!canEdit}
-            onSelectionChange={(keys) => choose([...keys][0] as Mode)}
-          >
-            {offered.map((each) => {
-              const Icon = ICONS[each];
-              return (
-                <TooltipTrigger key={each} delay={500}>
-                  <ToggleButton id={each} className="ed-mode" aria-label={t(`editor.mode.${each}`)}>
-                    <Icon size={14} aria-hidden />
-                  </ToggleButton>
-                  <Tooltip className="tooltip">{t(`editor.mode.${each}.hint` as MessageId)}</Tooltip>
-                </TooltipTrigger>
-              );
-            })}
-          </ToggleButtonGroup>
-        ) : null
+        offered.length > 1 ? <Modes label={field.label} mode={mode} offered={offered} onChoose={onChoose} /> : null
       }
     >
       {(ids) => {
@@ -138,6 +119,45 @@ export function ValueField({
     </FieldFrame>
   );
 }
+
+/** Which kind of value the field has; not drawn again for each letter that is typed. */
+const Modes = memo(function Modes({
+  label,
+  mode,
+  offered,
+  onChoose,
+}: {
+  label: string;
+  mode: Mode;
+  offered: readonly Mode[];
+  onChoose: (mode: Mode) => void;
+}) {
+  const t = useT();
+  const { canEdit } = useShared();
+  return (
+    <ToggleButtonGroup
+      className="ed-modes"
+      aria-label={t("editor.mode.label", { field: label })}
+      selectionMode="single"
+      disallowEmptySelection
+      selectedKeys={[mode]}
+      isDisabled={!canEdit}
+      onSelectionChange={(keys) => onChoose([...keys][0] as Mode)}
+    >
+      {offered.map((each) => {
+        const Icon = ICONS[each];
+        return (
+          <TooltipTrigger key={each} delay={500}>
+            <ToggleButton id={each} className="ed-mode" aria-label={t(`editor.mode.${each}`)}>
+              <Icon size={14} aria-hidden />
+            </ToggleButton>
+            <Tooltip className="tooltip">{t(`editor.mode.${each}.hint` as MessageId)}</Tooltip>
+          </TooltipTrigger>
+        );
+      })}
+    </ToggleButtonGroup>
+  );
+});
 
 const WITHOUT_SECRET: readonly Mode[] = ["fixed", "reference", "expression"];
 /** Names of fields that may want a secret, though their schema does not say so. */

@@ -46,6 +46,7 @@ GERMAN = Translations(
             LocaleFile(
                 modules={"ticket": Words(label="Vorgang", description="Vorgänge.")},
                 actions={"tickets.create": Words(label="Vorgang anlegen", description="Legt einen Vorgang an.")},
+                schemas={"CreateTicket": {"title": Words(label="Betreff", description="Worum es geht.")}},
             ),
         )
     }

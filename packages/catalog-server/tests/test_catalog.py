@@ -80,6 +80,10 @@ async def test_language_is_negotiated(server, query, header, language, label):
     assert (response.status, response.headers["Content-Language"], ticket["label"]) == (200, language, label)
     action = orjson.loads(await (await server.a("GET", f"{ACTIONS}/tickets.create/1{query}", headers=headers)).read())
     assert action["label"] == {"en": "Create ticket", "de": "Vorgang anlegen"}[language]
+    said = {"en": (None, None), "de": ("Betreff", "Worum es geht.")}[language]
+    fields = action["inputSchema"]["properties"]
+    assert (fields["title"].get("title"), fields["title"].get("description")) == said
+    assert "title" not in fields["client_id"]
     english = await server.a("GET", f"{CATALOG}?locale=en")
     assert (response.headers["ETag"] == english.headers["ETag"]) is (language == "en")
 

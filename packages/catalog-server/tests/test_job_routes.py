@@ -8,12 +8,14 @@ from uuid import UUID
 import attrs
 import pytest
 
+from workflow_catalog_server.designer_catalog import DesignerCatalog
 from workflow_core.actions import Action, Effect
 from workflow_core.connections import Connection
 from workflow_core.discovery import registry_of
 from workflow_core.job_runs.runs import JobRunStatus, end_run
 from workflow_core.job_runs.settling import Installed, settle_jobs
 from workflow_core.jobs import Job
+from workflow_core.locales import LocaleFile, Translations, Words
 from workflow_core.modules import Module
 
 JOBS = "/api/jobs"
@@ -132,6 +134,19 @@ async def test_jobs(server, settled, ends):
     assert job["lastSuccessAt"] < job["last"]["finishedAt"]
     other = await listed(server.b)
     assert (other["isActive"], other["last"]) == (False, None)
+
+
+async def test_jobs_in_other_languages(serve, registry):
+    """By header; what is not translated keeps the words that it declares."""
+    words = LocaleFile(jobs={"acme.sync": Words(label="Abgleichen", description="Gleicht alles ab.")})
+    async with serve(catalog=DesignerCatalog(registry, Translations({"de": [words]}))) as server:
+        for language, said in (
+            ("de-AT", ("Abgleichen", "Gleicht alles ab.")),
+            ("fr", ("Sync", "Brings all up to date.")),
+        ):
+            response = await server.a("GET", JOBS, headers={"Accept-Language": language})
+            (job,) = (await response.json())["jobs"]
+            assert (job["label"], job["description"]) == said
 
 
 async def test_next_time_while_a_run_is_under_way(server, settled):

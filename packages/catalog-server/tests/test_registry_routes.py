@@ -95,10 +95,17 @@ async def test_answers_are_made_once(server, make_token, assert_problem, *, path
 
 async def test_events_in_other_languages(serve, registry):
     """By query or header; what is not translated keeps the words that it declares."""
-    words = LocaleFile(events={"BACKUP_FAILED": Words(label="Sicherung fehlgeschlagen", description="…")})
+    words = LocaleFile(
+        events={"BACKUP_FAILED": Words(label="Sicherung fehlgeschlagen", description="…")},
+        schemas={"Failed": {"reason": Words(label="Grund", description="Warum.")}},
+    )
     async with serve(catalog=DesignerCatalog(registry, Translations({"de": [words]}))) as server:
         [german] = await read(server.a, "events?locale=de-AT")
         [header] = await read(server.a, "events", headers={"Accept-Language": "de"})
         [other] = await read(server.a, "events?locale=fr")
     assert german["label"] == header["label"] == "Sicherung fehlgeschlagen"
     assert other["label"] == "Backup failed"
+    reason = german["payloadSchema"]["properties"]["reason"]
+    assert (reason["title"], reason["description"]) == ("Grund", "Warum.")
+    assert german["payloadSchema"]["properties"]["jobId"] == other["payloadSchema"]["properties"]["jobId"]
+    assert "title" not in other["payloadSchema"]["properties"]["reason"]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
+from typing import Annotated
 
+import attrs
+import msgspec
 import pytest
 
 from workflow_core.actions import Action, Effect, Example
@@ -12,13 +16,40 @@ from workflow_core.catalog import catalog_records
 from workflow_core.discovery import registry_of
 from workflow_core.locales import NO_TRANSLATIONS, LocaleFile, Translations, Words, load_translations
 from workflow_core.modules import Module
+from workflow_core.schema import json_schema
+
+
+@attrs.frozen
+class Part:
+    """What stands inside of another."""
+
+    size: Annotated[int, msgspec.Meta(description="How large it is.")]
+    name: str
+
+
+@attrs.frozen
+class Whole:
+    """What an action takes."""
+
+    part: Annotated[Part | None, msgspec.Meta(description="The first.")]
+    parts: list[Part]
+    size: int
+
 
 GERMAN = LocaleFile(
     modules={"app:acme": Words(label="Akme", description="Sicherungen.")},
     actions={"acme.run": Words(label="Starten", description="Startet.")},
     events={"RAN": Words(label="Gelaufen", description="Lief.")},
+    schemas={
+        "Whole": {"part": Words(label="Teil", description="Der erste."), "gone": Words(label="Weg", description="")},
+        "Part": {"size": Words(label="Größe", description="Wie groß es ist.")},
+    },
+    jobs={"acme.sync": Words(label="Abgleichen", description="Gleicht ab.")},
 )
-AUSTRIAN = LocaleFile(actions={"acme.run": Words(label="Anwerfen", description="Wirft an.")})
+AUSTRIAN = LocaleFile(
+    actions={"acme.run": Words(label="Anwerfen", description="Wirft an.")},
+    schemas={"Whole": {"parts": Words(label="Teile", description="Alle.")}},
+)
 BOTH = Translations({"de": (GERMAN,), "de-at": (AUSTRIAN,)})
 
 
@@ -48,6 +79,50 @@ def test_words_fall_back_from_locale_to_base_to_the_declared():
     assert BOTH.event("de", "RAN") == GERMAN.events["RAN"]
     assert BOTH.module("de", "app:other") is None
     assert BOTH.module("en", "app:acme") is None
+    assert BOTH.job("de-at", "acme.sync") == GERMAN.jobs["acme.sync"]
+    assert BOTH.job("en", "acme.sync") is None
+    assert BOTH.job("de", "acme.other") is None
+
+
+def titles(schema):
+    return {name: field.get("title") for name, field in schema["properties"].items()}
+
+
+@pytest.mark.parametrize(
+    ("locale", "whole"),
+    [
+        ("de", {"part": "Teil", "parts": None, "size": None}),
+        ("de-at", {"part": "Teil", "parts": "Teile", "size": None}),
+    ],
+)
+def test_fields_have_the_words_of_their_class(locale, whole):
+    """As title and description, at any depth; the rest stays, and so does the schema that contracts are made of."""
+    declared = json_schema(Whole)
+    before = copy.deepcopy(declared)
+    schema = BOTH.action_schema(locale, "acme.run", declared)
+    assert titles(schema) == whole
+    assert titles(schema["$defs"]["Part"]) == {"size": "Größe", "name": None}
+    assert schema["$defs"]["Part"]["properties"]["size"]["description"] == "Wie groß es ist."
+    assert {**schema["properties"]["part"], "title": None, "description": None} == {
+        **declared["properties"]["part"],
+        "title": None,
+        "description": None,
+    }
+    assert (schema["title"], schema["properties"]["size"]) == ("Whole", declared["properties"]["size"])
+    assert declared == before
+    assert titles(BOTH.event_schema(locale, "RAN", declared))["part"] == "Teil"
+
+
+def test_fields_without_words():
+    """What no file names keeps its schema, which is not copied: a class of that name may be another distribution's."""
+    declared = json_schema(Whole)
+    for said in (
+        BOTH.action_schema("en", "acme.run", declared),
+        BOTH.action_schema("de", "other.run", declared),
+        BOTH.event_schema("de", "OTHER", declared),
+        NO_TRANSLATIONS.event_schema("de", "RAN", declared),
+    ):
+        assert said is declared
 
 
 def test_the_catalog_speaks_the_language():

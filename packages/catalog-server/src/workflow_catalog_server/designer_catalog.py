@@ -97,16 +97,17 @@ class DesignerCatalog:
         return None
 
     def _record(self, action: Action, locale: str) -> dict[str, Any]:
+        translations = self.translations
         return {
             "id": action.id,
             "version": action.version,
-            **action_words(action, self.translations, locale),
+            **action_words(action, translations, locale),
             "effect": action.effect,
             "io": action.io,
             "sideEffectful": action.effect is not Effect.READ,
             "distribution": self._registry.distribution_of[action.id],
-            "inputSchema": json_schema(action.input),
-            "outputSchema": json_schema(action.output),
+            "inputSchema": translations.action_schema(locale, action.id, json_schema(action.input)),
+            "outputSchema": translations.action_schema(locale, action.id, json_schema(action.output)),
             "pickers": [
                 {"field": picker.field, "source": picker.source, "dependencies": dict(picker.dependencies)}
                 for picker in pickers_of(action.input).values()

@@ -15,6 +15,7 @@ from aiohttp import web
 from workflow_catalog_server.answers import json_answer
 from workflow_catalog_server.auth import Permission, Principal
 from workflow_catalog_server.bodies import read_body, read_query
+from workflow_catalog_server.catalog_routes import locale_of
 from workflow_catalog_server.paging import Cursor, PageQuery, Stretch, page_by_time
 from workflow_catalog_server.problems import problem
 from workflow_catalog_server.routing import Route, path_uuid
@@ -31,6 +32,7 @@ from workflow_core.job_runs.runs import (
     request_run,
     run_id_for_request,
 )
+from workflow_core.locales import Words
 
 
 @attrs.frozen(kw_only=True)
@@ -153,13 +155,14 @@ class JobAnswer:
     lastSuccessAt: datetime | None
 
     @classmethod
-    def of(cls, state: JobState) -> JobAnswer:
-        """The answer about a job."""
+    def of(cls, state: JobState, words: Words | None = None) -> JobAnswer:
+        """The answer about a job; without words in those that it declares."""
         job = state.job
+        said = words or job
         return cls(
             id=job.id,
-            label=job.label,
-            description=job.description,
+            label=said.label,
+            description=said.description,
             provider=job.provider,
             isActive=state.is_active,
             everySeconds=None if job.every is None else job.every.total_seconds(),
@@ -190,9 +193,12 @@ async def list_all(request: web.Request, principal: Principal) -> web.StreamResp
     """The jobs of all installed integrations, or of one: how the last run went, and when the next one comes."""
     services = request.app[SERVICES]
     query = read_query(request, ListJobs)
+    translations = services.catalog.translations
+    locale = locale_of(request, None, translations)
     async with services.database.tenant(principal.tenant, readonly=True) as conn:
         jobs = await list_jobs(conn, principal.tenant, services.registry, provider=query.provider)
-    return json_answer(JobList(jobs=[JobAnswer.of(job) for job in jobs]))
+    answers = [JobAnswer.of(state, translations.job(locale, state.job.id)) for state in jobs]
+    return json_answer(JobList(jobs=answers))
 
 
 async def list_runs(request: web.Request, principal: Principal) -> web.StreamResponse:

@@ -79,7 +79,7 @@ def _event_record(event: EventType, translations: Translations, locale: str) -> 
         "label": words.label,
         "description": words.description,
         "payloadSchemaRef": event.schema_ref,
-        "payloadSchema": json_schema(event.payload),
+        "payloadSchema": translations.event_schema(locale, event.name, json_schema(event.payload)),
     }
 
 

@@ -13,8 +13,16 @@ A distribution ships ``<package>/locales/<locale>.json`` beside its module; the 
           "fields": {"api_key": {"label": "API-Schlüssel", "description": "In Acme unter Konto, API."}},
           "methods": {}, "scopes": {}, "mappings": {}
         }
-      }
+      },
+      "schemas": {
+        "CreateTicket": {"board_id": {"label": "Board", "description": "Das Board, auf dem das Ticket steht."}}
+      },
+      "jobs": {"acme.sync": {"label": "Abgleichen", "description": "Gleicht alles ab."}}
     }
+
+``schemas`` says the words of fields: by the name of the attrs class, which its JSON Schema has as its ``title``, and by
+the field's name in JSON. They are for the actions and events that the same file names, for what these take, give and
+bring, and for every class inside of it.
 
 What is asked for in ``de-AT`` is looked up in ``de-AT``, then in ``de``; what stands in neither keeps the words that
 the package declares, which are English.
@@ -24,11 +32,11 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import attrs
 import msgspec
@@ -45,6 +53,9 @@ DEFAULT_LOCALE: Final = "en"
 """The language of what packages declare in their code."""
 #: Characters of a locale that count; BCP 47 asks for no more.
 _LONGEST: Final = 35
+
+Schema = dict[str, Any]
+"""A JSON Schema."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,12 +81,14 @@ class ConnectionWords(Words):
 
 @attrs.frozen(kw_only=True)
 class LocaleFile:
-    """One file: words by group key, by action id, by event name, and by provider."""
+    """One file: words by group key, action id, event name, provider, class and field, and job id."""
 
     modules: dict[str, Words] = attrs.Factory(dict)
     actions: dict[str, Words] = attrs.Factory(dict)
     events: dict[str, Words] = attrs.Factory(dict)
     connections: dict[str, ConnectionWords] = attrs.Factory(dict)
+    schemas: dict[str, dict[str, Words]] = attrs.Factory(dict)
+    jobs: dict[str, Words] = attrs.Factory(dict)
 
 
 @attrs.frozen
@@ -100,6 +113,22 @@ class Translations:
     def event(self, locale: str, name: str) -> Words | None:
         """The words of an event; None: those that it declares."""
         return next((file.events[name] for file in self._of(locale) if name in file.events), None)
+
+    def job(self, locale: str, job_id: str) -> Words | None:
+        """The words of a job; None: those that it declares."""
+        return next((file.jobs[job_id] for file in self._of(locale) if job_id in file.jobs), None)
+
+    def action_schema(self, locale: str, action_id: str, schema: Schema) -> Schema:
+        """The JSON Schema of what an action takes or gives, its fields in the words of a language.
+
+        A field that has words has them as its ``title`` and ``description``. The schema itself stays as it is; it is
+        also the answer when there are no words.
+        """
+        return _in_words(schema, [file for file in self._of(locale) if action_id in file.actions])
+
+    def event_schema(self, locale: str, name: str, schema: Schema) -> Schema:
+        """The JSON Schema of what an event brings; see :meth:`action_schema`."""
+        return _in_words(schema, [file for file in self._of(locale) if name in file.events])
 
     def connection(self, locale: str, connection: Connection) -> Connection:
         """A connection in the words of a language; where there are none, in those that it declares."""
@@ -137,6 +166,29 @@ class Translations:
 
 NO_TRANSLATIONS: Final = Translations()
 """Everything as it is declared."""
+
+
+def _in_words(schema: Schema, files: Sequence[LocaleFile]) -> Schema:
+    words = [file.schemas for file in files if file.schemas]
+    if not words:
+        return schema
+    translated = _object_in_words(schema, words)
+    if "$defs" in schema:
+        definitions = {name: _object_in_words(inner, words) for name, inner in schema["$defs"].items()}
+        translated = {**translated, "$defs": definitions}
+    return translated
+
+
+def _object_in_words(schema: Schema, words: Sequence[dict[str, dict[str, Words]]]) -> Schema:
+    title = schema.get("title", "")
+    said = ChainMap(*(classes[title] for classes in words if title in classes))
+    if not said or "properties" not in schema:
+        return schema
+    properties = {
+        name: {**field, "title": found.label, "description": found.description} if (found := said.get(name)) else field
+        for name, field in schema["properties"].items()
+    }
+    return {**schema, "properties": properties}
 
 
 _Keyed = TypeVar("_Keyed", ConnectionMethod, ConnectionScope, MappingKind)

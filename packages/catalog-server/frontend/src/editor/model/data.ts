@@ -2,7 +2,7 @@
 
 import type { Schema } from "../../api/catalog";
 import { referenceText, ROOTS } from "./expressions";
-import { kindOf, resolved, withoutNull, words } from "./fields";
+import { kindOf, labelOf, resolved, withoutNull, words } from "./fields";
 import { isObject, type Json } from "./json";
 import type { Scope, Typed, Variable } from "./scope";
 
@@ -47,7 +47,8 @@ export function childrenOf(node: DataNode): DataNode[] {
     const schema = own?.properties?.[name];
     const typed = schema && node.typed ? { schema, root: node.typed.root } : undefined;
     const isMissing = node.mayBeNull || (schema !== undefined && !required.has(name));
-    return dataNode([...node.path, name], typed, sample?.[name], isMissing, node.isReal);
+    const child = dataNode([...node.path, name], typed, sample?.[name], isMissing, node.isReal);
+    return { ...child, label: labelOf(name, schema) };
   });
 }
 
@@ -66,6 +67,7 @@ function dataNode(
     path,
     source: referenceText(path),
     name: typeof name === "number" ? `[${name}]` : name,
+    // A variable is called as its author says, whatever stands in it.
     label: typeof name === "number" ? `${name + 1}.` : words(name),
     description: (typed && (typed.schema.description ?? resolved(typed.schema, typed.root).description)) ?? "",
     kind,

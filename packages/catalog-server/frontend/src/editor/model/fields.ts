@@ -90,7 +90,7 @@ export function fieldOf(name: string, schema: Schema, root: Schema, isRequired: 
   return {
     name,
     // What is picked is seen by its label, not by its id.
-    label: words(hasPicker ? name.replace(/_ids?$/i, "") : name),
+    label: labelOf(hasPicker ? name.replace(/_ids?$/i, "") : name, schema),
     description: schema.description ?? own.description ?? "",
     kind,
     isRequired,
@@ -135,6 +135,11 @@ export function alternatives(schema: Schema): { fields: string[]; isExclusive: b
   );
 }
 
+/** What people read of a field: its own title, or else its name. Behind a reference, a title is the name of a class. */
+export function labelOf(name: string, schema: Schema | undefined): string {
+  return schema?.title ?? words(name);
+}
+
 /** `device_id` and `deviceId` as people read them. */
 export function words(name: string): string {
   const parts = name
@@ -149,7 +154,7 @@ export function words(name: string): string {
 }
 
 /** A value that a schema allows, to show what an expression would give. */
-export function exampleOf(schema: Schema, root: Schema = schema, name = "", depth = 0): Json {
+export function exampleOf(schema: Schema, root: Schema = schema, label = "", depth = 0): Json {
   const { schema: own } = withoutNull(schema, root);
   const [example] = own.examples ?? [];
   if (example !== undefined) {
@@ -167,21 +172,21 @@ export function exampleOf(schema: Schema, root: Schema = schema, name = "", dept
         ? "00000000-0000-4000-8000-000000000001"
         : own.format === "email"
           ? "someone@example.com"
-          : words(name) || "Text";
+          : label || "Text";
     case "integer":
     case "number":
       return own.minimum ?? 1;
     case "boolean":
       return true;
     case "list":
-      return depth > 4 ? [] : [exampleOf((own.items ?? {}) as Schema, root, name, depth + 1)];
+      return depth > 4 ? [] : [exampleOf((own.items ?? {}) as Schema, root, label, depth + 1)];
     case "object":
       return depth > 4
         ? {}
         : Object.fromEntries(
             Object.entries(own.properties ?? {}).map(([each, inner]) => [
               each,
-              exampleOf(inner, root, each, depth + 1),
+              exampleOf(inner, root, labelOf(each, inner), depth + 1),
             ]),
           );
     case "map":

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { CatalogModule, Schema } from "../../api/catalog";
-import { alternatives, exampleOf, fieldsOf, itemField, words } from "./fields";
+import { alternatives, exampleOf, type Field, fieldsOf, itemField, words } from "./fields";
 import type { Json } from "./json";
 import { modeOf, type Remembered, shownMode, switchMode } from "./modes";
 import { preparePalette } from "./palette";
@@ -129,6 +129,30 @@ describe("fields of a schema", () => {
       "Client ID",
       "On not found",
     ]);
+  });
+
+  it("are called by their own title, and never by that of the class behind a reference", () => {
+    const german: Schema = {
+      title: "CreateTicket",
+      type: "object",
+      properties: {
+        client_id: { title: "Kunde", type: "string", "x-picker": { source: "psa.clients", dependencies: {} } },
+        assignee: { title: "Zuständig", anyOf: [{ $ref: "#/$defs/Who" }, { type: "null" }] },
+        reporter: { $ref: "#/$defs/Who" },
+        summary: { title: "Betreff", type: "string" },
+        tags: { title: "Schlagwörter", type: "array", items: { type: "string" } },
+      },
+      $defs: { Who: { title: "Who", type: "object", properties: { id: { title: "Kennung", type: "string" } } } },
+    };
+    const labels = (fields: readonly Field[]) => fields.map((field) => field.label);
+    const fields = fieldsOf(german);
+    expect(labels(fields)).toEqual(["Kunde", "Zuständig", "Reporter", "Betreff", "Schlagwörter"]);
+    expect(labels(fieldsOf(fields[1]?.schema as Schema, german))).toEqual(["Kennung"]);
+    expect(exampleOf(german)).toMatchObject({
+      reporter: { id: "Kennung" },
+      summary: "Betreff",
+      tags: ["Schlagwörter"],
+    });
   });
 
   it("give an example that the schema allows", () => {

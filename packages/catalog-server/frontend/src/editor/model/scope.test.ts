@@ -163,6 +163,34 @@ describe("what can be read at a place", () => {
     expect(node("vars.made")).toMatchObject({ kind: "unknown" });
   });
 
+  it("is called by the titles of its fields, where they have one", () => {
+    const german: Schema = {
+      title: "FoundDevices",
+      type: "object",
+      properties: { devices: { title: "Geräte", type: "array", items: { $ref: "#/$defs/Device" } } },
+      required: ["devices"],
+      $defs: {
+        Device: {
+          title: "Device",
+          type: "object",
+          properties: { id: { title: "Kennung", type: "string" }, count: { type: "integer" } },
+        },
+      },
+    };
+    const assign = {
+      id: "a",
+      type: "transform.assign",
+      config: { assign: { mine: { $expr: "vars.found.devices" } } },
+    };
+    const { node } = scope([find("find", "found"), assign], null, { ...env, outputOf: () => german });
+    expect(node("vars.found").label).toBe("Found");
+    expect(node("vars.mine").label).toBe("Mine");
+    expect(below(node("vars.found"), "devices").label).toBe("Geräte");
+    expect(below(node("vars.found"), "devices", 0).label).toBe("1.");
+    expect(below(node("vars.found"), "devices", 0, "id").label).toBe("Kennung");
+    expect(below(node("vars.found"), "devices", 0, "count").label).toBe("Count");
+  });
+
   it("is made up where there was no run", () => {
     const { isReal, values } = scope([find("find", "found")], null, { ...env, samples: undefined });
     expect(isReal).toBe(false);
@@ -177,6 +205,9 @@ describe("what can be read at a place", () => {
     expect(groups.map((group) => group.kind)).toEqual(["event"]);
     const [event] = groups[0]?.variables.map(nodeOfVariable) ?? [];
     expect(below(event as DataNode, "payload", "title").source).toBe("event.payload.title");
+    const [titled] =
+      eventScope({ ...env, event: { ...PAYLOAD, title: "RmmAlert" } }).groups[0]?.variables.map(nodeOfVariable) ?? [];
+    expect(below(titled as DataNode, "payload").label).toBe("Payload");
   });
 });
 

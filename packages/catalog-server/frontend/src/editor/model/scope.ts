@@ -338,7 +338,7 @@ export function scopeAt(document: WorkflowDocument, key: Key | null, env: Enviro
 
 /** What a trigger's mapping can read: the event, and nothing else. */
 export function eventScope(env: Environment): Scope {
-  const payload: Schema = env.event ?? {};
+  const { title: _, ...payload }: Schema = env.event ?? {}; // a class's name, which is no label
   const schema: Schema = {
     type: "object",
     properties: { payload, name: TEXT, correlationKey: TEXT, payloadSchemaRef: TEXT },

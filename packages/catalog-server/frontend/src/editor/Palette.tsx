@@ -61,7 +61,7 @@ export const PalettePanel = memo(function PalettePanel({
 });
 
 /** More modules, and more actions of one, than anybody reads in a search's answer are found by more words. */
-const FOUND = 12;
+const FOUND = 8;
 const SHOWN = 5;
 const NONE: readonly CatalogAction[] = [];
 

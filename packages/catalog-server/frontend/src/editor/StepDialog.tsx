@@ -17,8 +17,9 @@ import { ModalDialog } from "./kit";
 import { bySection, type Offer, offers, SECTIONS, usePalette } from "./offer";
 import { EffectBadge } from "./tiles";
 
-/** As many as anybody reads; more words find the rest. */
+/** As many as anybody reads, of all and of a search's answer; more words find the rest. */
 const SHOWN = 24;
+const FOUND = 16;
 
 interface Choice {
   id: string;
@@ -53,54 +54,57 @@ function Choices({ onChoose }: { onChoose: (offer: Offer) => void }) {
   // The dialog is there at once, and its list follows.
   const isOpen = useDeferredValue(true, false);
   const { sections, byId, more } = useMemo(() => {
-    const found = palette.find(query);
     const isSearching = query.trim() !== "";
+    const found = bySection(palette.find(query));
     const byId = new Map<string, Offer>();
-    let left = SHOWN;
+    const most = isSearching ? FOUND : SHOWN;
     let more = 0;
     const sections = SECTIONS.map((section) => {
-      const { types, modules } = bySection(found)[section];
-      const choices: Choice[] = types.map((type) => ({
-        id: type.type,
-        offer: offers.ofType(type.type, type.label),
-        icon: <TypeIcon type={type.type} />,
-        description: type.description,
-      }));
+      const { types, modules } = found[section];
+      const choices: Choice[] = [];
+      const add = (id: string, make: () => Omit<Choice, "id">) => {
+        if (byId.size === most) {
+          more++;
+          return;
+        }
+        const choice = { id, ...make() };
+        choices.push(choice);
+        byId.set(id, choice.offer);
+      };
+      for (const type of types) {
+        add(type.type, () => ({
+          offer: offers.ofType(type.type, type.label),
+          icon: <TypeIcon type={type.type} />,
+          description: type.description,
+        }));
+      }
       for (const { module, actions: fitting } of modules) {
         if (!module.available) {
           continue;
         }
+        const icon = <ModuleIcon token={module?.iconToken} />;
         if (!isSearching) {
           const offer = offers.ofModule(module);
           if (offer) {
-            choices.push({
-              id: module.groupKey,
-              offer,
-              icon: <ModuleIcon token={module?.iconToken} />,
-              description: module.description,
-            });
+            add(module.groupKey, () => ({ offer, icon, description: module.description }));
           }
           continue;
         }
         for (const action of fitting) {
-          const contract = actions.get(`${action.id}@${action.version}`);
-          choices.push({
-            id: `${action.id}@${action.version}`,
-            offer: offers.ofAction(module, action.id),
-            icon: <ModuleIcon token={module?.iconToken} />,
-            description: action.description,
-            detail: module.label,
-            badge: contract ? <EffectBadge effect={contract.effect} /> : undefined,
+          const id = `${action.id}@${action.version}`;
+          add(id, () => {
+            const contract = actions.get(id);
+            return {
+              offer: offers.ofAction(module, action.id),
+              icon,
+              description: action.description,
+              detail: module.label,
+              badge: contract ? <EffectBadge effect={contract.effect} /> : undefined,
+            };
           });
         }
       }
-      const shown = choices.slice(0, left);
-      left -= shown.length;
-      more += choices.length - shown.length;
-      for (const choice of shown) {
-        byId.set(choice.id, choice.offer);
-      }
-      return { id: section, choices: shown };
+      return { id: section, choices };
     }).filter(({ choices }) => choices.length > 0);
     return { sections, byId, more };
   }, [palette, query, actions]);

@@ -198,6 +198,7 @@ async def test_secret_is_stored_and_deleted_by_keyboard(open_designer):
     await page.keyboard.type("KEYS_KEY")
     await press(page, "Tab")
     await page.keyboard.type("hunter2")
+    await tab_to(page, page.get_by_role("button", name="Store"))
     await press(page, "Enter")
     delete = page.get_by_role("button", name="Delete KEYS_KEY")
     await delete.wait_for()

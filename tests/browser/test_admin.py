@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -103,6 +104,31 @@ async def test_task_is_rejected_by_keyboard(open_designer):
     assert (await answer_in(page, run))["vars.approved"] is False
 
 
+async def test_an_answer_outlives_a_server_that_is_away(open_designer):
+    """The task is looked at again and again: a look that fails takes no answer away that is being typed."""
+    page = open_designer.page
+    await open_designer.sign_in()
+    run = await ask(page, "AWAY-01")
+    await page.goto(f"{open_designer.address}/tasks?run={run}")
+    await page.get_by_role("link", name="Restart AWAY-01?").click()
+    comment = page.get_by_role("textbox", name="Comment")
+    await comment.fill("typed")
+    failed = 0
+
+    async def fail(route: Route) -> None:
+        nonlocal failed
+        failed += 1
+        await route.fulfill(status=503, json={"code": "ENGINE_UNAVAILABLE", "detail": "Away for a moment."})
+
+    await page.route("**/api/workflow-tasks/*", fail)
+    async with asyncio.timeout(40):
+        while failed < 3:
+            await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
+    await expect(comment).to_have_value("typed")
+    await page.unroute("**/api/workflow-tasks/*")
+
+
 async def answer_in(page: Page, run: str) -> dict[str, Any]:
     """What the workflow has read of the answer."""
     steps = (await call(page, "GET", f"/api/workflow-runs/{run}/steps"))["steps"]
@@ -172,6 +198,7 @@ async def test_secret_is_stored_and_deleted_by_keyboard(open_designer):
     await page.keyboard.type("KEYS_KEY")
     await press(page, "Tab")
     await page.keyboard.type("hunter2")
+    await tab_to(page, page.get_by_role("button", name="Store"))
     await press(page, "Enter")
     delete = page.get_by_role("button", name="Delete KEYS_KEY")
     await delete.wait_for()

@@ -107,3 +107,29 @@ async def test_publish_run_and_watch(open_designer):
     await expect(page.get_by_role("heading", name="No run yet")).to_be_visible()
     await page.get_by_role("button", name="All").click()
     await open_designer.look("runs")
+
+
+async def test_a_session_that_ends_takes_nothing_away(open_designer):
+    """One signs in again above the editor; what was typed is still there, is saved, and can be undone."""
+    page = open_designer.page
+    await open_designer.sign_in()
+    await page.get_by_role("button", name="New workflow").click()
+    name = page.get_by_role("complementary", name="Details").get_by_role("textbox", name="Name")
+    await name.fill("Before the end")
+    await expect(page.get_by_text("Saved", exact=True)).to_be_visible()
+    await page.context.clear_cookies()
+    await name.fill("After the end")
+    again = page.get_by_role("dialog", name="Sign in again")
+    await expect(again).to_be_visible()
+    await open_designer.look("sign-in-again")
+    await again.get_by_role("button", name="Dana Reyes").click()
+    await expect(again).to_have_count(0)
+    await expect(name).to_have_value("After the end")
+    await expect(page.get_by_text("Saved", exact=True)).to_be_visible()
+    await page.get_by_role("button", name="Undo").click()
+    await expect(name).to_have_value("New workflow")
+    await page.get_by_role("link", name="Back to workflows").click()
+    await page.context.clear_cookies()
+    await again.get_by_role("button", name="Sam Okafor").click()
+    await expect(page.get_by_role("link", name=SAMPLE)).to_have_count(0)
+    await expect(page.get_by_role("button", name="You", exact=True)).to_contain_text("Sam Okafor")

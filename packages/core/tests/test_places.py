@@ -92,6 +92,35 @@ async def test_what_cannot_wait_goes_ahead_of_its_tenant():
         assert holder.got == ["a1", "a3!", "b1", "a5!", "a2", "a4"]
 
 
+async def test_those_who_go_ahead_do_not_starve_the_others():
+    """Calls that ask again and again: what waits beside them has its turn, and one that gives up takes none."""
+    places, asked = Places(1), 0
+
+    async def go_on():
+        nonlocal asked
+        while not waiting.done():
+            async with places.hold("a", ahead=True):
+                asked += 1
+                await asyncio.sleep(0)
+            if asked > 200:
+                return
+
+    async def wait():
+        async with places.hold("a"):
+            pass
+
+    async with places.hold("a"):
+        gone, waiting = asyncio.create_task(wait()), asyncio.create_task(wait())
+        calls = [asyncio.create_task(go_on()) for _ in range(3)]
+        await settled()
+        gone.cancel()
+        await settled()
+    await asyncio.gather(waiting, *calls)
+    assert asked < 30
+    async with asyncio.timeout(1), places.hold("b"):
+        pass
+
+
 async def test_a_tenant_holds_no_more_than_its_share():
     """What is left is there for others at once."""
     async with holding(Places(3, per_tenant=2)) as holder:

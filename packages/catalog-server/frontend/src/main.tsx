@@ -23,7 +23,8 @@ const queries = new QueryClient({
   },
 });
 
-configure({ onSignedOut: () => queries.setQueryData(["session"], null) });
+// Asked anew, and not taken as ended: the answer may be older than the next session.
+configure({ onSignedOut: () => void queries.invalidateQueries({ queryKey: ["session"] }) });
 applyTheme();
 createRoot(document.getElementById("root") as HTMLElement).render(
   <QueryClientProvider client={queries}>

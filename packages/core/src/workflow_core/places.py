@@ -1,8 +1,8 @@
 """Places that tenants share: for what a process can do only so much of at once.
 
 Of the tenants that wait, the one that holds the fewest places comes first, and equals take turns; within a tenant,
-whoever came first, but that some go ahead: what has begun and cannot wait. So a thousand who wait of one tenant delay
-another one by as long as somebody holds a place, and no longer.
+whoever came first, but that some go ahead, up to a limit: what has begun and cannot wait. So a thousand who wait of
+one tenant delay another one by as long as somebody holds a place, and no longer.
 
 What is scarce behind the places may be shared all the same: the processor, above all. So a tenant may have fewer of
 them while others are about than when it is alone.
@@ -25,6 +25,8 @@ import attrs
 
 #: Seconds for which a tenant is about after it has asked for a place.
 _ABOUT: Final = 2.0
+#: How many go ahead of one who waits: calls that never cease to ask must not keep all else of their tenant waiting.
+_MOST_AHEAD: Final = 10
 
 
 class _Turn(Future[None]):
@@ -32,11 +34,13 @@ class _Turn(Future[None]):
 
     Attributes:
         ahead: Whether it goes ahead of its tenant's others.
+        passed_by: How many went ahead of it when it was the next but for them.
     """
 
     def __init__(self, *, ahead: bool) -> None:
         super().__init__()
         self.ahead = ahead
+        self.passed_by = 0
 
 
 @attrs.define(eq=False)
@@ -143,7 +147,7 @@ class Places:
         given = []
         while (tenant := self._next()) is not None:
             queue = self._queues.pop(tenant)
-            turn = queue.popleft()
+            turn = _take(queue)
             if queue:
                 self._queues[tenant] = queue  # the last one now
             if turn.set_running_or_notify_cancel():
@@ -174,3 +178,15 @@ class Places:
     def _is_beside_others(self, tenant: str) -> bool:
         asked_at = self._others_at if tenant == self._last else self._last_at
         return self.clock() - asked_at < _ABOUT
+
+
+def _take(queue: deque[_Turn]) -> _Turn:
+    """The one whose turn it is, taken out of those of a tenant."""
+    first = queue[0]
+    other = next((turn for turn in queue if not turn.ahead), None) if first.ahead else None
+    if other is not None and not other.cancelled():
+        if other.passed_by >= _MOST_AHEAD:
+            queue.remove(other)
+            return other
+        other.passed_by += 1
+    return queue.popleft()

@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 
 import { useLocale } from "../i18n";
@@ -97,6 +97,8 @@ export function useCatalog(): Catalog | undefined {
       get<CatalogModule[]>("/api/workflow/registry/designer-catalog?include=unavailable", signal),
     refetchInterval: 15_000,
     refetchOnWindowFocus: true,
+    // In the language before: nothing that is shown goes away while the words of another one come.
+    placeholderData: keepPreviousData,
   });
   return useMemo(() => {
     if (!data) {
@@ -118,6 +120,7 @@ export function useActions(): Map<string, ActionContract> | undefined {
     queryKey: ["actions", locale],
     queryFn: ({ signal }) => get<ActionContract[]>("/api/workflow/registry/actions?include=unavailable", signal),
     staleTime: 60_000,
+    placeholderData: keepPreviousData,
   });
   return useMemo(() => data && new Map(data.map((action) => [`${action.id}@${action.version}`, action])), [data]);
 }
@@ -128,5 +131,6 @@ export function useEvents(): EventType[] | undefined {
     queryKey: ["events", locale],
     queryFn: ({ signal }) => get<EventType[]>("/api/workflow/registry/events", signal),
     staleTime: 300_000,
+    placeholderData: keepPreviousData,
   }).data;
 }

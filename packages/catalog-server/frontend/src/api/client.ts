@@ -38,7 +38,7 @@ interface Options {
 let language = "en";
 let onSignedOut: () => void = () => undefined;
 
-/** Which language the server is asked for, and what happens when it knows the session no more. */
+/** Which language the server is asked for, and what happens when it may not know the session any more. */
 export function configure(options: { language?: string; onSignedOut?: () => void }): void {
   language = options.language ?? language;
   onSignedOut = options.onSignedOut ?? onSignedOut;
@@ -68,7 +68,7 @@ export async function send<T>(method: string, path: string, options: Options = {
   const body = isJson && text ? (JSON.parse(text) as unknown) : undefined;
   if (!response.ok) {
     const document = (body ?? {}) as Record<string, unknown>;
-    if (response.status === 401) {
+    if (response.status === 401 && path !== "/api/session") {
       onSignedOut();
     }
     throw new Problem(

@@ -19,7 +19,7 @@ export default function ConnectionsScreen({ session }: { session: Session }) {
       <header className="page-head">
         <h1>{t("connections.title")}</h1>
       </header>
-      {integrations.error ? (
+      {integrations.error && integrations.data === undefined ? (
         <ErrorBanner action={<Button onPress={() => void integrations.refetch()}>{t("shell.again")}</Button>}>
           {detailOf(integrations.error)}
         </ErrorBanner>

@@ -184,7 +184,9 @@ export function DataPicker({
               ))}
         </Tree>
       ) : null}
-      {more > 0 ? <p className="ed-more">{t("editor.palette.more", { count: more })}</p> : null}
+      {more > 0 ? (
+        <p className="ed-more">{t(found === null ? "editor.picker.more" : "editor.palette.more", { count: more })}</p>
+      ) : null}
     </ModalDialog>
   );
 }

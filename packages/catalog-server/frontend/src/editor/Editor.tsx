@@ -121,13 +121,17 @@ export function Editor({
   );
 
   // ── Moving the focus ────────────────────────────────────────────────────────────────────────────────────────
-  const [sought, setSought] = useState<{ field?: string } | null>(null);
-  const inspect = useCallback((field?: string) => setSought({ field }), []);
+  const [sought, setSought] = useState<{ subject: Selected; field?: string } | null>(null);
+  const inspect = useCallback((subject: Selected, field?: string) => {
+    dispatch({ type: "select", selected: subject });
+    setSought({ subject, field });
+  }, []);
   // The list answers at once; the inspector's many fields follow, and the focus goes there when they are there.
   const shown = useDeferredValue(useMemo(() => ({ selected, sought }), [selected, sought]));
   const inspected = shown.selected === "workflow" || document.nodes[shown.selected] ? shown.selected : selected;
   useEffect(() => {
-    if (shown.sought) {
+    // Who has gone on to another step meanwhile is not thrown into that one's fields.
+    if (shown.sought && shown.sought.subject === shown.selected) {
       const { field } = shown.sought;
       requestAnimationFrame(() => inspector.current && focusField(inspector.current, field));
     }
@@ -137,8 +141,7 @@ export function Editor({
     (finding: Finding) => {
       const { document } = current.current;
       const target: Selected = finding.key !== null && document.nodes[finding.key] ? finding.key : "workflow";
-      dispatch({ type: "select", selected: target });
-      inspect(finding.field);
+      inspect(target, finding.field);
     },
     [inspect],
   );
@@ -218,10 +221,7 @@ export function Editor({
               canRedo={state.future.length > 0}
               onSave={() => void flush()}
               onFinding={showFinding}
-              onName={() => {
-                dispatch({ type: "select", selected: "workflow" });
-                inspect("name");
-              }}
+              onName={() => inspect("workflow", "name")}
               actions={renderActions?.({
                 workflowId,
                 flush,

@@ -22,7 +22,7 @@ interface Props {
   /** Asks what to add at a place. */
   onAdd: (slot: Slot) => void;
   /** Moves the focus to the inspector. */
-  onInspect: (field?: string) => void;
+  onInspect: (step: Key, field?: string) => void;
 }
 
 /** The steps, as a tree that is read and moved through by the keyboard. */
@@ -119,10 +119,10 @@ export const StepList = memo(function StepList({ document, selected, collapsed, 
       isRefocusing.current = MOVING.has(action);
       switch (action) {
         case "edit":
-          onInspect();
+          onInspect(key);
           break;
         case "rename":
-          onInspect("name");
+          onInspect(key, "name");
           break;
         case "addBefore":
           onAdd({ ...after, index: position.index });

@@ -45,9 +45,8 @@ export function useAutosave(workflowId: string, etag: string, document: Workflow
           dispatch({ type: "conflicted" });
         } else {
           const problem = error instanceof Problem ? error : undefined;
-          // What the server does not take now it may take after the next change; the rest may pass.
-          const retry =
-            problem === undefined || problem.status === 0 || problem.status >= 500 || problem.status === 429;
+          // What the server does not take now it may take after the next change; the rest may pass, as signing in does.
+          const retry = problem === undefined || problem.status >= 500 || [0, 401, 429].includes(problem.status);
           dispatch({ type: "refused", message: problem?.detail ?? "", retry });
         }
         return false;

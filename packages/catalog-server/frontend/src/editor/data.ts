@@ -135,6 +135,7 @@ export function useEnvironmentOf(
     queryFn: ({ signal }) => get<Schema>(`/api/workflow/registry/schemas/${encodeURIComponent(ref ?? "")}`, signal),
     enabled: ref !== undefined && declared === undefined,
     retry: false,
+    refetchInterval: false,
     staleTime: Number.POSITIVE_INFINITY,
   });
   return useMemo<Environment>(
@@ -171,6 +172,7 @@ export function useTriedExpression(
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 10_000,
     retry: false,
+    refetchInterval: false,
   });
   return { tried: settled.trim() === "" ? undefined : data, isCurrent: settled === expression && !isPlaceholderData };
 }
@@ -228,6 +230,7 @@ export function useOptions(asked: Asked, query: string, enabled: boolean) {
     placeholderData: keepPreviousData,
     staleTime: 30_000,
     retry: false,
+    refetchInterval: false,
   });
 }
 
@@ -244,6 +247,7 @@ export function useOption(asked: Asked, value: string | number | undefined): Opt
       enabled: value !== undefined && value !== "",
       staleTime: 300_000,
       retry: false,
+      refetchInterval: false,
     }).data ?? undefined
   );
 }

@@ -28,7 +28,7 @@ export default function SecretsScreen() {
         </Button>
       </header>
       <p className="muted">{t("secrets.what")}</p>
-      {secrets.error ? (
+      {secrets.error && secrets.data === undefined ? (
         <ErrorBanner action={<Button onPress={() => void secrets.refetch()}>{t("shell.again")}</Button>}>
           {detailOf(secrets.error)}
         </ErrorBanner>

@@ -72,12 +72,14 @@ export function StoreSecret({
       )}
       <div className="field">
         <label htmlFor={`${id}-value`}>{t("secrets.value")}</label>
-        <input
+        {/* No field for a password: that one takes no lines, and a key may have many. */}
+        <textarea
           id={`${id}-value`}
-          type="password"
-          className="input"
-          autoComplete="new-password"
+          className="input secret-value"
+          rows={3}
+          autoComplete="off"
           autoFocus={replaced !== undefined}
+          spellCheck={false}
           value={value}
           aria-describedby={`${id}-value-help`}
           aria-invalid={problemOf("value") !== undefined}

@@ -1,18 +1,45 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useState } from "react";
+import { Dialog, Modal, ModalOverlay } from "react-aria-components";
 
 import { Problem } from "../api/client";
 import { useT } from "../i18n";
 import { Frame } from "../shell/Frame";
 import { Button, Empty } from "../ui/kit";
 import { type Session, useSession } from "./session";
-import { SignIn } from "./SignIn";
+import { SignIn, SignInCard } from "./SignIn";
 
-/** A screen for whoever is signed in; others sign in first, and are where they wanted to be. */
+/**
+ * A screen for whoever is signed in; others sign in first, and are where they wanted to be.
+ *
+ * A session that ends takes nothing away: one signs in above the screen, which keeps what was typed.
+ */
 export function Signed({ children }: { children: (session: Session) => ReactNode }) {
   const t = useT();
   const session = useSession();
-  if (session.data) {
-    return <Frame session={session.data}>{children(session.data)}</Frame>;
+  const [first, setFirst] = useState<Session | null>(null);
+  if (session.data && first === null) {
+    setFirst(session.data);
+  }
+  const isAnother = Boolean(session.data && first && nameOf(session.data) !== nameOf(first));
+  useEffect(() => {
+    if (isAnother) {
+      window.location.reload(); // what is here is not theirs
+    }
+  }, [isAnother]);
+  const shown = session.data ?? (session.data === null ? first : null);
+  if (shown && !isAnother) {
+    return (
+      <>
+        <Frame session={shown}>{children(shown)}</Frame>
+        <ModalOverlay isOpen={session.data === null} isKeyboardDismissDisabled className="overlay">
+          <Modal className="sign-in-again">
+            <Dialog aria-label={t("shell.signIn.again")}>
+              <SignInCard title={t("shell.signIn.again")} hint={t("shell.signIn.againHint")} />
+            </Dialog>
+          </Modal>
+        </ModalOverlay>
+      </>
+    );
   }
   if (session.data === null) {
     return <SignIn />;
@@ -29,3 +56,5 @@ export function Signed({ children }: { children: (session: Session) => ReactNode
   }
   return <div role="status" aria-label={t("shell.loading")} />;
 }
+
+const nameOf = ({ tenant, user }: Session) => `${tenant} ${user}`;

@@ -1,15 +1,15 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { ChevronsUpDown, Languages, LogOut, Monitor, Moon, Sun } from "lucide-react";
 import { type ReactNode, Suspense } from "react";
 import { Button as AriaButton } from "react-aria-components";
 import { NavLink } from "react-router";
 
-import { remove } from "../api/client";
+import { detailOf, remove } from "../api/client";
 import { type Locale, LOCALES, useLocale, useT } from "../i18n";
 import { AREAS } from "../routes";
 import type { Session } from "../session/session";
 import { MenuButton } from "../ui/kit";
-import { Toasts } from "../ui/toasts";
+import { tell, Toasts } from "../ui/toasts";
 import "./shell.css";
 import { setTheme, THEMES, useTheme } from "./theme";
 
@@ -20,13 +20,11 @@ export function Frame({ session, children }: { session: Session; children: React
   const t = useT();
   const { locale, setLocale } = useLocale();
   const theme = useTheme();
-  const queries = useQueryClient();
   const end = useMutation({
     mutationFn: () => remove("/api/session"),
-    onSettled: () => {
-      queries.setQueryData(["session"], null);
-      queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "session" });
-    },
+    // A page that is loaded anew holds nothing of whoever was here.
+    onSuccess: () => window.location.assign("/"),
+    onError: (error) => tell(detailOf(error) || t("shell.unreachable")),
   });
   const ThemeIcon = THEME_ICONS[theme];
   return (

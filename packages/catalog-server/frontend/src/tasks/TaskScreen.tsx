@@ -17,7 +17,8 @@ export default function TaskScreen({ session }: { session: Session }) {
   const t = useT();
   const { id = "" } = useParams();
   const task = useTask(id);
-  if (task.error) {
+  // What somebody types outlives a look that fails.
+  if (task.error && !task.data) {
     return (
       <Empty title={t("tasks.gone")}>
         <p>{detailOf(task.error)}</p>

@@ -40,7 +40,7 @@ export default function TasksScreen({ session }: { session: Session }) {
           </button>
         )}
       </Chips>
-      {tasks.error ? (
+      {tasks.error && tasks.data === undefined ? (
         <ErrorBanner action={<Button onPress={() => void tasks.refetch()}>{t("shell.again")}</Button>}>
           {detailOf(tasks.error)}
         </ErrorBanner>

@@ -130,7 +130,7 @@ export default function WorkflowsScreen({ session }: { session: Session }) {
       <SearchField aria-label={t("workflows.search")} value={search} onChange={setSearch} className="workflows-search">
         <Input className="input" placeholder={t("workflows.search")} />
       </SearchField>
-      {workflows.error ? (
+      {workflows.error && workflows.data === undefined ? (
         <ErrorBanner
           action={<Button onPress={() => void workflows.refetch()}>{t("shell.again")}</Button>}
         >

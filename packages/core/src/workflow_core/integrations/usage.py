@@ -20,7 +20,8 @@ SELECT d.workflow_id, d.name, v.trigger_event,
 FROM workflow_definitions d
 JOIN workflow_definition_versions v
   ON v.tenant = $1 AND v.workflow_id = d.workflow_id AND v.version = d.published_version
-WHERE d.tenant = $1
+-- What is in the text at all is found much faster than where it stands.
+WHERE d.tenant = $1 AND (v.trigger_event = ANY ($2::text[]) OR v.definition_json::text LIKE ANY ($3::text[]))
 ORDER BY d.name, d.workflow_id
 """
 
@@ -46,7 +47,8 @@ async def workflows_by_provider(
     """The published workflows that use these integrations, by provider and name."""
     found: dict[str, list[WorkflowUse]] = {connection.provider: [] for connection in connections}
     events = {connection.provider: _events_of(connection, registry) for connection in connections}
-    for row in await conn.fetch(_PUBLISHED, tenant):
+    possible = [f'%"{segment}.%' for connection in connections for segment in connection.segments]
+    for row in await conn.fetch(_PUBLISHED, tenant, sorted(set().union(*events.values())), possible):
         for connection in connections:
             uses = {action for action in row["action_ids"] if action.split(".", 1)[0] in connection.segments}
             if row["trigger_event"] in events[connection.provider]:

@@ -133,3 +133,20 @@ async def test_a_session_that_ends_takes_nothing_away(open_designer):
     await again.get_by_role("button", name="Sam Okafor").click()
     await expect(page.get_by_role("link", name=SAMPLE)).to_have_count(0)
     await expect(page.get_by_role("button", name="You", exact=True)).to_contain_text("Sam Okafor")
+
+
+async def test_a_server_that_is_away_is_told(open_designer):
+    """What is shown stays, with a notice that it may be old; the notice goes by itself."""
+    page = open_designer.page
+    await open_designer.sign_in()
+    await page.get_by_role("link", name="Runs", exact=True).click()
+    await page.get_by_role("heading", name="Runs", exact=True).wait_for()
+    row = page.get_by_role("row").filter(has_text=SAMPLE).first
+    await expect(row).to_be_visible()
+    await page.context.set_offline(True)
+    notice = page.get_by_text("The server does not answer.")
+    await expect(notice).to_be_visible()
+    await expect(row).to_be_visible()
+    await open_designer.look("unreachable")
+    await page.context.set_offline(False)
+    await expect(notice).to_have_count(0)

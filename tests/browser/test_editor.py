@@ -163,6 +163,7 @@ async def pick_by_keys(page: Page, path: str, words: str, source: str) -> None:
     await tab_to(page, page.get_by_role("row").first)
     await press(page, "Enter")
     await expect(inputs).to_contain_text(source)
+    await expect(inputs.locator(":focus")).to_have_count(1)
 
 
 async def choose_by_keys(page: Page, path: str, label: str) -> None:
@@ -221,6 +222,7 @@ async def test_a_ticket_for_an_alert_by_keyboard(open_designer):
     await expect(page.get_by_role("status").filter(has_text="moved up")).to_be_attached()
     await press(page, "Control+z")
     await expect(names.nth(2)).to_contain_text("Acknowledge alert")
+    await expect(names.nth(2)).to_be_focused()
     await press(page, "Control+d")
     await expect(names).to_have_count(4)
     await press(page, "Delete")

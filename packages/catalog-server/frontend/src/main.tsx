@@ -16,7 +16,10 @@ const passes = (error: Error) => !(error instanceof Problem && error.status > 0 
 
 const queries = new QueryClient({
   defaultOptions: {
+    // Without a network there may still be a way to the server; where there is none, that is told.
+    mutations: { networkMode: "always" },
     queries: {
+      networkMode: "always",
       retry: (count, error) => count < 2 && passes(error),
       refetchInterval: ({ state }) => (state.error !== null && passes(state.error) ? 10_000 : false),
     },

@@ -1,3 +1,5 @@
+import { useSyncExternalStore } from "react";
+
 import type { components } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -36,11 +38,33 @@ interface Options {
 }
 
 let language = "en";
+let unreachable = "";
 let onSignedOut: () => void = () => undefined;
+let isReachable = true;
+const watchers = new Set<() => void>();
 
-/** Which language the server is asked for, and what happens when it may not know the session any more. */
-export function configure(options: { language?: string; onSignedOut?: () => void }): void {
+/** Whether the server has answered the last request. */
+export function useReachable(): boolean {
+  return useSyncExternalStore(
+    (watcher) => {
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
+    },
+    () => isReachable,
+  );
+}
+
+function note(answered: boolean): void {
+  if (answered !== isReachable) {
+    isReachable = answered;
+    watchers.forEach((watcher) => watcher());
+  }
+}
+
+/** Which language the server is asked for, what is said where it does not answer, and what happens when it may not know the session any more. */
+export function configure(options: { language?: string; unreachable?: string; onSignedOut?: () => void }): void {
   language = options.language ?? language;
+  unreachable = options.unreachable ?? unreachable;
   onSignedOut = options.onSignedOut ?? onSignedOut;
 }
 
@@ -61,8 +85,10 @@ export async function send<T>(method: string, path: string, options: Options = {
     if (options.signal?.aborted) {
       throw error;
     }
-    throw new Problem(0, "UNREACHABLE", "");
+    note(false);
+    throw new Problem(0, "UNREACHABLE", unreachable);
   }
+  note(true);
   const text = await response.text();
   const isJson = response.headers.get("Content-Type")?.includes("json") ?? false;
   const body = isJson && text ? (JSON.parse(text) as unknown) : undefined;

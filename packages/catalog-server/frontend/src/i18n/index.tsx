@@ -90,7 +90,7 @@ function chosen(): Locale {
 export function LanguageProvider({ children }: { children: ReactNode }) {
   const [locale, setLocale] = useState<Locale>(chosen);
   const formats = locale === "x-pseudo" ? "en" : locale;
-  configure({ language: formats });
+  configure({ language: formats, unreachable: CATALOGS[locale]["shell.unreachable"] });
   useEffect(() => {
     document.documentElement.lang = formats;
   }, [formats]);

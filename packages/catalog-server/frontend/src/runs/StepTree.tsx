@@ -9,7 +9,7 @@ import { titleOf, typeLabel } from "../editor/tiles";
 import { named, useT } from "../i18n";
 import { ModuleIcon, TypeIcon } from "../ui/icons";
 import { Badge, Button } from "../ui/kit";
-import { STEP_TONES } from "./data";
+import { type Step, STEP_TONES } from "./data";
 import { milliseconds } from "./format";
 import { StepDetails } from "./StepDetails";
 import type { Part, StepNode } from "./tree";
@@ -66,7 +66,7 @@ const StepRow = memo(function StepRow({ node }: { node: StepNode }) {
   const { own, step } = node;
   const [chosen, setChosen] = useState<boolean | null>(null);
   // What went wrong shows itself, where it went wrong.
-  const isOpen = chosen ?? (node.parts.length === 0 && (step?.status === "FAILED" || step?.status === "WAITING"));
+  const isOpen = chosen ?? (node.parts.length === 0 && step !== undefined && concerns(step));
   const type = typeOf(own) || (step?.type ?? "");
   const title = own === undefined ? (step?.definitionStepId ?? node.path) : titleOf(t, content, own);
   const module = step?.actionId ? content.catalog.moduleOf(step.actionId) : moduleIn(content, own);
@@ -98,6 +98,11 @@ const StepRow = memo(function StepRow({ node }: { node: StepNode }) {
     </article>
   );
 });
+
+/** Whether somebody has to look at it. */
+function concerns({ status, type, error }: Step): boolean {
+  return status === "FAILED" || (status === "WAITING" && (error !== null || type === "human.task"));
+}
 
 function moduleIn(content: RunContent, own: Json | undefined) {
   const actionId = (own as { config?: { actionId?: string } } | undefined)?.config?.actionId;

@@ -48,7 +48,7 @@ export function Signed({ children }: { children: (session: Session) => ReactNode
     return (
       <main>
         <Empty title={t("shell.unreachable")}>
-          <p>{session.error instanceof Problem ? session.error.detail : ""}</p>
+          <p>{session.error instanceof Problem && session.error.status > 0 ? session.error.detail : ""}</p>
           <Button onPress={() => void session.refetch()}>{t("shell.again")}</Button>
         </Empty>
       </main>

@@ -4,7 +4,7 @@ import { type ReactNode, Suspense } from "react";
 import { Button as AriaButton } from "react-aria-components";
 import { NavLink } from "react-router";
 
-import { detailOf, remove } from "../api/client";
+import { detailOf, remove, useReachable } from "../api/client";
 import { type Locale, LOCALES, useLocale, useT } from "../i18n";
 import { AREAS } from "../routes";
 import type { Session } from "../session/session";
@@ -24,7 +24,7 @@ export function Frame({ session, children }: { session: Session; children: React
     mutationFn: () => remove("/api/session"),
     // A page that is loaded anew holds nothing of whoever was here.
     onSuccess: () => window.location.assign("/"),
-    onError: (error) => tell(detailOf(error) || t("shell.unreachable")),
+    onError: (error) => tell(detailOf(error)),
   });
   const ThemeIcon = THEME_ICONS[theme];
   return (
@@ -83,12 +83,24 @@ export function Frame({ session, children }: { session: Session; children: React
           />
         </div>
       </nav>
+      <Unreachable />
       <main id="screen" className="screen" tabIndex={-1}>
         <Suspense fallback={<div className="screen-loading" role="status" aria-label={t("shell.loading")} />}>
           {children}
         </Suspense>
       </main>
       <Toasts />
+    </div>
+  );
+}
+
+/** What is shown may be old: nothing comes any more. */
+function Unreachable() {
+  const t = useT();
+  const isReachable = useReachable();
+  return (
+    <div role="status" className={isReachable ? "visually-hidden" : "unreachable"}>
+      {isReachable ? "" : t("shell.unreachable.hint")}
     </div>
   );
 }

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -28,6 +27,7 @@ from workflow_core.testing.postgres import DatabaseFactory, PostgresDatabase
 from workflow_core.testing.temporal import DEV_SERVER_ARGUMENTS, temporal_binary
 from workflow_devstack import seed as sample_data
 from workflow_devstack import simulator as account_of
+from workflow_devstack.ports import free_port
 from workflow_devstack.seed import CONNECTED, TenantData
 from workflow_ninjaone.jobs import ninjaone_jobs
 
@@ -47,12 +47,6 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str) -> Any:
                 return found
             await asyncio.sleep(0.05)
     raise AssertionError(what)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @attrs.define

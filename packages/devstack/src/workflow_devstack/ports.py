@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import random
 import socket
 from collections.abc import Iterable
 from typing import Final
@@ -13,6 +14,10 @@ import attrs
 from workflow_devstack.errors import PortInUseError
 
 HOST: Final = "127.0.0.1"
+#: Where free ones are picked: below those that the system gives to connections, which could take one that was picked
+#: before anything listens there.
+_PICKED: Final = range(20_000, 32_000)
+_TRIES: Final = 100
 
 
 @attrs.frozen
@@ -90,7 +95,7 @@ def reserve(ports: Ports) -> Ports:
             listener = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that is only timing out is free
             try:
-                listener.bind((HOST, port.number))
+                _bind(listener, port.number)
                 listener.listen()  # else another of our own could bind the same
             except OSError as error:
                 problems.append(_explain(port, error))
@@ -100,6 +105,22 @@ def reserve(ports: Ports) -> Ports:
             raise PortInUseError("\n".join(_unique(problems)), details={"ports": [port.number for port in ports.all()]})
     server, temporal, temporal_ui, simulator, mail = numbers
     return with_numbers(server=server, temporal=temporal, temporal_ui=temporal_ui, simulator=simulator, mail=mail)
+
+
+def free_port() -> int:
+    """A port on which nothing listens, and which the system gives to no connection."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        _bind(probe, 0)
+        return int(probe.getsockname()[1])
+
+
+def _bind(listener: socket.socket, number: int) -> None:
+    if number == 0:
+        for picked in random.sample(_PICKED, _TRIES):
+            with contextlib.suppress(OSError):
+                listener.bind((HOST, picked))
+                return
+    listener.bind((HOST, number))
 
 
 def _explain(port: Port, error: OSError) -> str:

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import one_answer, requests_per_second
-from benchmarks.platform import Platform, free_ports
+from benchmarks.platform import Platform
+from workflow_devstack.ports import free_ports
 
 PATH = "/api/workflow/registry/designer-catalog"
 ROUNDS = 5

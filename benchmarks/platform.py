@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -16,7 +14,7 @@ import attrs
 
 from workflow_devstack import keys, postgres, temporal
 from workflow_devstack.folder import DataFolder
-from workflow_devstack.ports import HOST
+from workflow_devstack.ports import HOST, free_ports
 from workflow_devstack.processes import child_environment, command_path
 from workflow_devstack.seed import CONNECTED
 
@@ -42,14 +40,6 @@ class Platform:
     token: str
     simulator_secret: str
     worker: dict[str, str]
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 @asynccontextmanager

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Load, one_answer, under_load
-from benchmarks.platform import Platform, free_ports
+from benchmarks.platform import Platform
 from workflow_core.integrations.webhook_routes import PATH
+from workflow_devstack.ports import free_ports
 from workflow_devstack.seed import CONNECTED
 from workflow_ninjaone.webhook import HEADER
 

@@ -27,7 +27,7 @@ from workflow_core.testing.postgres import DatabaseFactory, PostgresDatabase
 from workflow_core.testing.temporal import DEV_SERVER_ARGUMENTS, temporal_binary
 from workflow_devstack import seed as sample_data
 from workflow_devstack import simulator as account_of
-from workflow_devstack.ports import free_port
+from workflow_devstack.ports import free_ports
 from workflow_devstack.seed import CONNECTED, TenantData
 from workflow_ninjaone.jobs import ninjaone_jobs
 
@@ -105,7 +105,7 @@ class Stack:
 
     async def start_server(self, **environ: str) -> str:
         """Another server beside the first; gives its address."""
-        port = free_port()
+        (port,) = free_ports(1)
         await self.start("workflow-catalog-server", environ={"WORKFLOW_HTTP_PORT": str(port), **environ})
         url = f"http://127.0.0.1:{port}"
         await until(lambda: answers(self.session, f"{url}/health/live"), "the server answers")
@@ -220,7 +220,7 @@ async def platform(database_factory: DatabaseFactory, tmp_path_factory: Any) -> 
         )
         session = await closing.enter_async_context(aiohttp.ClientSession())
         address = temporal.client.service_client.config.target_host
-        ports = free_port(), free_port()
+        ports = free_ports(2)
         stack = Stack(
             folder=folder,
             database=database,

@@ -24,7 +24,7 @@ from workflow_catalog_server.settings import load_settings
 from workflow_core.integrations.deliveries import Deliveries
 from workflow_core.job_runs.attempts import JobRunner
 from workflow_core.job_runs.runs import read_run
-from workflow_devstack.ports import free_port
+from workflow_devstack.ports import free_ports
 from workflow_worker.webhooks import WebhookProcessor
 
 KEY = "a key of thirty-two characters or more"
@@ -222,7 +222,7 @@ async def platform(migrated_database, fake_distribution, system, tenants, caplog
     """A server beside which a stranger's integration was installed."""
     caplog.set_level(logging.DEBUG)
     fake_distribution("workflow-globex", Path(__file__).with_name("globex.py").read_text())
-    port = free_port()
+    (port,) = free_ports(1)
     settings = load_settings(
         {
             "WORKFLOW_DATABASE_URL": migrated_database.dsn,

@@ -37,17 +37,15 @@ _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _FORMAT: Final = b"\x01"
 _SCOPE = re.compile(r"workflow|integration:[a-z0-9][a-z0-9._-]{0,63}")
-#: Whether it is a workflow's: what a secret's name has to be.
-_NAMES: Final = {
-    True: (
-        re.compile(r"[A-Z][A-Z0-9_]{0,127}"),
-        "must begin with a capital letter, and have capital letters, digits and underscores alone, 128 at most",
-    ),
-    False: (
-        re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}"),
-        "must begin with a letter, and have letters, digits and _.- alone, 128 at most",
-    ),
-}
+#: What the names of workflows' secrets, and of connections', have to be; and the same in words.
+_WORKFLOW_NAME: Final = (
+    re.compile(r"[A-Z][A-Z0-9_]{0,127}"),
+    "must begin with a capital letter, and have capital letters, digits and underscores alone, 128 at most",
+)
+_INTEGRATION_NAME: Final = (
+    re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}"),
+    "must begin with a letter, and have letters, digits and _.- alone, 128 at most",
+)
 _HOW_TO_MAKE_A_KEY: Final = "Make one with: openssl rand -base64 32"
 
 
@@ -343,7 +341,7 @@ def _check_name(scope: str, name: str) -> None:
             code="INVALID_SECRET_SCOPE",
             errors=[FieldError("scope", "FORMAT", "must be 'workflow' or 'integration:<provider>'")],
         )
-    pattern, rule = _NAMES[scope == WORKFLOW_SCOPE]
+    pattern, rule = _WORKFLOW_NAME if scope == WORKFLOW_SCOPE else _INTEGRATION_NAME
     if pattern.fullmatch(name) is None:
         raise ValidationError(
             f"{name!r} is no name for a secret in the scope {scope!r}: it {rule}",

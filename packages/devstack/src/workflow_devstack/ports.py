@@ -107,11 +107,13 @@ def reserve(ports: Ports) -> Ports:
     return with_numbers(server=server, temporal=temporal, temporal_ui=temporal_ui, simulator=simulator, mail=mail)
 
 
-def free_port() -> int:
-    """A port on which nothing listens, and which the system gives to no connection."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        _bind(probe, 0)
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Different ports on which nothing listens, and which the system gives to no connection."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            _bind(probe, 0)
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def _bind(listener: socket.socket, number: int) -> None:

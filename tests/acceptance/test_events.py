@@ -14,6 +14,7 @@ DEFINITION = {
         {"id": "keep", "type": "transform.assign", "config": {"assign": {"vars.disk": {"$expr": "payload.disk"}}}}
     ],
 }
+PROCESSED = "SELECT FROM workflow_runtime_events WHERE event_id = $1 AND processed_at IS NOT NULL"
 
 
 async def put(stack, disk):
@@ -47,6 +48,9 @@ async def test_the_next_worker_takes_what_was_left(stack):
     first = await put(stack, "C")
     worker = await stack.start_worker()
     assert (await ended(stack, first))["status"] == "SUCCEEDED"
+    await stack.until(
+        lambda: stack.rows(PROCESSED, first), "what became of the event is written"
+    )  # after its run began
     worker.kill()
     await worker.ended()
     second = await put(stack, "D")
